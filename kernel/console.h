@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// All consoles at once: the serial port, the framebuffer, QEMU's debug port. Each may be absent.
+// Core 0 owns them; text from other cores travels to it by an exchange slot.
+#pragma once
+
+#include "kernel/boot_info.h"
+#include "kernel/compiler.h"
+
+// One place where text can go. Context of write: core 0, or the one core that panics.
+struct console_device {
+    const char *name;
+    void (*write)(struct console_device *device, const char *text, size_t size_bytes);
+    struct console_device *next;
+};
+
+// Finds and adds the debug port and the serial port. Needs no memory: the first thing at boot.
+void console_start(void);
+// Adds the framebuffer and repeats on it what was written so far. Needs mmio_map().
+void console_start_framebuffer(const struct framebuffer_info *framebuffer);
+void console_add(struct console_device *device);
+
+// Writes text on every console, whole. Context: any thread of any core.
+void console_write(const char *text, size_t size_bytes);
+// Writes on every console right here, whatever core this is. Context: panic, other cores stopped.
+void console_write_panic(const char *text, size_t size_bytes);
+// How text of other cores reaches core 0; smp/ sets it. Until then they must not write.
+void console_set_forward(void (*forward)(const char *text, size_t size_bytes));

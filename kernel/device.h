@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// The contracts that drivers fill and the layers above use. A driver knows nothing of lwIP, the
+// network layer nothing of virtio. Everything here belongs to one core: the one that started the
+// device; all calls are made on it, from its loop or threads, never from an interrupt handler.
+#pragma once
+
+#include "kernel/compiler.h"
+
+// ---- network ------------------------------------------------------------------------------------
+
+struct net_device;
+
+// A received frame, or one buffer of it. The driver owns buffers; while the network layer holds
+// one, nobody else touches it. It is given back, each buffer by itself, with rx_release().
+struct net_rx_buffer {
+    uint8_t *data;              // of this buffer's bytes; the first buffer starts at the Ethernet header
+    uint32_t length;            // bytes in this buffer
+    struct net_rx_buffer *next; // next buffer of the same frame, NULL in the last
+    bool checksum_valid;        // first buffer: the device vouches for the TCP/UDP checksum
+    void *user[8];              // the network layer's, for as long as it holds the buffer (a pbuf fits)
+};
+
+#define NET_TX_SEGMENTS_MAX 16
+
+// A frame to send, as pieces of memory that stay untouched until `transmitted` says so.
+struct net_tx_frame {
+    struct {
+        const void *data;
+        uint32_t length;
+    } segments[NET_TX_SEGMENTS_MAX];
+    uint32_t segment_count;
+    bool checksum_needed;     // fill in the 16-bit checksum, the pseudo header's sum is already there
+    uint16_t checksum_start;  // bytes from the frame's start to where summing starts
+    uint16_t checksum_offset; // bytes from there to the checksum field
+    void *token;              // comes back in `transmitted`
+};
+
+struct net_device_stats {
+    uint64_t rx_frames, rx_bytes, rx_dropped, rx_errors;
+    uint64_t tx_frames, tx_bytes, tx_dropped;
+    uint64_t interrupts, notifications;
+};
+
+struct net_device_ops {
+    // Queues a frame; the device is told at the next flush(). Returns: 0, or -ENOBUFS when the
+    // queue is full, or -EIO when the device is shut off: the caller still owns the frame's memory.
+    int (*transmit)(struct net_device *device, const struct net_tx_frame *frame);
+    // Reaps sent frames and hands received ones to `received`, at most `budget` of them.
+    // Returns: how many frames came in.
+    uint32_t (*poll)(struct net_device *device, uint32_t budget);
+    // Refills the receive queue and tells the device, once, of everything queued since the last flush.
+    void (*flush)(struct net_device *device);
+    // Allows the receive interrupt. Returns: true if frames are there already.
+    bool (*arm)(struct net_device *device);
+    // Gives one receive buffer back.
+    void (*rx_release)(struct net_device *device, struct net_rx_buffer *buffer);
+};
+
+struct net_device {
+    // set by the driver
+    const struct net_device_ops *ops;
+    char name[40]; // "virtio-net at 00:02.0"
+    uint8_t mac[6];
+    uint16_t mtu;         // bytes of payload, 1500 unless the device says otherwise
+    bool link_up;         // kept current by the driver
+    bool checksum_offload; // fills in checksums of frames that ask for it
+    struct net_device_stats stats;
+    // set by the network layer before its first poll()
+    void (*received)(struct net_device *device, struct net_rx_buffer *frame); // takes the frame's buffers
+    void (*transmitted)(struct net_device *device, void *token);
+    void *user;
+    struct net_device *next; // all devices, in the order found
+};
+
+// Registers a device that is ready to work. Owns: the struct, for good.
+void net_device_register(struct net_device *device);
+// The first registered device, or NULL.
+struct net_device *net_device_first(void);

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// The end of the machine: stops the other cores, reports on every console, then does what option
+// `on_panic` says (halt or reset; under test QEMU ends with a failing status).
+#pragma once
+
+#include "kernel/compiler.h"
+
+// Reports "who: what: number" with this core, thread, registers and backtrace. Never returns.
+// Context: any, also an interrupt handler.
+_Noreturn void panic(const char *format, ...) PRINTF_LIKE(1, 2);
+
+// The caller's bug, not an expected failure. The condition must have no side effect.
+#define ASSERT(condition)                                                                          \
+    do {                                                                                           \
+        if (__builtin_expect(!(condition), 0))                                                     \
+            panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #condition);                  \
+    } while (0)
