@@ -1,6 +1,128 @@
 # SPDX-License-Identifier: MIT
-# (skeleton; the image's rules are being written)
+# Builds build/APP/BOOTX64.EFI for each app. `./toril` calls this; `make help` lists the targets.
+
+APPS := hello http selftest
+
+KERNEL_SOURCES := $(addprefix kernel/, main.c acpi.c apic.c console.c core.c cpu.c debugport.c device.c \
+    framebuffer.c heap.c interrupts.c log.c memory_map.c options.c pages.c paging.c paging_tables.c \
+    panic.c pci.c power.c random.c scheduler.c serial.c stack.c stats.c symbols.c thread.c time.c timer.c)
+KERNEL_ASSEMBLY := kernel/switch.asm kernel/vectors.asm
+EFI_SOURCES := $(addprefix efi/, entry.c gather.c leave.c)
+SMP_SOURCES := $(addprefix smp/, bringup.c exchange.c remote.c)
+SMP_ASSEMBLY := smp/trampoline.asm
+VIRTIO_SOURCES := $(addprefix virtio/, core.c net.c probe.c rng.c transport_pci.c virtq.c)
+NET_SOURCES := $(addprefix net/, address.c checksum.c net.c netif.c owner.c sequence.c timers.c)
+
+include third_party/third_party.mk
+
+CC := gcc
+AFLAGS := -f elf64
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes
+CFLAGS = -std=gnu11 -O2 -g -fPIE -fvisibility=hidden -mno-red-zone -fno-omit-frame-pointer \
+    -fstack-protector-strong -mstack-protector-guard=global -fcf-protection=none \
+    -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections -fno-common \
+    -ffile-prefix-map=$(CURDIR)/= -I. $(FIRST_CFLAGS) $(MUSL_CFLAGS) $(EXTRA_CFLAGS)
+LWIP_CFLAGS := -Inet -I$(LWIP_INCLUDE)
+# The image holds no dynamic linking but the relocations it applies to itself.
+LDFLAGS := -nostdlib -pie --no-dynamic-linker -Bsymbolic -z noexecstack -z norelro -z max-page-size=4096 \
+    --no-warn-rwx-segments --hash-style=sysv --build-id=none --gc-sections -T efi/image.ld
+LIBRARIES = $(NET_LIB) $(LWIP_LIB) $(MUSL_LIB) $(GNU_EFI)/libgnuefi.a $(shell $(CC) -print-libgcc-file-name)
+GNU_EFI := /usr/lib
+
 .DEFAULT_GOAL := help
-help: ## this list
-	@grep -hE '^[a-z/%-]+:.*##' Makefile | sed 's/:.*##/\t/'
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+# ---- the kernel: compiled once for all apps ------------------------------------------------------
+
+O := build/obj
+object = $(patsubst %,$(O)/%.o,$(basename $(1)))
+KERNEL_OBJECTS := $(call object,$(KERNEL_SOURCES) $(KERNEL_ASSEMBLY) $(EFI_SOURCES) $(SMP_SOURCES) \
+    $(SMP_ASSEMBLY) $(VIRTIO_SOURCES) $(POSIX_SOURCES)) $(O)/kernel/font_glyphs.o
+# An object's path leads from its source to its flags.
+$(O)/efi/%.o: EXTRA_CFLAGS = -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -fshort-wchar
+$(O)/net/%.o $(O)/kernel/main.o: EXTRA_CFLAGS = $(LWIP_CFLAGS)
+$(O)/posix/start.o: FIRST_CFLAGS = $(POSIX_START_CFLAGS)
+
+$(O)/%.o: %.c | $(MUSL_LIB)
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(CFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
+$(O)/%.o: %.asm
+	@mkdir -p $(@D)
+	@echo "  NASM    $<"
+	@nasm $(AFLAGS) -MD $(@:.o=.d) -o $@ $<
+
+build/font_glyphs.c: kernel/mkfont.py | $(THIRD_PARTY_STAMP)
+	@mkdir -p $(@D)
+	@echo "  FONT    $@"
+	@/usr/bin/python3 kernel/mkfont.py $(SPLEEN_DIR) $@
+$(O)/kernel/font_glyphs.o: build/font_glyphs.c
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(WARNINGS) -c -o $@ $<
+
+# lwIP, unedited, in an archive of its own: the linker script makes all that it writes core-local.
+LWIP_LIB := build/liblwip.a
+LWIP_OBJECTS := $(patsubst $(LWIP_DIR)/src/%.c,$(O)/lwip/%.o,$(LWIP_SOURCES))
+$(LWIP_OBJECTS): $(O)/lwip/%.o: $(LWIP_DIR)/src/%.c | $(MUSL_LIB)
+	@mkdir -p $(@D)
+	@echo "  CC      lwip/$*.c"
+	@$(CC) $(CFLAGS) $(LWIP_CFLAGS) -Wall -MMD -MP -c -o $@ $<
+$(LWIP_LIB): $(LWIP_OBJECTS)
+	@rm -f $@
+	@ar rcsD $@ $^
+
+# Ours in one too: only an app that uses the network carries it.
+NET_LIB := build/libnet.a
+NET_OBJECTS := $(call object,$(NET_SOURCES))
+$(NET_LIB): $(NET_OBJECTS)
+	@rm -f $@
+	@ar rcsD $@ $^
+
+# ---- one app -------------------------------------------------------------------------------------
+
+# An app is apps/NAME.c, or a folder apps/NAME/ with its own app.mk that may add APP_SOURCES_NAME,
+# APP_OBJECTS_NAME and APP_CFLAGS_NAME.
+APP_SOURCES_hello := apps/hello.c
+APP_SOURCES_selftest := $(wildcard apps/selftest/*.c)
+-include $(wildcard apps/*/app.mk)
+
+# The second link puts the table of function names, read from the first, at the image's end.
+define app_rules
+APP_OBJECTS_$(1) += $$(patsubst %.c,build/$(1)/obj/%.o,$$(APP_SOURCES_$(1)))
+build/$(1)/obj/%.o: %.c Makefile | $$(MUSL_LIB)
+	@mkdir -p $$(@D)
+	@echo "  CC      $$<"
+	@$$(CC) $$(CFLAGS) $$(WARNINGS) $$(LWIP_CFLAGS) $$(APP_CFLAGS_$(1)) -MMD -MP -c -o $$@ $$<
+build/$(1)/first.elf: $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) $$(NET_LIB) $$(LWIP_LIB) $$(MUSL_LIB) efi/image.ld
+	@echo "  LD      $$@"
+	@ld $$(LDFLAGS) -o $$@ $(GNU_EFI)/crt0-efi-x86_64.o $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) \
+	    $$(LIBRARIES)
+build/$(1)/symbols.s: build/$(1)/first.elf kernel/mksymbols.py
+	@nm -n $$< | /usr/bin/python3 kernel/mksymbols.py > $$@
+build/$(1)/toril.elf: build/$(1)/first.elf build/$(1)/symbols.s
+	@echo "  LD      $$@"
+	@$$(CC) $$(CFLAGS) -c -o build/$(1)/symbols.o build/$(1)/symbols.s
+	@ld $$(LDFLAGS) -Map build/$(1)/toril.map -o $$@ $(GNU_EFI)/crt0-efi-x86_64.o $$(APP_OBJECTS_$(1)) \
+	    $$(KERNEL_OBJECTS) build/$(1)/symbols.o $$(LIBRARIES)
+build/$(1)/BOOTX64.EFI: build/$(1)/toril.elf efi/mkimage
+	@echo "  EFI     $$@"
+	@efi/mkimage $$< $$@
+.PHONY: $(1)
+$(1): build/$(1)/BOOTX64.EFI
+-include $$(patsubst %.o,%.d,$$(APP_OBJECTS_$(1)))
+endef
+$(foreach app,$(APPS),$(eval $(call app_rules,$(app))))
+-include $(patsubst %.o,%.d,$(KERNEL_OBJECTS) $(NET_OBJECTS) $(LWIP_OBJECTS))
+
+# ---- everything else -----------------------------------------------------------------------------
+
 include tests/unit/unit.mk
+
+.PHONY: all help clean check-no-traps
+all: $(APPS) ## every app
+clean: ## remove what was built, but not what was fetched
+	rm -rf build/obj build/unit build/liblwip.a build/font_glyphs.c $(APPS:%=build/%)
+help: ## this list
+	@echo "make APP       build/APP/BOOTX64.EFI, toril.elf and toril.map; APP is one of: $(APPS)"
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t       \2/' | expand -t 8

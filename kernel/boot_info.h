@@ -5,14 +5,16 @@
 
 #include "kernel/compiler.h"
 
+// From most to least usable: where two ranges overlap the higher number counts.
 enum memory_type {
-    MEMORY_USABLE,       // free once the firmware is left, boot services' memory included
-    MEMORY_IMAGE,        // this image and what efi/ allocated for it
-    MEMORY_RUNTIME_CODE, // firmware that runs after it was left
+    MEMORY_USABLE,        // free
+    MEMORY_BOOT_SERVICES, // free once nothing of the firmware's is in use: its tables, its stack
+    MEMORY_IMAGE,         // this image and what efi/ allocated for it
+    MEMORY_RUNTIME_CODE,  // firmware that runs after it was left
     MEMORY_RUNTIME_DATA,
-    MEMORY_ACPI,         // tables; kept
+    MEMORY_ACPI,          // tables; kept
     MEMORY_MMIO,
-    MEMORY_RESERVED,     // everything else, never touched
+    MEMORY_RESERVED,      // everything else, never touched
 };
 
 struct memory_range {
@@ -29,10 +31,9 @@ struct framebuffer_info {
     uint8_t red_shift, green_shift, blue_shift;
 };
 
-#define BOOT_ENTROPY_BYTES 64
+#define BOOT_ENTROPY_BYTES    64
+#define BOOT_TRAMPOLINE_PAGES 3 // below 1 MiB: code that starts cores, and up to two page tables
 
-// Firmware calls that still work after it was left. They run on the firmware's own terms (its own
-// page tables, interrupts off): only core 0 makes them.
 enum firmware_reset { FIRMWARE_RESET_COLD, FIRMWARE_RESET_SHUTDOWN };
 
 struct boot_info {
@@ -48,7 +49,8 @@ struct boot_info {
     const char *config_text;     // \toril.cfg of the boot volume; "" without
     size_t config_bytes;
 
-    uint64_t trampoline_phys;    // a free page below 1 MiB, never page 0; 0: none, run on one core
+    uint64_t trampoline_phys;    // free pages below 1 MiB, never page 0; 0: none, run on one core
+    uint64_t percore_template_phys; // the core-local pages as they were loaded, for further cores
     uint64_t image_phys, image_bytes; // where the image was loaded
 
     uint64_t entry_tsc;          // rdtsc at efi_main
@@ -56,6 +58,6 @@ struct boot_info {
     const char *firmware_name;   // vendor and revision, for the log
 
     // Asks the firmware to reset or power off; returns only if it cannot. NULL without the service.
-    // Context: core 0, interrupts off, the firmware's page tables loaded (kernel/power.c does both).
+    // Context: core 0, through paging_call_firmware().
     void (*reset)(enum firmware_reset kind);
 };

@@ -15,13 +15,19 @@ struct console_device {
 
 // Finds and adds the debug port and the serial port. Needs no memory: the first thing at boot.
 void console_start(void);
-// Adds the framebuffer and repeats on it what was written so far. Needs mmio_map().
+// Adds the framebuffer and repeats on it what was written so far. Needs mmio_map() and the heap.
 void console_start_framebuffer(const struct framebuffer_info *framebuffer);
+// Adds the serial port that ACPI names, if console_start() did not find it already. 0: names none.
+void console_start_serial(uint16_t port);
+// Adds a device and repeats on it what was written so far, the last CONSOLE_KEPT_BYTES of it.
+// Owns: the device, for good.
+#define CONSOLE_KEPT_BYTES 16384
 void console_add(struct console_device *device);
 
 // Writes text on every console, whole. Context: any thread of any core.
 void console_write(const char *text, size_t size_bytes);
-// Writes on every console right here, whatever core this is. Context: panic, other cores stopped.
+// Writes on every console right here, whatever core this is. A console that made the last call
+// fail (a panic while panicking) is left out from then on. Context: panic, other cores stopped.
 void console_write_panic(const char *text, size_t size_bytes);
 // How text of other cores reaches core 0; smp/ sets it. Until then they must not write.
 void console_set_forward(void (*forward)(const char *text, size_t size_bytes));

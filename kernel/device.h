@@ -39,6 +39,7 @@ struct net_device_stats {
     uint64_t rx_frames, rx_bytes, rx_dropped, rx_errors;
     uint64_t tx_frames, tx_bytes, tx_dropped;
     uint64_t interrupts, notifications;
+    uint64_t lost_interrupts; // frames were there, the interrupt armed for them did not come
 };
 
 struct net_device_ops {
@@ -50,7 +51,10 @@ struct net_device_ops {
     uint32_t (*poll)(struct net_device *device, uint32_t budget);
     // Refills the receive queue and tells the device, once, of everything queued since the last flush.
     void (*flush)(struct net_device *device);
-    // Allows the receive interrupt. Returns: true if frames are there already.
+    // Allows the interrupts that end a halt: frames received and, when a transmit() found the queue
+    // full, room in it. Comes after flush(), before the halt's deadline is computed: it may start a
+    // timer that looks 10 ms later whether an interrupt was lost (not again before new traffic).
+    // Returns: true if there is work for poll() already.
     bool (*arm)(struct net_device *device);
     // Gives one receive buffer back.
     void (*rx_release)(struct net_device *device, struct net_rx_buffer *buffer);

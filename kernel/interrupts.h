@@ -1,13 +1,38 @@
 // SPDX-License-Identifier: MIT
 // Interrupt vectors of this core. A handler runs with interrupts off, on the interrupt stack and
 // without vector registers: it only marks what happened, and the core's loop does the work.
+// Every exception ends in panic_exception().
 #pragma once
 
 #include "kernel/compiler.h"
 
+// Fixed vectors; the others, from VECTOR_FIRST_FREE on, are given out.
+enum {
+    VECTOR_NMI = 2,
+    VECTOR_DOUBLE_FAULT = 8,
+    VECTOR_PAGE_FAULT = 14,
+    VECTOR_FIRST_FREE = 32,
+    VECTOR_WAKE = 0xfd,     // another core has something for this one
+    VECTOR_TIMER = 0xfe,    // local APIC timer
+    VECTOR_SPURIOUS = 0xff, // no end of interrupt
+};
+
+// What was interrupted. The order is that of vectors.asm.
+struct interrupt_frame {
+    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
+    uint64_t vector, error_code;
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+
+// Loads this core's descriptor tables and makes its interrupt stacks. Panics without memory.
+// Context: interrupts off; each core once.
+void interrupt_start_core(void);
+
 // Gives out a free vector of this core. Define handlers with INTERRUPT_CONTEXT.
-// Returns: the vector (32..254), or -ENOSPC.
+// Returns: the vector (32..252), or -ENOSPC.
 int interrupt_allocate(void (*handler)(void *context), void *context) MUST_CHECK;
+// The handler of one of the fixed vectors.
+void interrupt_set_handler(int vector, void (*handler)(void *context), void *context);
 
 // What a device must write, and where, to raise `vector` on this core (message signalled interrupt).
 // Spec: Intel SDM volume 3, 11.11.
@@ -16,3 +41,8 @@ struct msi_message {
     uint32_t data;
 };
 struct msi_message interrupt_msi_message(int vector);
+
+struct interrupt_stats {
+    uint64_t handled, unexpected, spurious;
+};
+struct interrupt_stats interrupt_stats_of(unsigned core);

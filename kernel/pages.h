@@ -1,16 +1,38 @@
 // SPDX-License-Identifier: MIT
 // Physical pages, 4 KiB each. RAM is identity-mapped, so a page's address is also its physical
 // address and can be given to a device. Each core has its own pool and never touches another's.
+//
+// A free run of pages holds its own description, at the start of its first page and at the end of
+// its last; one bit a page says which pages those are. So runs of any length coalesce at once with
+// their neighbours, and nothing grows with the amount of memory but that bitmap.
 #pragma once
 
+#include "kernel/boot_info.h"
 #include "kernel/compiler.h"
 
 #define PAGE_BYTES 4096u
+// Memory is shared out among cores in pieces of this size: one piece's bitmap is a cache line.
+#define PAGE_PIECE_BYTES (2ull << 20)
+
+// Adds all free memory of the map to this core's pool, but page 0 and the bitmap.
+// Returns: 0, or -ENOMEM when no range has room for the bitmap.
+int page_pool_start(const struct boot_info *info) MUST_CHECK;
+// Adds the memory of boot services: nothing of the firmware's, its tables or its stack, is in use.
+void page_pool_reclaim(const struct boot_info *info);
+// Takes about size_bytes of free memory out of this core's pool for core `heir`, which puts it into
+// its own with page_pool_adopt(). Returns: the first of a list of runs, NULL when there is none.
+void *page_pool_split(unsigned heir, uint64_t size_bytes);
+void page_pool_adopt(void *first_run);
 
 // `count` contiguous pages from this core's pool, their content undefined.
 // Returns: page-aligned address, or NULL when the pool has none such.
 void *page_alloc(size_t count) MUST_CHECK;
 // The same, aligned to `alignment_bytes`, a power of two of at least PAGE_BYTES.
 void *page_alloc_aligned(size_t count, size_t alignment_bytes) MUST_CHECK;
-// Gives back what page_alloc returned on this core, with the same count.
+// Gives back pages of this core, or a part of them.
 void page_free(void *pages, size_t count);
+
+struct page_stats {
+    uint64_t total_bytes, free_bytes; // of one core's pool
+};
+struct page_stats page_stats_of(unsigned core);

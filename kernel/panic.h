@@ -5,9 +5,16 @@
 
 #include "kernel/compiler.h"
 
-// Reports "who: what: number" with this core, thread, registers and backtrace. Never returns.
+struct interrupt_frame;
+
+// Reports "who: what: number" with this core, thread and backtrace. Never returns.
 // Context: any, also an interrupt handler.
 _Noreturn void panic(const char *format, ...) PRINTF_LIKE(1, 2);
+// The report of a CPU exception. An NMI by which another core stops this one halts here for good.
+void panic_exception(const struct interrupt_frame *frame);
+
+// What the compiler's stack protector compares frames with. Changed once, by kernel_main().
+extern uintptr_t __stack_chk_guard;
 
 // The caller's bug, not an expected failure. The condition must have no side effect.
 #define ASSERT(condition)                                                                          \

@@ -6,18 +6,22 @@
 
 #include "kernel/compiler.h"
 
+struct acpi_facts;
+
 struct pci_device {
     uint16_t segment;
     uint8_t bus, slot, function;
     uint16_t vendor_id, device_id;
     uint8_t class_code, subclass, interface, revision;
-    const char *driver; // name of the driver that took it, NULL while none did
+    const char *driver; // name of the driver that is for it, NULL without one
+    volatile uint8_t *config; // its memory-mapped configuration space, NULL: through ports
     struct pci_device *next;
 };
 
 // Finds every function on every bus behind every host bridge: through the memory-mapped windows of
 // the MCFG table, else through ports 0xCF8/0xCFC. Logs nothing but what is broken.
-void pci_scan(void);
+// Context: core 0, once, while booting.
+void pci_scan(const struct acpi_facts *acpi);
 // All functions found, in bus order; NULL when there is none.
 struct pci_device *pci_first(void);
 // "00:02.0", or "0001:00:02.0" for other segments, in `text`.
@@ -35,7 +39,8 @@ void pci_write32(const struct pci_device *device, uint16_t offset, uint32_t valu
 uint8_t pci_find_capability(const struct pci_device *device, uint8_t id, uint8_t from);
 // Physical address and size of memory BAR `index` (0..5), 64-bit ones included.
 // Returns: 0, or -ENODEV when the BAR is absent, of I/O type, or was given no address.
-int pci_bar(const struct pci_device *device, int index, uint64_t *phys, uint64_t *size_bytes) MUST_CHECK;
+int pci_bar(const struct pci_device *device, int index, uint64_t *phys,
+            uint64_t *size_bytes) MUST_CHECK;
 // Lets the device decode memory and master the bus.
 void pci_enable(const struct pci_device *device);
 // Stops the device from mastering the bus: it cannot touch memory any more.
@@ -46,7 +51,8 @@ struct pci_msix {
     uint16_t table_size; // entries
     volatile void *table;
 };
-// Maps the table, masks all entries, turns MSI-X on. Returns: 0, or -ENODEV without MSI-X.
+// Maps the table, masks all entries, turns MSI-X on. Returns: 0, or -ENODEV without MSI-X, or
+// -EINVAL when its table lies outside of its BAR, or -ENOMEM.
 int pci_msix_enable(const struct pci_device *device, struct pci_msix *msix) MUST_CHECK;
 // Routes `entry` to interrupt `vector` of this core and unmasks it.
 void pci_msix_route(struct pci_msix *msix, uint16_t entry, int vector);

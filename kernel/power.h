@@ -3,7 +3,13 @@
 // `on_panic` (halt, reset, debug) after a panic. "debug" is QEMU's isa-debug-exit device.
 #pragma once
 
+#include "kernel/boot_info.h"
 #include "kernel/compiler.h"
+
+void power_start(const struct boot_info *info);
+// How a function gets to run on core 0, for the firmware's calls; smp/ sets it. Does not return
+// before the function does.
+void power_set_run_on_core_0(void (*run)(void (*function)(void *argument), void *argument));
 
 // The app ended with `status`: says so on every console, then does what option `exit` says.
 // Context: a thread of any core.

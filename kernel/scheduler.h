@@ -1,23 +1,34 @@
 // SPDX-License-Identifier: MIT
-// The loop of a core: take in and send out what other cores exchange, poll devices, expire timers,
-// run every ready thread once; with nothing to do, arm interrupts, check once more, halt.
+// The loop of a core: poll what other cores and devices have for it, expire timers, run every ready
+// thread once; with nothing to do, arm interrupts, check once more, halt. The loop is itself an entry
+// of the ready queue, so one round of it is one poll and one run of each thread that was ready.
 // Layers above the kernel enter the loop by registering a poller.
 #pragma once
 
 #include "kernel/compiler.h"
 
-// One source of work, polled by the loop of the core that registered it. Context of the functions:
-// the core's loop, a thread context with interrupts on; they must not block.
+// One source of work, polled by the loop of the core that registered it. The functions run in the
+// loop, a thread context; they must not block.
 struct poller {
     const char *name;
     // Does what is to be done now. Returns: true if it found work.
     bool (*poll)(void *context);
     // Before halting: allow the interrupt that will end the halt, then look again.
     // Returns: true if work is there already, and the core does not halt. May be NULL.
+    // Context: interrupts off.
     bool (*arm)(void *context);
     void *context;
     struct poller *next; // scheduler's
 };
 
-// Adds a poller to this core's loop, for good. Owns: the poller, from now on.
+// Adds a poller to this core's loop, for good; polled in the order added. Owns: the poller, from now on.
 void scheduler_add_poller(struct poller *poller);
+
+// Becomes this core's loop. Context: the core's start, interrupts off, on the stack to stay on.
+_Noreturn void scheduler_run(void);
+
+struct scheduler_stats {
+    uint64_t switches, loops, halts, halted_ns;
+    uint64_t threads; // that exist on this core now, the loop not counted
+};
+struct scheduler_stats scheduler_stats_of(unsigned core);

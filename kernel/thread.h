@@ -6,11 +6,17 @@
 
 #include "kernel/compiler.h"
 
+#define THREAD_NAME_BYTES 24 // with the final NUL; longer names are cut
+
 struct thread;
 
 // Creates a thread that runs entry(argument) and ends when entry returns. `name` is copied.
 // Returns: the thread, or NULL when out of memory.
-struct thread *thread_create(const char *name, void (*entry)(void *argument), void *argument) MUST_CHECK;
+struct thread *thread_create(const char *name, void (*entry)(void *argument),
+                             void *argument) MUST_CHECK;
+// The same with a stack of at least `stack_bytes`; otherwise option stack_kib counts.
+struct thread *thread_create_with_stack(const char *name, void (*entry)(void *argument),
+                                        void *argument, size_t stack_bytes) MUST_CHECK;
 struct thread *thread_self(void);
 const char *thread_name(const struct thread *thread);
 

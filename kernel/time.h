@@ -2,6 +2,7 @@
 // Monotonic time in nanoseconds since boot, and one-shot timers of this core.
 #pragma once
 
+#include "kernel/acpi.h"
 #include "kernel/compiler.h"
 
 #define TIME_NEVER UINT64_MAX
@@ -9,11 +10,29 @@
 #define NS_PER_MS  1000000ull
 #define NS_PER_S   1000000000ull
 
-// Nanoseconds since the kernel's clock started. Context: any.
-uint64_t time_now_ns(void);
+// ---- the clock (time.c) ---------------------------------------------------------------------------
 
-// A timer that the core's loop expires, in a thread's context with interrupts on. The owner
-// keeps the struct alive while it is pending. All fields but the first two belong to time.c.
+// Nanoseconds since the image was entered; 0 until the clock is calibrated. Context: any.
+uint64_t time_now_ns(void);
+uint64_t time_from_tsc(uint64_t tsc);
+
+// Finds how fast the time stamp counter runs: from the CPU or the hypervisor if they say so, else
+// time_start() begins to measure against the HPET or the ACPI timer and time_calibrate() ends it,
+// after what came between and at least CALIBRATION_MIN. Panics when there is nothing to measure by.
+// Context: core 0 while booting, interrupts off.
+void time_start(const struct acpi_facts *facts, uint64_t entry_tsc);
+void time_calibrate(void);
+// How it was found, for the log: "HPET".
+const char *time_source_name(void);
+uint64_t time_tsc_hz(void);
+
+// Arms this core's interrupt timer to end a halt at the deadline, or stops it for TIME_NEVER.
+void time_arm_interrupt(uint64_t deadline_ns);
+
+// ---- timers of this core (timer.c) ----------------------------------------------------------------
+
+// A timer that the core's loop expires, in a thread's context with interrupts on. The owner keeps
+// the struct alive while it is pending. Set `expired`; the other fields belong to timer.c.
 struct timer {
     void (*expired)(struct timer *timer);
     uint64_t deadline_ns;
@@ -25,3 +44,7 @@ struct timer {
 void timer_start(struct timer *timer, uint64_t deadline_ns);
 // Stops the timer; nothing happens if it is not pending.
 void timer_stop(struct timer *timer);
+// The earliest deadline, TIME_NEVER without timers.
+uint64_t timer_next_deadline_ns(void);
+// Expires what is due. Returns: true if there was any. Context: the core's loop.
+bool timer_expire(uint64_t now_ns);

@@ -18,4 +18,4 @@ endef
 $(foreach name,$(UNIT_TESTS),$(eval $(call unit_depends,$(name))))
 
 .PHONY: unit
-unit: $(UNIT_TESTS:%=build/unit/test_%)
+unit: $(UNIT_TESTS:%=build/unit/test_%) ## the host tests, built

@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: MIT
+#include "apps/http/connection.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "apps/http/counters.h"
+#include "apps/http/date.h"
+#include "apps/http/target.h"
+#include "kernel/heap.h"
+#include "kernel/panic.h"
+
+// What the parser's callbacks return to stop it; `refusal` then says why.
+#define STOP (-1)
+
+enum { FIELD_OTHER, FIELD_HOST, FIELD_EXPECT, FIELD_IF_NONE_MATCH };
+
+// ---- writing ------------------------------------------------------------------------------------
+
+static bool output_waits(const struct http_connection *connection)
+{
+    return connection->piece_at < connection->piece_count;
+}
+
+static void output_continue(struct http_connection *connection)
+{
+    while (output_waits(connection)) {
+        struct http_piece *piece = &connection->pieces[connection->piece_at];
+        bool more = connection->piece_at + 1 < connection->piece_count;
+        size_t taken =
+            connection->write(connection, piece->data, piece->left, piece->lasting, more);
+        ASSERT(taken <= piece->left);
+        piece->data += taken;
+        piece->left -= (uint32_t)taken;
+        if (piece->left)
+            return;
+        connection->piece_at++;
+    }
+    connection->piece_count = connection->piece_at = 0;
+    if (connection->owned.data)
+        http_text_free(&connection->owned);
+    connection->finished = connection->last;
+}
+
+static void piece_add(struct http_connection *connection, const char *data, size_t size_bytes,
+                      bool lasting)
+{
+    connection->pieces[connection->piece_count++] =
+        (struct http_piece){data, (uint32_t)size_bytes, lasting};
+}
+
+// Queues a response and writes what there is room for. Its lines for this moment, if there are any,
+// stand between the status line and the rest; else the whole is one piece.
+static void respond(struct http_connection *connection, const struct http_response *response,
+                    bool keep_alive)
+{
+    bool lasting = !connection->owned.data;
+    size_t size = connection->head_only ? response->head_bytes : response->total_bytes;
+    const char *date = http_date_line();
+    const char *line = "";
+    if (!keep_alive)
+        line = "Connection: close\r\n";
+    else if (connection->parser.http_minor == 0)
+        line = "Connection: keep-alive\r\n";
+
+    size_t skip = 0;
+    if (date || line[0]) {
+        size_t used = skip = response->status_line_bytes;
+        ASSERT(used + HTTP_DATE_LINE_BYTES + strlen(line) <= sizeof(connection->prefix));
+        memcpy(connection->prefix, response->data, used);
+        if (date) {
+            memcpy(connection->prefix + used, date, HTTP_DATE_LINE_BYTES);
+            used += HTTP_DATE_LINE_BYTES;
+        }
+        memcpy(connection->prefix + used, line, strlen(line));
+        piece_add(connection, connection->prefix, used + strlen(line), false);
+    }
+    piece_add(connection, response->data + skip, size - skip, lasting);
+    connection->last = !keep_alive;
+    http_count((enum http_counter)(response->status / 100 - 1), 1);
+    output_continue(connection);
+}
+
+// ---- the request's text -------------------------------------------------------------------------
+
+static int refuse(struct http_connection *connection, unsigned status)
+{
+    connection->refusal = status;
+    return STOP;
+}
+
+// Moves collected text into a block of its own, because the input goes away or has a gap.
+static bool text_keep(struct http_connection *connection, size_t more_bytes)
+{
+    size_t needed = connection->text_length + more_bytes;
+    if (needed > connection->text_capacity) {
+        size_t capacity = connection->text_capacity ? connection->text_capacity : 256;
+        while (capacity < needed)
+            capacity *= 2;
+        char *block = heap_alloc(capacity);
+        if (!block)
+            return false;
+        memcpy(block, connection->text, connection->text_length);
+        heap_free(connection->text_block);
+        connection->text_block = block;
+        connection->text_capacity = (uint32_t)capacity;
+    } else if (connection->text != connection->text_block) {
+        memcpy(connection->text_block, connection->text, connection->text_length);
+    }
+    connection->text = connection->text_block;
+    return true;
+}
+
+static int text_add(struct http_connection *connection, const char *at, size_t length)
+{
+    if (connection->text_length == 0) {
+        connection->text = at;
+    } else if (connection->text + connection->text_length != at ||
+               connection->text == connection->text_block) {
+        if (!text_keep(connection, length))
+            return refuse(connection, 503);
+        memcpy(connection->text_block + connection->text_length, at, length);
+    }
+    connection->text_length += (uint32_t)length;
+    return 0;
+}
+
+static void text_drop(struct http_connection *connection)
+{
+    connection->text = NULL;
+    connection->text_length = 0;
+}
+
+// Adds the bytes read up to `at` to the request's size and checks it. Every byte counts, also the
+// white space and chunk framing that no callback hands out.
+static int request_measure(struct http_connection *connection, const char *at)
+{
+    if (!connection->mark)
+        return 0;
+    connection->request_bytes += (uint32_t)(at - connection->mark);
+    connection->mark = at;
+    if (!connection->in_body && connection->request_bytes > HTTP_HEAD_BYTES_MAX)
+        return refuse(connection, 431);
+    // a body in small chunks is mostly framing: twice its limit allows for some
+    if (connection->request_bytes > HTTP_HEAD_BYTES_MAX + 2 * HTTP_BODY_BYTES_MAX)
+        return refuse(connection, 413);
+    return 0;
+}
+
+// ---- what the parser found ----------------------------------------------------------------------
+
+static int on_message_begin(llhttp_t *parser)
+{
+    struct http_connection *connection = parser->data;
+    connection->resource = NULL;
+    text_drop(connection);
+    connection->mark = NULL;
+    connection->request_bytes = 0;
+    connection->body_bytes = 0;
+    connection->fields = 0;
+    connection->name_length = 0;
+    connection->measured = connection->in_body = connection->host_seen = false;
+    connection->head_only = false;
+    connection->not_modified = connection->expects_continue = false;
+    connection->begun = true;
+    parser->http_minor = 1; // what an error before the version is answered with
+    return 0;
+}
+
+static int on_url(llhttp_t *parser, const char *at, size_t length)
+{
+    struct http_connection *connection = parser->data;
+    if (connection->text_length + length > HTTP_TARGET_BYTES_MAX)
+        return refuse(connection, 414);
+    connection->mark = at + length; // the header section is counted from here
+    connection->measured = true;
+    return text_add(connection, at, length);
+}
+
+static int on_url_complete(llhttp_t *parser)
+{
+    struct http_connection *connection = parser->data;
+    connection->head_only = parser->method == HTTP_HEAD;
+    if (parser->method == HTTP_CONNECT || parser->method == HTTP_OPTIONS)
+        return refuse(connection, 405); // their targets need not be paths
+    if (parser->method == HTTP_PRI)
+        return refuse(connection, 505); // how HTTP/2 begins
+    // Nearly every target is a path as it stands in the table.
+    connection->resource = http_find(connection->text, connection->text_length);
+    if (!connection->resource) {
+        char path[HTTP_TARGET_BYTES_MAX];
+        int length = http_target_path(connection->text, connection->text_length, path);
+        if (length < 0)
+            return refuse(connection, 400);
+        connection->resource = http_find(path, (size_t)length);
+    }
+    text_drop(connection);
+    return 0;
+}
+
+static int on_version_complete(llhttp_t *parser)
+{
+    struct http_connection *connection = parser->data;
+    return parser->http_major == 1 ? 0 : refuse(connection, 505);
+}
+
+static int on_header_field(llhttp_t *parser, const char *at, size_t length)
+{
+    struct http_connection *connection = parser->data;
+    size_t used = connection->name_length;
+    if (used + length <= sizeof(connection->name)) {
+        memcpy(connection->name + used, at, length);
+        connection->name_length = (uint8_t)(used + length);
+    } else {
+        connection->name_length = sizeof(connection->name) + 1; // none that matters is so long
+    }
+    return request_measure(connection, at + length);
+}
+
+static int on_header_field_complete(llhttp_t *parser)
+{
+    struct http_connection *connection = parser->data;
+    const char *name = connection->name;
+    size_t length = connection->name_length;
+    connection->name_length = 0;
+    connection->field = FIELD_OTHER;
+    if (++connection->fields > HTTP_HEAD_FIELDS_MAX)
+        return refuse(connection, 431);
+    if (length == 0)
+        return refuse(connection, 400);
+    if (connection->in_body)
+        return 0; // a trailer: nothing in it matters
+    if (length == 4 && strncasecmp(name, "host", length) == 0) {
+        if (connection->host_seen)
+            return refuse(connection, 400);
+        connection->host_seen = true;
+        connection->field = FIELD_HOST;
+    } else if (length == 6 && strncasecmp(name, "expect", length) == 0) {
+        connection->field = FIELD_EXPECT;
+    } else if (length == 13 && strncasecmp(name, "if-none-match", length) == 0) {
+        connection->field = FIELD_IF_NONE_MATCH;
+    }
+    return 0;
+}
+
+// Spec: RFC 3986, 3.2: what a host and port may be made of.
+static bool host_is_plausible(const char *host, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        unsigned char letter = (unsigned char)host[i];
+        bool word = (letter >= '0' && letter <= '9') || ((letter | 0x20) >= 'a' && (letter | 0x20) <= 'z');
+        if (!word && (letter == 0 || !strchr("-._~%!$&'()*+,;=:[]", letter)))
+            return false;
+    }
+    return true;
+}
+
+static int on_header_value(llhttp_t *parser, const char *at, size_t length)
+{
+    struct http_connection *connection = parser->data;
+    if (request_measure(connection, at + length) != 0)
+        return STOP;
+    return connection->field == FIELD_OTHER ? 0 : text_add(connection, at, length);
+}
+
+static int on_header_value_complete(llhttp_t *parser)
+{
+    struct http_connection *connection = parser->data;
+    const char *value = connection->text;
+    size_t length = connection->text_length;
+    uint8_t field = connection->field;
+    connection->field = FIELD_OTHER;
+    text_drop(connection);
+    while (length > 0 && (value[length - 1] == ' ' || value[length - 1] == '\t'))
+        length--;
+    const struct http_resource *resource = connection->resource;
+    if (field == FIELD_HOST && !host_is_plausible(value, length))
+        return refuse(connection, 400);
+    if (field == FIELD_EXPECT) {
+        if (length != 12 || strncasecmp(value, "100-continue", length) != 0)
+            return refuse(connection, 417);
+        connection->expects_continue = true;
+    }
+    if (field == FIELD_IF_NONE_MATCH && length > 0 && resource && resource->etag)
+        connection->not_modified |= http_etag_listed(value, length, resource->etag);
+    return 0;
+}
+
+static int on_headers_complete(llhttp_t *parser)
+{
+    struct http_connection *connection = parser->data;
+    bool chunked = parser->flags & F_TRANSFER_ENCODING;
+    connection->in_body = true;
+    // No protocol to upgrade to: the header is ignored, the message read as any other.
+    parser->upgrade = 0;
+    if (parser->http_major != 1)
+        return refuse(connection, 505); // HTTP/0.9 names no version
+    if (parser->http_minor > 0 && !connection->host_seen)
+        return refuse(connection, 400);
+    if (chunked && parser->http_minor == 0)
+        return refuse(connection, 400); // RFC 9112, 6.1: its framing is not to be trusted
+    if (parser->content_length > HTTP_BODY_BYTES_MAX)
+        return refuse(connection, 413);
+    // A client that waits for leave to send its body gets the answer at once: no resource takes one.
+    bool reads = parser->method == HTTP_GET || parser->method == HTTP_HEAD;
+    if (connection->expects_continue && (chunked || parser->content_length > 0))
+        return refuse(connection, !connection->resource ? 404 : reads ? 417 : 405);
+    return 0;
+}
+
+static int on_body(llhttp_t *parser, const char *at, size_t length)
+{
+    struct http_connection *connection = parser->data;
+    connection->body_bytes += (uint32_t)length;
+    if (connection->body_bytes > HTTP_BODY_BYTES_MAX)
+        return refuse(connection, 413);
+    return request_measure(connection, at + length);
+}
+
+// Answers the request that was read.
+static void answer(struct http_connection *connection, bool keep_alive)
+{
+    const struct http_resource *resource = connection->resource;
+    uint8_t method = connection->parser.method;
+    const struct http_response *response;
+    struct http_response rendered;
+    if (!resource) {
+        response = http_status_response(404);
+    } else if (method != HTTP_GET && method != HTTP_HEAD) {
+        response = http_status_response(405);
+    } else if (!resource->render) {
+        response = connection->not_modified ? &resource->not_modified : &resource->full;
+    } else if (http_render(resource, &connection->owned, &rendered) == 0) {
+        response = &rendered;
+    } else {
+        http_text_free(&connection->owned);
+        response = http_status_response(503);
+        keep_alive = false;
+    }
+    respond(connection, response, keep_alive);
+}
+
+static int on_message_complete(llhttp_t *parser)
+{
+    struct http_connection *connection = parser->data;
+    bool keep_alive = llhttp_should_keep_alive(parser) && !(parser->flags & F_CONNECTION_CLOSE);
+    connection->begun = connection->in_body = false;
+    connection->answered++;
+    connection->mark = NULL;
+    heap_free(connection->text_block);
+    connection->text_block = NULL;
+    connection->text_capacity = 0;
+    answer(connection, keep_alive);
+    connection->head_only = false;
+    return connection->last || output_waits(connection) ? HPE_PAUSED : 0;
+}
+
+static const llhttp_settings_t parser_settings = {
+    .on_message_begin = on_message_begin,
+    .on_url = on_url,
+    .on_url_complete = on_url_complete,
+    .on_version_complete = on_version_complete,
+    .on_header_field = on_header_field,
+    .on_header_field_complete = on_header_field_complete,
+    .on_header_value = on_header_value,
+    .on_header_value_complete = on_header_value_complete,
+    .on_headers_complete = on_headers_complete,
+    .on_body = on_body,
+    .on_message_complete = on_message_complete,
+};
+
+// ---- the connection -----------------------------------------------------------------------------
+
+void http_connection_start(struct http_connection *connection, http_write_fn write)
+{
+    *connection = (struct http_connection){.write = write};
+    llhttp_init(&connection->parser, HTTP_REQUEST, &parser_settings);
+    connection->parser.data = connection;
+    connection->parser.http_minor = 1;
+    // on_version_complete() tells versions apart: 505 is not 400
+    connection->parser.lenient_flags = LENIENT_VERSION;
+}
+
+void http_connection_release(struct http_connection *connection)
+{
+    heap_free(connection->text_block);
+    http_text_free(&connection->owned);
+}
+
+void http_connection_refuse(struct http_connection *connection, unsigned status)
+{
+    if (connection->last || output_waits(connection))
+        return;
+    connection->begun = false;
+    respond(connection, http_status_response(status), false);
+}
+
+// What a request that the parser could not read is answered with.
+static unsigned refusal_status(const llhttp_t *parser, const char *end)
+{
+    static const char separators[] = "()<>@,;:\\\"/[]?={} \t";
+    bool inside = parser->error_pos && parser->error_pos < end;
+    unsigned char letter = inside ? (unsigned char)*parser->error_pos : 0;
+    switch (parser->error) {
+    case HPE_INVALID_METHOD:
+        // a method that nobody knows, unless it is no word at all
+        return letter > 0x20 && letter < 0x7F && !strchr(separators, letter) ? 501 : 400;
+    case HPE_PAUSED_H2_UPGRADE:
+        return 505;
+    default:
+        return 400;
+    }
+}
+
+// Text borrowed from the input is kept before the input goes away.
+static void input_ends(struct http_connection *connection, const char *end)
+{
+    if (!connection->begun || connection->last)
+        return;
+    connection->refusal = 0;
+    if (request_measure(connection, end) == 0 && connection->text_length > 0 &&
+        connection->text != connection->text_block && !text_keep(connection, 0))
+        connection->refusal = 503;
+    connection->mark = NULL;
+    if (connection->refusal)
+        http_connection_refuse(connection, connection->refusal);
+}
+
+size_t http_connection_receive(struct http_connection *connection, const char *data,
+                               size_t size_bytes)
+{
+    llhttp_t *parser = &connection->parser;
+    if (output_waits(connection))
+        return 0;
+    if (connection->last || size_bytes == 0)
+        return size_bytes;
+    const char *end = data + size_bytes;
+    // Counting goes on where the input before this one ended.
+    if (connection->begun && connection->measured)
+        connection->mark = data;
+    connection->refusal = 0;
+    llhttp_errno_t result = llhttp_execute(parser, data, size_bytes);
+    if (result == HPE_OK) {
+        input_ends(connection, end);
+        return size_bytes;
+    }
+    if (result == HPE_PAUSED) {
+        if (connection->last)
+            return size_bytes;
+        size_t read = (size_t)(llhttp_get_error_pos(parser) - data);
+        llhttp_resume(parser);
+        return read;
+    }
+    unsigned status = connection->refusal ? connection->refusal : refusal_status(parser, end);
+    http_connection_refuse(connection, status);
+    return size_bytes;
+}
+
+void http_connection_resume(struct http_connection *connection)
+{
+    if (output_waits(connection))
+        output_continue(connection);
+}
+
+enum http_state http_connection_state(const struct http_connection *connection)
+{
+    if (connection->finished)
+        return HTTP_FINISHED;
+    if (output_waits(connection))
+        return HTTP_WRITING;
+    if (connection->begun)
+        return connection->in_body ? HTTP_READING_BODY : HTTP_READING_HEAD;
+    return connection->answered ? HTTP_IDLE : HTTP_SILENT;
+}

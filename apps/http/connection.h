@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// One HTTP/1.x connection as a state machine without a thread: bytes in, responses out, in order.
+// It knows nothing of TCP: the owner hands it what came in, takes what goes out through `write`,
+// keeps the time, and closes.
+// Spec: RFC 9110 (semantics), RFC 9112 (HTTP/1.1).
+#pragma once
+
+#include <llhttp.h>
+
+#include "apps/http/resources.h"
+#include "kernel/compiler.h"
+
+#define HTTP_HEAD_BYTES_MAX   8192  // header section of a request; more is 431
+#define HTTP_HEAD_FIELDS_MAX  100   // header fields of a request; more is 431
+#define HTTP_BODY_BYTES_MAX   65536 // of a body that is read only to be thrown away; more is 413
+#define HTTP_PREFIX_BYTES_MAX 112   // longest status line + Date + Connection
+
+enum http_state {
+    HTTP_SILENT,       // nothing came yet
+    HTTP_IDLE,         // between two requests
+    HTTP_READING_HEAD, // a request began
+    HTTP_READING_BODY, // its header section is complete
+    HTTP_WRITING,      // a response waits for room; input is not read meanwhile
+    HTTP_FINISHED,     // all is written: end the connection. Input is thrown away
+};
+
+struct http_connection;
+
+// Takes up to `size_bytes` bytes to be sent. `lasting`: the bytes stay where they are for good and
+// need not be copied. `more`: the rest of the response follows at once.
+// Returns: how many it took; fewer than offered means no more for now: http_connection_resume() later.
+typedef size_t (*http_write_fn)(struct http_connection *connection, const char *data,
+                                size_t size_bytes, bool lasting, bool more);
+
+struct http_connection {
+    llhttp_t parser;
+    http_write_fn write;
+
+    // the request being read
+    const struct http_resource *resource;
+    const char *text; // of the target or header value being collected: in the input, or text_block
+    char *text_block; // heap, when it came in pieces
+    uint32_t text_length, text_capacity;
+    const char *mark; // counted up to here: header section and body, as sent
+    uint32_t request_bytes;
+    uint32_t body_bytes;
+    unsigned refusal; // the status that ends it early, 0: none
+    uint8_t fields;
+    uint8_t field;       // which header's value is being read
+    uint8_t name_length; // of the header's name, stops at sizeof(name) + 1
+    char name[14];
+    bool begun, measured, in_body, host_seen, not_modified, expects_continue, head_only;
+    uint32_t answered; // requests, so far; may wrap
+
+    // the response being written
+    char prefix[HTTP_PREFIX_BYTES_MAX];
+    struct http_piece {
+        const char *data;
+        uint32_t left;
+        bool lasting;
+    } pieces[2];
+    uint8_t piece_count, piece_at;
+    bool last;              // the connection ends after it
+    bool finished;
+    struct http_text owned; // what a piece points into
+};
+
+void http_connection_start(struct http_connection *connection, http_write_fn write);
+// Frees what it holds, in whatever state it is.
+void http_connection_release(struct http_connection *connection);
+
+// Reads bytes that came in and answers the requests in them. `data` is not needed afterwards.
+// Returns: how many bytes it read. Fewer than `size_bytes`: a response waits for room; hand in the
+// rest after http_connection_resume().
+size_t http_connection_receive(struct http_connection *connection, const char *data,
+                               size_t size_bytes) MUST_CHECK;
+// Goes on writing: there is room again.
+void http_connection_resume(struct http_connection *connection);
+// Answers with an error and ends: 408 for a request that takes too long, 503 for one too many.
+void http_connection_refuse(struct http_connection *connection, unsigned status);
+enum http_state http_connection_state(const struct http_connection *connection);

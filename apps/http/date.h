@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// The Date header, made once a second on each core.
+// Spec: RFC 9110, 6.6.1 (a server without a clock leaves it out) and 5.6.7 (the form).
+#pragma once
+
+#include "kernel/compiler.h"
+
+#define HTTP_DATE_LINE_BYTES 37 // "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+
+// Looks at the wall clock if a second passed since this core last did. `now_ns`: time_now_ns().
+void http_date_refresh(uint64_t now_ns);
+// Sets the date; 0: unknown.
+void http_date_set(uint64_t unix_seconds);
+// The header line of HTTP_DATE_LINE_BYTES, or NULL while the date is unknown.
+const char *http_date_line(void);

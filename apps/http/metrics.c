@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// Spec: Prometheus text exposition format, version 0.0.4.
+#include <inttypes.h>
+
+#include "apps/http/counters.h"
+#include "apps/http/network.h"
+#include "apps/http/page.h"
+#include "kernel/stats.h"
+#include "kernel/time.h"
+
+static void metric_open(struct http_text *text, const char *name, const char *type,
+                        const char *help)
+{
+    http_text_format(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void metric_put(struct http_text *text, const char *name, const char *type,
+                       const char *help, uint64_t value)
+{
+    metric_open(text, name, type, help);
+    http_text_format(text, "%s %" PRIu64 "\n", name, value);
+}
+
+// Prometheus counts time in seconds.
+static void put_seconds(struct http_text *text, uint64_t ns)
+{
+    http_text_format(text, "%llu.%09llu\n", ns / NS_PER_S, ns % NS_PER_S);
+}
+
+static void metric_put_seconds(struct http_text *text, const char *name, const char *type,
+                               const char *help, uint64_t ns)
+{
+    metric_open(text, name, type, help);
+    http_text_format(text, "%s ", name);
+    put_seconds(text, ns);
+}
+
+static void machine_metrics(struct http_text *text)
+{
+    struct machine_stats machine;
+    machine_stats_get(&machine);
+    metric_open(text, "toril_build_info", "gauge", "Version of this build, in its label.");
+    http_text_format(text, "toril_build_info{version=\"");
+    for (const char *letter = machine.version; *letter; letter++)
+        http_text_format(text, *letter == '"' || *letter == '\\' ? "\\%c" : "%c", *letter);
+    http_text_format(text, "\"} 1\n");
+    metric_put(text, "toril_cores", "gauge", "Cores that run.", machine.cores);
+    metric_put_seconds(text, "toril_uptime_seconds", "gauge", "Time since the image was entered.",
+                       machine.uptime_ns);
+    metric_put_seconds(text, "toril_boot_seconds", "gauge",
+                       "Time from entering the image to the application's start.",
+                       machine.boot_ns);
+    metric_put_seconds(text, "toril_boot_since_firmware_seconds", "gauge",
+                       "Time from leaving the firmware to the application's start.",
+                       machine.boot_since_firmware_ns);
+    metric_put(text, "toril_memory_total_bytes", "gauge", "Memory that the page pools manage.",
+               machine.memory_total_bytes);
+    metric_put(text, "toril_memory_free_bytes", "gauge", "Memory free in the page pools.",
+               machine.memory_free_bytes);
+}
+
+// One metric with a sample a core: the 64-bit field of struct core_stats at `offset`.
+static void core_metric(struct http_text *text, const char *name, const char *type,
+                        const char *help, size_t offset)
+{
+    metric_open(text, name, type, help);
+    for (unsigned core = 0; core < core_count(); core++) {
+        if (!core_is_online(core))
+            continue;
+        struct core_stats stats;
+        core_stats_get(core, &stats);
+        uint64_t value = *(const uint64_t *)((const char *)&stats + offset);
+        http_text_format(text, "%s{core=\"%u\"} %" PRIu64 "\n", name, core, value);
+    }
+}
+
+static void core_metrics(struct http_text *text)
+{
+    core_metric(text, "toril_threads", "gauge", "Threads that exist, by core.",
+                offsetof(struct core_stats, threads));
+    core_metric(text, "toril_switches_total", "counter", "Switches between threads, by core.",
+                offsetof(struct core_stats, switches));
+    core_metric(text, "toril_halts_total", "counter", "Times a core had nothing to do.",
+                offsetof(struct core_stats, halts));
+    core_metric(text, "toril_interrupts_total", "counter", "Interrupts, by core.",
+                offsetof(struct core_stats, interrupts));
+    metric_open(text, "toril_halted_seconds_total", "counter", "Time a core had nothing to do.");
+    for (unsigned core = 0; core < core_count(); core++) {
+        if (!core_is_online(core))
+            continue;
+        struct core_stats stats;
+        core_stats_get(core, &stats);
+        http_text_format(text, "toril_halted_seconds_total{core=\"%u\"} ", core);
+        put_seconds(text, stats.halted_ns);
+    }
+}
+
+static void server_metrics(struct http_text *text)
+{
+    metric_open(text, "toril_http_requests_total", "counter",
+                "Responses sent, by core and class of status.");
+    for (unsigned core = 0; core < core_count(); core++) {
+        if (!core_is_online(core))
+            continue;
+        for (int class = HTTP_RESPONSES_1XX; class <= HTTP_RESPONSES_5XX; class ++)
+            http_text_format(text,
+                             "toril_http_requests_total{core=\"%u\",class=\"%dxx\"} %" PRIu64 "\n",
+                             core, class + 1, http_counted(core, (enum http_counter)class));
+    }
+    uint64_t accepted = http_counted_total(HTTP_CONNECTIONS_ACCEPTED);
+    metric_put(text, "toril_http_connections", "gauge", "Connections open.",
+               accepted - http_counted_total(HTTP_CONNECTIONS_CLOSED));
+    metric_put(text, "toril_http_connections_total", "counter", "Connections accepted.", accepted);
+    metric_put(text, "toril_http_connections_evicted_total", "counter",
+               "Idle connections closed to make room.",
+               http_counted_total(HTTP_CONNECTIONS_EVICTED));
+    metric_put(text, "toril_http_connections_refused_total", "counter",
+               "Connections refused because there were too many.",
+               http_counted_total(HTTP_CONNECTIONS_REFUSED));
+    metric_put(text, "toril_http_timeouts_total", "counter", "Connections ended by a time limit.",
+               http_counted_total(HTTP_TIMEOUTS));
+    metric_put(text, "toril_http_sent_bytes_total", "counter", "Bytes of responses.",
+               http_counted_total(HTTP_BYTES_SENT));
+    metric_put(text, "toril_http_received_bytes_total", "counter", "Bytes of requests.",
+               http_counted_total(HTTP_BYTES_RECEIVED));
+}
+
+static void network_metrics(struct http_text *text)
+{
+    struct http_network network;
+    http_network_get(&network);
+    metric_put(text, "toril_network_received_frames_total", "counter", "Frames received.",
+               network.rx_frames);
+    metric_put(text, "toril_network_received_bytes_total", "counter", "Bytes received.",
+               network.rx_bytes);
+    metric_put(text, "toril_network_received_dropped_total", "counter",
+               "Frames received and dropped.", network.rx_dropped);
+    metric_put(text, "toril_network_received_errors_total", "counter", "Frames received broken.",
+               network.rx_errors);
+    metric_put(text, "toril_network_sent_frames_total", "counter", "Frames sent.",
+               network.tx_frames);
+    metric_put(text, "toril_network_sent_bytes_total", "counter", "Bytes sent.", network.tx_bytes);
+    metric_put(text, "toril_network_sent_dropped_total", "counter", "Frames not sent.",
+               network.tx_dropped);
+    metric_put(text, "toril_tcp_connections", "gauge",
+               "TCP connections, opening and closing ones included.", network.tcp_connections);
+}
+
+void http_metrics_render(struct http_text *text)
+{
+    machine_metrics(text);
+    core_metrics(text);
+    server_metrics(text);
+    network_metrics(text);
+}

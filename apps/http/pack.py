@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Packs a folder of static files into one C source: for each file the whole response, made in advance.
+
+usage: pack.py FOLDER OUTPUT.c
+
+index.html is not a file but the template of the page at /: {{name}} in it becomes a call of
+http_fact_name() (apps/http/page.h). The output depends on names and contents alone."""
+import hashlib
+import os
+import re
+import sys
+
+TYPES = {
+    "html": "text/html; charset=utf-8",
+    "htm": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "mjs": "text/javascript; charset=utf-8",
+    "json": "application/json",
+    "map": "application/json",
+    "webmanifest": "application/manifest+json",
+    "txt": "text/plain; charset=utf-8",
+    "md": "text/markdown; charset=utf-8",
+    "csv": "text/csv; charset=utf-8",
+    "xml": "application/xml; charset=utf-8",
+    "svg": "image/svg+xml; charset=utf-8",
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "avif": "image/avif",
+    "ico": "image/x-icon",
+    "woff": "font/woff",
+    "woff2": "font/woff2",
+    "ttf": "font/ttf",
+    "otf": "font/otf",
+    "pdf": "application/pdf",
+    "wasm": "application/wasm",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "mp4": "video/mp4",
+    "webm": "video/webm",
+    "zip": "application/zip",
+    "gz": "application/gzip",
+}
+UNKNOWN_TYPE = "application/octet-stream"
+
+# Status: reason, further header lines.
+STATUSES = {
+    400: ("Bad Request", []),
+    404: ("Not Found", []),
+    405: ("Method Not Allowed", ["Allow: GET, HEAD"]),
+    408: ("Request Timeout", []),
+    413: ("Content Too Large", []),
+    414: ("URI Too Long", []),
+    417: ("Expectation Failed", []),
+    431: ("Request Header Fields Too Large", []),
+    501: ("Not Implemented", []),
+    503: ("Service Unavailable", ["Retry-After: 1"]),
+    505: ("HTTP Version Not Supported", []),
+}
+ERROR_PAGE = (
+    '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+    "<title>{status} {reason}</title>\n"
+    '<link rel="stylesheet" href="/style.css">\n'
+    '<main class="error"><h1>{status}</h1><p>{reason}</p><a href="/">To the status page</a></main>\n'
+    "</html>\n"
+)
+
+
+def literal(data):
+    """Bytes as C string literals, a source line for about 90 of its characters."""
+    escapes = {0x22: '\\"', 0x5C: "\\\\", 0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x3F: "\\?"}
+    lines, line = [], ""
+    for byte in data:
+        if byte in escapes:
+            line += escapes[byte]
+        elif 0x20 <= byte < 0x7F:
+            line += chr(byte)
+        else:
+            line += "\\%03o" % byte
+        if len(line) > 90 or byte == 0x0A:
+            lines.append(line)
+            line = ""
+    if line or not lines:
+        lines.append(line)
+    return "\n".join('    "%s"' % each for each in lines)
+
+
+def head(status, reason, fields):
+    status_line = "HTTP/1.1 %d %s\r\n" % (status, reason)
+    return status_line, (status_line + "".join(f + "\r\n" for f in fields) + "\r\n").encode("ascii")
+
+
+class Output:
+    def __init__(self):
+        self.blocks = []
+
+    def response(self, status, reason, fields, body=b""):
+        """Adds a response's bytes. Returns its struct http_response initialiser."""
+        status_line, head_bytes = head(status, reason, fields)
+        name = "response_%d" % len(self.blocks)
+        size = len(head_bytes) + len(body)
+        self.blocks.append(
+            "static const char %s[%d] NONSTRING =\n%s;\n" % (name, size, literal(head_bytes + body))
+        )
+        return "{%s, %d, %d, %d, %d}" % (name, len(status_line), len(head_bytes), size, status)
+
+
+def read_files(folder):
+    files = {}
+    for root, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            if name.startswith("."):
+                continue
+            full = os.path.join(root, name)
+            path = "/" + os.path.relpath(full, folder).replace(os.sep, "/")
+            if not re.fullmatch(r"[A-Za-z0-9/._-]+", path) or "/." in path:
+                sys.exit("pack.py: %s: a path may hold only A-Z a-z 0-9 . _ -" % full)
+            with open(full, "rb") as file:
+                files[path] = file.read()
+    return files
+
+
+def file_entry(output, path, body):
+    suffix = path.rsplit("/", 1)[-1].rpartition(".")[2].lower()
+    etag = '"%s"' % hashlib.sha256(body).hexdigest()[:20]
+    validators = ["ETag: " + etag, "Cache-Control: no-cache"]
+    fields = [
+        "Content-Type: " + TYPES.get(suffix, UNKNOWN_TYPE),
+        "Content-Length: %d" % len(body),
+        "X-Content-Type-Options: nosniff",
+    ] + validators
+    full = output.response(200, "OK", fields, body)
+    not_modified = output.response(304, "Not Modified", validators)
+    return '    {.path = "%s",\n     .path_length = %d,\n     .etag = "%s",\n     .full = %s,\n' \
+        "     .not_modified = %s},\n" % (path, len(path), etag.replace('"', '\\"'), full, not_modified)
+
+
+def status_entry(output, status):
+    reason, extra = STATUSES[status]
+    body = ERROR_PAGE.format(status=status, reason=reason).encode("ascii")
+    fields = ["Content-Type: text/html; charset=utf-8", "Content-Length: %d" % len(body),
+              "Cache-Control: no-store"] + extra
+    return "    %s,\n" % output.response(status, reason, fields, body)
+
+
+def template_entries(template, source):
+    parts = re.split(r"\{\{([a-z_]+)\}\}", template.decode("utf-8"))
+    if any("{{" in text or "}}" in text for text in parts[0::2]):
+        sys.exit("pack.py: %s: a {{ without its }}, or a name other than a-z and _" % source)
+    entries = []
+    for i in range(0, len(parts), 2):
+        text = parts[i].encode("utf-8")
+        fact = "http_fact_" + parts[i + 1] if i + 1 < len(parts) else "NULL"
+        entries.append("    {\n%s,\n     %d, %s},\n" % (literal(text), len(text), fact))
+    return entries
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    folder, target = sys.argv[1:]
+    files = read_files(folder)
+    template = files.pop("/index.html", None)
+    if template is None:
+        sys.exit("pack.py: %s: index.html is missing: the template of the page at /" % folder)
+    output = Output()
+    rows = [file_entry(output, path, files[path])
+            for path in sorted(files, key=lambda path: (len(path), path.encode()))]
+    statuses = [status_entry(output, status) for status in sorted(STATUSES)]
+    pieces = template_entries(template, os.path.join(folder, "index.html"))
+    text = ["// Made by apps/http/pack.py; do not edit.\n",
+            '#include "apps/http/page.h"\n#include "apps/http/resources.h"\n\n',
+            "#define NONSTRING __attribute__((nonstring))\n\n"]
+    text += output.blocks
+    text += ["\nconst struct http_resource http_files[] = {\n", *rows, "};\n",
+             "const size_t http_files_count = ARRAY_COUNT(http_files);\n\n",
+             "const struct http_response http_status_responses[] = {\n", *statuses, "};\n",
+             "const size_t http_status_responses_count = ARRAY_COUNT(http_status_responses);\n\n",
+             "const struct http_page_piece http_index_pieces[] = {\n", *pieces, "};\n",
+             "const size_t http_index_pieces_count = ARRAY_COUNT(http_index_pieces);\n"]
+    with open(target, "w", encoding="ascii", newline="\n") as file:
+        file.write("".join(text))
+
+
+if __name__ == "__main__":
+    main()

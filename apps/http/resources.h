@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// What is served, by path: files packed into the image, and pages rendered for each request.
+#pragma once
+
+#include "apps/http/text.h"
+#include "kernel/compiler.h"
+
+// A response in one piece. Lines that depend on the request or the moment (Date, Connection) go in
+// after the status line, so that all else is made in advance.
+struct http_response {
+    const char *data;
+    uint32_t status_line_bytes; // with its line end
+    uint32_t head_bytes;        // status line, headers and the empty line
+    uint32_t total_bytes;       // head and body
+    unsigned status;
+};
+
+struct http_resource {
+    const char *path;
+    size_t path_length;
+    const char *etag;                   // quoted; NULL for a rendered one
+    struct http_response full;          // of a file
+    struct http_response not_modified;  // of a file
+    const char *content_type;           // of a rendered one
+    void (*render)(struct http_text *); // writes the body; NULL for a file
+};
+
+// Returns: what is served at a path, or NULL.
+const struct http_resource *http_find(const char *path, size_t length);
+// Renders a page, with its head, into *text. Returns: 0, or -ENOMEM.
+// Owns: the caller frees *text in both cases; *response points into it.
+int http_render(const struct http_resource *resource, struct http_text *text,
+                struct http_response *response) MUST_CHECK;
+// The response that says only its status: one of the table in pack.py. Lasts for good.
+const struct http_response *http_status_response(unsigned status);
+
+// Made by pack.py from www/, sorted by path and by status.
+extern const struct http_resource http_files[];
+extern const size_t http_files_count;
+extern const struct http_response http_status_responses[];
+extern const size_t http_status_responses_count;

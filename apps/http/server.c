@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: MIT
+#include "apps/http/server.h"
+
+#include <errno.h>
+
+#include "apps/http/connection.h"
+#include "apps/http/counters.h"
+#include "apps/http/date.h"
+#include "kernel/heap.h"
+#include "kernel/panic.h"
+#include "kernel/time.h"
+#include "lwip/pbuf.h"
+#include "lwip/tcp.h"
+
+// Time limits are exact to this: the timer looks no more often.
+#define TIMER_SLACK_NS (500 * NS_PER_MS)
+// Below, copying costs less than a descriptor of its own and lets answers share a segment.
+#define COPY_BYTES_MAX 512
+// Of copied answers a client may leave unread: what it pipelines beyond waits.
+#define COPIED_BYTES_MAX (32 * 1024)
+// Of requests that wait while answers cannot be sent: of one client, until lwIP holds it back, and
+// of all, until who adds to them is cut off.
+#define UNREAD_BYTES_MAX     (32 * 1024)
+#define UNREAD_ALL_BYTES_MAX (16 * 1024 * 1024)
+// A client that takes less of an answer in one time limit is too slow.
+#define TAKEN_BYTES_MIN 4096
+// A connection that was silent so long may go when room is needed.
+#define SILENT_SPARED_NS NS_PER_S
+
+// Each list has one time limit, so each is in the order of its deadlines, oldest first.
+enum session_list_id { SILENT, IDLE, HEAD, BODY, WRITING, LINGERING, LISTS };
+static const uint64_t limits_ns[LISTS] = {
+    [SILENT] = 10 * NS_PER_S,    // for a first byte
+    [IDLE] = 60 * NS_PER_S,      // between requests
+    [HEAD] = 10 * NS_PER_S,      // for a whole header section
+    [BODY] = 20 * NS_PER_S,      // for a whole body after that
+    [WRITING] = 30 * NS_PER_S,   // for each TAKEN_BYTES_MIN
+    [LINGERING] = 10 * NS_PER_S, // the same, and then for the client to close
+};
+
+struct session {
+    struct http_connection http; // first: CONTAINER_OF
+    struct server *server;
+    struct tcp_pcb *pcb;
+    struct pbuf *unread;   // what came in and was not read yet
+    uint16_t unread_at;    // bytes of its first buffer that were
+    bool peer_closed;      // it sends no more
+    bool closing;          // we send no more
+    uint8_t list;
+    uint32_t answered;     // of http, when the deadline was set
+    uint32_t taken_bytes;  // by the client since then
+    uint64_t deadline_ns;
+    struct session *next, *previous;
+};
+
+struct server {
+    struct tcp_pcb *listener;
+    struct timer timer;
+    unsigned connections_max, connections;
+    size_t unread_bytes; // of all sessions
+    struct session_list {
+        struct session *first, *last;
+    } lists[LISTS];
+};
+
+// ---- lists and time -----------------------------------------------------------------------------
+
+static void session_unlist(struct session *session)
+{
+    struct session_list *list = &session->server->lists[session->list];
+    if (session->previous)
+        session->previous->next = session->next;
+    else
+        list->first = session->next;
+    if (session->next)
+        session->next->previous = session->previous;
+    else
+        list->last = session->previous;
+}
+
+static void session_list_last(struct session *session, enum session_list_id id)
+{
+    struct server *server = session->server;
+    struct session_list *list = &server->lists[id];
+    session->list = (uint8_t)id;
+    session->deadline_ns = time_now_ns() + limits_ns[id];
+    session->answered = session->http.answered;
+    session->taken_bytes = 0;
+    session->next = NULL;
+    session->previous = list->last;
+    if (list->last)
+        list->last->next = session;
+    else
+        list->first = session;
+    list->last = session;
+    uint64_t look_ns = session->deadline_ns + TIMER_SLACK_NS;
+    if (!server->timer.pending || look_ns < server->timer.deadline_ns)
+        timer_start(&server->timer, look_ns);
+}
+
+// Puts the session where its state says. A request has its time from its beginning, however its
+// bytes trickle in; an answer has more time only when enough of it was taken.
+static void session_settle(struct session *session)
+{
+    static const uint8_t ids[] = {
+        [HTTP_SILENT] = SILENT,     [HTTP_IDLE] = IDLE,       [HTTP_READING_HEAD] = HEAD,
+        [HTTP_READING_BODY] = BODY, [HTTP_WRITING] = WRITING, [HTTP_FINISHED] = LINGERING,
+    };
+    enum session_list_id id = ids[http_connection_state(&session->http)];
+    bool renew = id == WRITING || id == LINGERING ? session->taken_bytes >= TAKEN_BYTES_MIN
+                                                  : session->answered != session->http.answered;
+    if (id == session->list && !renew)
+        return;
+    session_unlist(session);
+    session_list_last(session, id);
+}
+
+// ---- the end of a session -----------------------------------------------------------------------
+
+static void session_drop_unread(struct session *session)
+{
+    if (!session->unread)
+        return;
+    uint32_t left = (uint32_t)session->unread->tot_len - session->unread_at;
+    session->server->unread_bytes -= left;
+    pbuf_free(session->unread);
+    session->unread = NULL;
+    session->unread_at = 0;
+    for (uint16_t now; left > 0; left -= now) {
+        now = (uint16_t)LWIP_MIN(left, UINT16_MAX);
+        if (session->pcb)
+            tcp_recved(session->pcb, now);
+    }
+}
+
+static void session_free(struct session *session)
+{
+    session_drop_unread(session);
+    session_unlist(session);
+    session->server->connections--;
+    http_count(HTTP_CONNECTIONS_CLOSED, 1);
+    http_connection_release(&session->http);
+    heap_free(session);
+}
+
+// lwIP must not call back for a session that is gone.
+static struct tcp_pcb *session_detach(struct session *session)
+{
+    struct tcp_pcb *pcb = session->pcb;
+    tcp_arg(pcb, NULL);
+    tcp_recv(pcb, NULL);
+    tcp_sent(pcb, NULL);
+    tcp_err(pcb, NULL);
+    tcp_poll(pcb, NULL, 0);
+    return pcb;
+}
+
+// Returns: ERR_ABRT, which a callback of this connection must hand on to lwIP.
+static err_t session_abort(struct session *session)
+{
+    struct tcp_pcb *pcb = session_detach(session);
+    session->pcb = NULL;
+    session_free(session);
+    tcp_abort(pcb);
+    return ERR_ABRT;
+}
+
+// What was written is still delivered, by lwIP alone.
+static err_t session_close(struct session *session)
+{
+    session_drop_unread(session); // else lwIP would reset the connection
+    struct tcp_pcb *pcb = session_detach(session);
+    session->pcb = NULL;
+    session_free(session);
+    if (tcp_close(pcb) == ERR_OK)
+        return ERR_OK;
+    tcp_abort(pcb);
+    return ERR_ABRT;
+}
+
+// ---- bytes in and out ---------------------------------------------------------------------------
+
+static size_t session_write(struct http_connection *http, const char *data, size_t size_bytes,
+                            bool lasting, bool more)
+{
+    struct tcp_pcb *pcb = CONTAINER_OF(http, struct session, http)->pcb;
+    bool copy = !lasting || size_bytes <= COPY_BYTES_MAX;
+    size_t taken = 0;
+    while (taken < size_bytes) {
+        size_t room = tcp_sndbuf(pcb);
+        size_t queued = TCP_SND_BUF - room;
+        if (copy)
+            room = queued < COPIED_BYTES_MAX ? LWIP_MIN(room, COPIED_BYTES_MAX - queued) : 0;
+        size_t now = LWIP_MIN(LWIP_MIN(size_bytes - taken, room), UINT16_MAX);
+        uint8_t flags = copy ? TCP_WRITE_FLAG_COPY : 0;
+        if (more || taken + now < size_bytes)
+            flags |= TCP_WRITE_FLAG_MORE;
+        if (now == 0 || tcp_write(pcb, data + taken, (uint16_t)now, flags) != ERR_OK)
+            break;
+        taken += now;
+    }
+    http_count(HTTP_BYTES_SENT, taken);
+    return taken;
+}
+
+// Reads until all is read or an answer waits for room. Only what was read opens the window again.
+static void session_read(struct session *session)
+{
+    uint32_t total = 0;
+    while (session->unread) {
+        struct pbuf *head = session->unread;
+        size_t size = head->len - session->unread_at;
+        const char *data = (const char *)head->payload + session->unread_at;
+        size_t read = http_connection_receive(&session->http, data, size);
+        total += (uint32_t)read;
+        if (read < size) {
+            session->unread_at += (uint16_t)read;
+            break;
+        }
+        session->unread = head->next;
+        session->unread_at = 0;
+        if (head->next)
+            pbuf_ref(head->next);
+        pbuf_free(head);
+    }
+    session->server->unread_bytes -= total;
+    http_count(HTTP_BYTES_RECEIVED, total);
+    for (uint16_t now; total > 0; total -= now) {
+        now = (uint16_t)LWIP_MIN(total, UINT16_MAX);
+        tcp_recved(session->pcb, now);
+    }
+}
+
+// Does what can be done now. The session may be gone afterwards.
+// Returns: what a callback of this connection returns to lwIP.
+static err_t session_advance(struct session *session)
+{
+    if (!session->closing)
+        session_read(session);
+    enum http_state state = http_connection_state(&session->http);
+    if (state == HTTP_FINISHED && !session->closing) {
+        // Only our side ends: closing all while the client still sends would reset the connection,
+        // and it might lose the answer. Spec: RFC 9112, 9.6.
+        session->closing = true;
+        session_drop_unread(session);
+        if (tcp_shutdown(session->pcb, 0, 1) != ERR_OK)
+            return session_abort(session);
+    }
+    if (session->peer_closed && state != HTTP_WRITING)
+        return session_close(session);
+    session_settle(session);
+    tcp_output(session->pcb);
+    return ERR_OK;
+}
+
+// ---- what lwIP calls ----------------------------------------------------------------------------
+
+static err_t on_receive(void *argument, struct tcp_pcb *pcb, struct pbuf *data, err_t error)
+{
+    struct session *session = argument;
+    (void)error;
+    if (!data) {
+        session->peer_closed = true;
+        return session_advance(session);
+    }
+    if (session->closing) { // discarded; the time to linger goes on
+        tcp_recved(pcb, data->tot_len);
+        pbuf_free(data);
+        return ERR_OK;
+    }
+    bool waits = http_connection_state(&session->http) == HTTP_WRITING;
+    if (waits && session->unread &&
+        (uint32_t)session->unread->tot_len + data->tot_len > UNREAD_BYTES_MAX)
+        return ERR_MEM; // lwIP keeps it and accepts no more
+    session->server->unread_bytes += data->tot_len;
+    if (session->unread)
+        pbuf_cat(session->unread, data);
+    else
+        session->unread = data;
+    if (waits)
+        return session->server->unread_bytes > UNREAD_ALL_BYTES_MAX ? session_abort(session)
+                                                                    : ERR_OK;
+    http_date_refresh(time_now_ns());
+    return session_advance(session);
+}
+
+static err_t on_sent(void *argument, struct tcp_pcb *pcb, uint16_t size_bytes)
+{
+    struct session *session = argument;
+    (void)pcb;
+    session->taken_bytes += size_bytes;
+    if (http_connection_state(&session->http) == HTTP_WRITING) {
+        http_connection_resume(&session->http);
+        return session_advance(session);
+    }
+    if (session->closing)
+        session_settle(session);
+    return ERR_OK;
+}
+
+// Without memory a write can fail with nothing under way whose arrival would call on_sent().
+static err_t on_poll(void *argument, struct tcp_pcb *pcb)
+{
+    struct session *session = argument;
+    (void)pcb;
+    if (http_connection_state(&session->http) != HTTP_WRITING)
+        return ERR_OK;
+    http_connection_resume(&session->http);
+    return session_advance(session);
+}
+
+static void on_error(void *argument, err_t error)
+{
+    struct session *session = argument;
+    (void)error;
+    session->pcb = NULL; // lwIP has freed it
+    session_free(session);
+}
+
+// Ends the session that is idle for the longest time. Returns: false if there is none.
+static bool server_evict(struct server *server)
+{
+    struct session *session = server->lists[IDLE].first;
+    if (!session) {
+        session = server->lists[SILENT].first;
+        uint64_t began_ns = session ? session->deadline_ns - limits_ns[SILENT] : 0;
+        if (!session || time_now_ns() - began_ns < SILENT_SPARED_NS)
+            return false;
+    }
+    http_count(HTTP_CONNECTIONS_EVICTED, 1);
+    (void)session_close(session);
+    return true;
+}
+
+static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error)
+{
+    struct server *server = argument;
+    if (error != ERR_OK || !pcb)
+        return ERR_VAL;
+    bool crowded = server->connections >= server->connections_max && !server_evict(server);
+    if (crowded)
+        http_count(HTTP_CONNECTIONS_REFUSED, 1);
+    // Being told 503 takes a session too, of which there are some more.
+    bool hopeless = server->connections >= server->connections_max + server->connections_max / 8 + 8;
+    struct session *session = crowded && hopeless ? NULL : heap_alloc_zeroed(sizeof(*session));
+    if (!session) {
+        if (!crowded)
+            http_count(HTTP_CONNECTIONS_REFUSED, 1);
+        tcp_abort(pcb);
+        return ERR_ABRT;
+    }
+    session->server = server;
+    session->pcb = pcb;
+    http_connection_start(&session->http, session_write);
+    session_list_last(session, SILENT);
+    server->connections++;
+    http_count(HTTP_CONNECTIONS_ACCEPTED, 1);
+    tcp_arg(pcb, session);
+    tcp_recv(pcb, on_receive);
+    tcp_sent(pcb, on_sent);
+    tcp_err(pcb, on_error);
+    tcp_poll(pcb, on_poll, 4); // about 2 s
+    tcp_nagle_disable(pcb); // answers are written whole
+    if (!crowded)
+        return ERR_OK;
+    http_connection_refuse(&session->http, 503);
+    return session_advance(session);
+}
+
+// ---- time limits and the start ------------------------------------------------------------------
+
+static void session_expire(struct session *session)
+{
+    http_count(HTTP_TIMEOUTS, 1);
+    switch ((enum session_list_id)session->list) {
+    case HEAD:
+    case BODY:
+        http_connection_refuse(&session->http, 408);
+        (void)session_advance(session);
+        return;
+    case SILENT:
+    case IDLE:
+        (void)session_close(session);
+        return;
+    default:
+        (void)session_abort(session);
+    }
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct server *server = CONTAINER_OF(timer, struct server, timer);
+    uint64_t now_ns = time_now_ns();
+    uint64_t next_ns = TIME_NEVER;
+    http_date_refresh(now_ns);
+    for (int id = 0; id < LISTS; id++) {
+        struct session *session;
+        while ((session = server->lists[id].first) && session->deadline_ns <= now_ns)
+            session_expire(session);
+    }
+    for (int id = 0; id < LISTS; id++) {
+        if (server->lists[id].first && server->lists[id].first->deadline_ns < next_ns)
+            next_ns = server->lists[id].first->deadline_ns;
+    }
+    if (next_ns != TIME_NEVER)
+        timer_start(timer, next_ns + TIMER_SLACK_NS);
+}
+
+int http_server_start(uint16_t port, unsigned connections_max)
+{
+    ASSERT(connections_max > 0);
+    struct server *server = heap_alloc_zeroed(sizeof(*server));
+    struct tcp_pcb *pcb = server ? tcp_new() : NULL;
+    if (!pcb) {
+        heap_free(server);
+        return -ENOMEM;
+    }
+    server->connections_max = connections_max;
+    server->timer.expired = on_timer;
+    if (tcp_bind(pcb, IP_ADDR_ANY, port) != ERR_OK) {
+        tcp_abort(pcb);
+        heap_free(server);
+        return -EADDRINUSE;
+    }
+    server->listener = tcp_listen_with_backlog(pcb, TCP_DEFAULT_LISTEN_BACKLOG);
+    if (!server->listener) {
+        tcp_abort(pcb);
+        heap_free(server);
+        return -ENOMEM;
+    }
+    tcp_arg(server->listener, server);
+    tcp_accept(server->listener, on_accept);
+    return 0;
+}

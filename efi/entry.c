@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// Where firmware enters. The rules of this folder's world: firmware types and calls only here; until
+// boot services are left, errors are said on the firmware's console and returned to the firmware;
+// nothing core-local is touched, for its copies are made later from what is in the image now.
+// Spec: UEFI 2.10, chapters 2.3.4 (calling conventions), 4.1 (entry), 7.4 (leaving).
+#include "efi/gather.h"
+
+#include "kernel/boot_info.h"
+#include "kernel/cpu.h"
+#include "kernel/main.h"
+
+static struct boot_info boot_info;
+
+static EFI_STATUS entry_fail(struct efi_world *world, const char *what, EFI_STATUS status)
+{
+    efi_print(world, "toril: cannot boot: ");
+    efi_print(world, what);
+    efi_print(world, ": ");
+    efi_print(world, efi_status_name(status));
+    efi_print(world, "\r\n");
+    // Exit() and not a return: the start-up code of this image does not keep all registers that the
+    // firmware's calling convention wants kept.
+    world->boot->Exit(world->image, status, 0, NULL);
+    return status;
+}
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
+{
+    boot_info.entry_tsc = cpu_read_tsc();
+    struct efi_world world = {.image = image, .system = system, .boot = system->BootServices};
+
+    world.boot->SetWatchdogTimer(0, 0, 0, NULL); // else the machine resets after 5 minutes
+    const char *what = "finding this image";
+    EFI_STATUS status = efi_gather_image(&world, &boot_info);
+    if (EFI_ERROR(status))
+        return entry_fail(&world, what, status);
+    efi_gather_options(&world, &boot_info);
+    efi_gather_acpi(&world, &boot_info);
+    efi_gather_framebuffer(&world, &boot_info);
+    efi_gather_entropy(&world, &boot_info);
+    efi_gather_trampoline(&world, &boot_info);
+    efi_runtime_start(system, &boot_info);
+
+    status = efi_leave(&world, &boot_info, &what);
+    if (EFI_ERROR(status))
+        return entry_fail(&world, what, status);
+    boot_info.left_tsc = cpu_read_tsc();
+    kernel_main(&boot_info);
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// The local APIC of this core, in whichever mode firmware left it: x2APIC (registers are MSRs) or
+// xAPIC (registers are memory). Its mode is never changed downwards.
+// Spec: Intel SDM volume 3, chapter 11.
+#pragma once
+
+#include "kernel/compiler.h"
+
+// Core 0: finds the mode, maps the registers if they are memory. Panics when they cannot be mapped.
+void apic_start(uint64_t registers_phys);
+// Each core: turns the local APIC on, in core 0's mode, every local source masked.
+void apic_start_core(void);
+bool apic_is_x2apic(void);
+
+uint32_t apic_id(void);
+void apic_end_of_interrupt(void);
+// Raises `vector` on another core.
+void apic_send(uint32_t apic_id, uint8_t vector);
+// Raises an NMI on every core but this one.
+void apic_send_nmi_to_others(void);
+void apic_send_init(uint32_t apic_id);
+void apic_send_startup(uint32_t apic_id, uint64_t page_phys);
+
+// One-shot timer that raises VECTOR_TIMER, in ticks of apic_timer_hz; a count of 0 stops it.
+void apic_timer_set(uint32_t count);
+uint32_t apic_timer_left(void);
+#define APIC_TIMER_DIVIDER 16
+// The same by time stamp counter, where the CPU can: absolute, 0 stops it.
+bool apic_has_tsc_deadline(void);
+void apic_timer_set_tsc(uint64_t tsc);

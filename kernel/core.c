@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/core.h"
+
+#include "kernel/image.h"
+
+PERCORE unsigned core_this_index;
+unsigned core_slot_count = 1;
+char *core_local_pages[CORES_MAX];
+
+bool core_is_online(unsigned core)
+{
+    return core < core_slot_count && core_local_pages[core] != NULL;
+}
+
+const void *core_local_of(unsigned core, const void *variable)
+{
+    if (!core_is_online(core))
+        return NULL;
+    return core_local_pages[core] + ((const char *)variable - percore_start);
+}

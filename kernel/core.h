@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Which core this is. Cores are numbered from 0 (the one firmware started); a core that did not come
+// up leaves a gap, which core_is_online() tells.
+#pragma once
+
+#include "kernel/compiler.h"
+
+#define CORES_MAX 256
+
+extern PERCORE unsigned core_this_index;
+extern unsigned core_slot_count;           // written by core 0 while booting, read-only afterwards
+// Likewise: where each core's copy of the core-local pages can be seen from every core; NULL: no core.
+extern char *core_local_pages[CORES_MAX];
+
+static inline unsigned core_index(void)
+{
+    return core_this_index;
+}
+// Cores run with indices below this.
+static inline unsigned core_count(void)
+{
+    return core_slot_count;
+}
+bool core_is_online(unsigned core);
+
+// Another core's copy of a core-local variable, to look at: counters, names. Only its own core writes
+// it, so what is read may be a moment old. NULL when there is no such core.
+const void *core_local_of(unsigned core, const void *variable);

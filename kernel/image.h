@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+// Where the linker script (image.ld) puts the parts of the image. All are page-aligned.
+#pragma once
+
+extern char image_start[], image_end[];
+extern char text_start[], text_end[];     // executable, read-only
+extern char rodata_start[], rodata_end[]; // read-only
+extern char data_start[], data_end[];     // writable, shared by all cores
+extern char relro_end[]; // data_start up to here is read-only once relocated
+extern char percore_start[], percore_end[]; // writable, one copy a core at the same address
+extern char symbols_start[], symbols_end[]; // read-only

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+// Spec: Intel SDM volume 3, chapters 6 (interrupts) and 8.7 (64-bit TSS).
+#include "kernel/interrupts.h"
+
+#include <errno.h>
+
+#include "kernel/apic.h"
+#include "kernel/core.h"
+#include "kernel/cpu.h"
+#include "kernel/panic.h"
+#include "kernel/stack.h"
+
+#define IST_STACK_BYTES 8192
+#define SELECTOR_CODE   0x08
+#define SELECTOR_DATA   0x10
+#define SELECTOR_TSS    0x18
+
+// Which interrupt stack a vector takes. Faults have one of their own, so that a stack overflow still
+// has somewhere to report from; so have double faults and NMIs, which can hit inside a fault.
+enum { IST_INTERRUPT = 1, IST_EXCEPTION, IST_NMI, IST_DOUBLE_FAULT, IST_COUNT = IST_DOUBLE_FAULT };
+
+struct PACKED idt_entry {
+    uint16_t offset_low, selector;
+    uint8_t ist, type;
+    uint16_t offset_middle;
+    uint32_t offset_high, reserved;
+};
+struct PACKED tss {
+    uint32_t reserved0;
+    uint64_t rsp[3], reserved1, ist[7], reserved2;
+    uint16_t reserved3, io_map_base;
+};
+struct PACKED table_register {
+    uint16_t limit;
+    uint64_t base;
+};
+_Static_assert(sizeof(struct idt_entry) == 16, "SDM 6.14.1");
+_Static_assert(sizeof(struct tss) == 104, "SDM 8.7");
+
+extern char vector_entries[256][16];
+void interrupt_dispatch(struct interrupt_frame *frame);
+
+struct handler {
+    void (*call)(void *context);
+    void *context;
+};
+
+static struct idt_entry idt[256]; // the same on all cores
+static PERCORE uint64_t gdt[5];
+static PERCORE struct tss tss;
+static PERCORE struct handler handlers[256];
+static PERCORE struct interrupt_stats stats;
+static PERCORE bool unexpected_seen[256];
+
+static uint8_t vector_ist(int vector)
+{
+    switch (vector) {
+    case VECTOR_DOUBLE_FAULT:
+        return IST_DOUBLE_FAULT;
+    case VECTOR_NMI:
+        return IST_NMI;
+    default:
+        return vector < VECTOR_FIRST_FREE ? IST_EXCEPTION : IST_INTERRUPT;
+    }
+}
+
+static void idt_fill(void)
+{
+    for (int vector = 0; vector < 256; vector++) {
+        uint64_t entry = (uintptr_t)vector_entries[vector];
+        idt[vector] = (struct idt_entry){
+            .offset_low = (uint16_t)entry,
+            .selector = SELECTOR_CODE,
+            .ist = vector_ist(vector),
+            .type = 0x8e, // present interrupt gate: interrupts off on entry
+            .offset_middle = (uint16_t)(entry >> 16),
+            .offset_high = (uint32_t)(entry >> 32),
+        };
+    }
+}
+
+static void gdt_load(void)
+{
+    uint64_t base = (uintptr_t)&tss, limit = sizeof(tss) - 1;
+    gdt[SELECTOR_CODE / 8] = 0x00af9b000000ffff; // 64-bit code, ring 0
+    gdt[SELECTOR_DATA / 8] = 0x00cf93000000ffff;
+    gdt[SELECTOR_TSS / 8] = limit | (base & 0xffffff) << 16 | 0x89ull << 40 |
+                            (base >> 24 & 0xff) << 56;
+    gdt[SELECTOR_TSS / 8 + 1] = base >> 32;
+    struct table_register gdtr = {sizeof(gdt) - 1, (uintptr_t)gdt};
+    struct table_register idtr = {sizeof(idt) - 1, (uintptr_t)idt};
+    __asm__ volatile("lgdt %0\n\t"
+                     "pushq %2\n\t"
+                     "leaq 1f(%%rip), %%rax\n\t"
+                     "pushq %%rax\n\t"
+                     "lretq\n"
+                     "1:\n\t"
+                     "movl %3, %%eax\n\t"
+                     "movl %%eax, %%ds\n\t"
+                     "movl %%eax, %%es\n\t"
+                     "movl %%eax, %%ss\n\t"
+                     "xorl %%eax, %%eax\n\t"
+                     "movl %%eax, %%fs\n\t"
+                     "movl %%eax, %%gs\n\t"
+                     "ltr %w4\n\t"
+                     "lidt %1"
+                     :
+                     : "m"(gdtr), "m"(idtr), "i"(SELECTOR_CODE), "i"(SELECTOR_DATA),
+                       "r"((uint16_t)SELECTOR_TSS)
+                     : "rax", "memory");
+}
+
+void interrupt_start_core(void)
+{
+    if (idt[0].type == 0) // core 0 comes first, alone
+        idt_fill();
+    for (int ist = 0; ist < IST_COUNT; ist++) {
+        struct stack stack;
+        if (stack_allocate(&stack, IST_STACK_BYTES) != 0)
+            panic("interrupts: no memory for interrupt stacks");
+        tss.ist[ist] = stack.top;
+    }
+    tss.io_map_base = sizeof(tss);
+    gdt_load();
+}
+
+void interrupt_set_handler(int vector, void (*handler)(void *context), void *context)
+{
+    handlers[vector] = (struct handler){handler, context};
+}
+
+int interrupt_allocate(void (*handler)(void *context), void *context)
+{
+    for (int vector = VECTOR_FIRST_FREE; vector < VECTOR_WAKE; vector++) {
+        if (handlers[vector].call == NULL) {
+            interrupt_set_handler(vector, handler, context);
+            return vector;
+        }
+    }
+    return -ENOSPC;
+}
+
+struct msi_message interrupt_msi_message(int vector)
+{
+    // Physical destination, fixed delivery, edge triggered.
+    return (struct msi_message){.address = 0xfee00000ull | (uint64_t)(apic_id() & 0xff) << 12,
+                                .data = (uint32_t)vector};
+}
+
+INTERRUPT_CONTEXT void interrupt_dispatch(struct interrupt_frame *frame)
+{
+    unsigned vector = (unsigned)frame->vector & 255;
+    if (vector < VECTOR_FIRST_FREE)
+        panic_exception(frame); // returns only from an NMI that was for nobody
+    else if (vector == VECTOR_SPURIOUS)
+        stats.spurious++;
+    else {
+        struct handler *handler = &handlers[vector];
+        if (handler->call != NULL) {
+            stats.handled++;
+            handler->call(handler->context);
+        } else {
+            stats.unexpected++;
+            unexpected_seen[vector] = true;
+        }
+        apic_end_of_interrupt();
+    }
+}
+
+struct interrupt_stats interrupt_stats_of(unsigned core)
+{
+    const struct interrupt_stats *of = core_local_of(core, &stats);
+    return of == NULL ? (struct interrupt_stats){0} : *of;
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// The boot, top to bottom. This file alone in kernel/ may include any layer: it wires them.
+#include "kernel/main.h"
+
+#include <string.h>
+
+#include "kernel/acpi.h"
+#include "kernel/apic.h"
+#include "kernel/console.h"
+#include "kernel/core.h"
+#include "kernel/cpu.h"
+#include "kernel/interrupts.h"
+#include "kernel/log.h"
+#include "kernel/memory_map.h"
+#include "kernel/options.h"
+#include "kernel/pages.h"
+#include "kernel/paging.h"
+#include "kernel/panic.h"
+#include "kernel/pci.h"
+#include "kernel/power.h"
+#include "kernel/random.h"
+#include "kernel/scheduler.h"
+#include "kernel/stack.h"
+#include "kernel/stats.h"
+#include "kernel/thread.h"
+#include "kernel/time.h"
+#include "kernel/version.h"
+#include "net/net.h"
+#include "posix/start.h"
+#include "smp/bringup.h"
+#include "virtio/core.h"
+
+#define LOOP_STACK_BYTES (32u << 10)
+
+static struct boot_info boot_info;
+static struct acpi_facts acpi_facts;
+
+#pragma weak net_start
+
+// switch.asm
+_Noreturn void switch_run_on(uintptr_t stack_top, void (*function)(void));
+
+static const void *acpi_map(uint64_t phys, size_t size_bytes)
+{
+    // The firmware's own tables are still loaded: they map all of its memory at its address.
+    return phys != 0 && phys + size_bytes > phys ? (const void *)phys : NULL;
+}
+
+// The thread in which the boot goes on once the loop of core 0 runs: its steps may sleep.
+static void boot_thread(void *argument)
+{
+    (void)argument;
+    pci_scan(&acpi_facts);
+    virtio_probe_all();
+    if (net_start != NULL) // linked only with an app that uses the network
+        net_start();
+
+    struct machine_stats stats;
+    stats_boot_done(boot_info.entry_tsc, boot_info.left_tsc);
+    machine_stats_get(&stats);
+    log_info("toril: main after %llu.%03llu ms (%llu.%03llu ms since leaving firmware), %u cores, "
+             "%llu MiB",
+             stats.boot_ns / NS_PER_MS, stats.boot_ns / NS_PER_US % 1000,
+             stats.boot_since_firmware_ns / NS_PER_MS,
+             stats.boot_since_firmware_ns / NS_PER_US % 1000, stats.cores,
+             (unsigned long long)stats.memory_total_bytes >> 20);
+    posix_run_main(options_argc(), options_argv(), options_environ());
+}
+
+// On a stack of our own: nothing of the firmware's is in use any more.
+static void boot_own_stack(void)
+{
+    page_pool_reclaim(&boot_info);
+    apic_start(acpi_facts.local_apic_phys);
+    time_start(&acpi_facts, boot_info.entry_tsc);
+    random_start(&boot_info);
+    bringup_begin(&acpi_facts, &boot_info); // the other cores come up meanwhile
+    console_start_serial(acpi_facts.serial_port);
+    console_start_framebuffer(&boot_info.framebuffer);
+    time_calibrate();
+    bringup_finish();
+    if (thread_create("main", boot_thread, NULL) == NULL)
+        panic("boot: no memory for the first thread");
+    scheduler_run();
+}
+
+static uint64_t entropy_word(void)
+{
+    uint64_t word;
+    memcpy(&word, boot_info.entropy, sizeof(word));
+    return word;
+}
+
+void kernel_main(const struct boot_info *info)
+{
+    cpu_interrupts_off();
+    boot_info = *info;
+    // Frames that hold the old value belong to functions that never return, this one included.
+    __stack_chk_guard ^= (boot_info.entry_tsc * 0x9e3779b97f4a7c15 ^ entropy_word()) & ~0xffull;
+    posix_start_core();
+    console_start();
+    log_info("toril: " TORIL_VERSION ", started by %s", boot_info.firmware_name);
+    options_parse(boot_info.load_options, boot_info.config_text, boot_info.config_bytes);
+    power_start(&boot_info);
+    boot_info.memory_count = memory_map_normalise(boot_info.memory, boot_info.memory_count);
+    if (acpi_parse(boot_info.rsdp_phys, acpi_map, &acpi_facts) != 0)
+        log_warn("boot: no ACPI tables: one core, no interrupt facts");
+    if (page_pool_start(&boot_info) != 0)
+        panic("boot: no free memory in a map of %zu ranges", boot_info.memory_count);
+    paging_start(&boot_info);
+    interrupt_start_core();
+    struct stack stack;
+    if (stack_allocate(&stack, LOOP_STACK_BYTES) != 0)
+        panic("boot: no memory for core 0's stack");
+    switch_run_on(stack.top, boot_own_stack);
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// The firmware's memory map, put in order: firmware may give it unsorted, in hundreds of pieces.
+#pragma once
+
+#include "kernel/boot_info.h"
+
+// Sorts by address, drops empty ranges, trims to whole pages, merges neighbours of one type. Where
+// ranges overlap (firmware must not, some does) the less usable type wins.
+// Returns: how many ranges are left at the front of the array, at most `count`; overlaps that would
+// need more are cut to what is safe.
+size_t memory_map_normalise(struct memory_range *ranges, size_t count);
+uint64_t memory_map_total_bytes(const struct memory_range *ranges, size_t count,
+                                enum memory_type type);
+const char *memory_type_name(enum memory_type type);

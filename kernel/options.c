@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/log.h"
+#include "kernel/panic.h"
+
+enum kind {
+    KIND_TEXT,
+    KIND_NUMBER,
+    KIND_CHOICE,
+    KIND_ARGUMENTS,    // words for the app
+    KIND_ENVIRONMENT,  // NAME=VALUE, repeatable
+    KIND_COMMAND_LINE, // a whole command line
+};
+
+struct key {
+    const char *name;
+    enum kind kind;
+    uint64_t min, max;   // KIND_NUMBER
+    const char *choices; // KIND_CHOICE: "one|another"
+    const char *help;
+};
+
+static const struct key keys[] = {
+    {"args", KIND_ARGUMENTS, 0, 0, NULL, "the app's arguments: args=\"one two\""},
+    {"connections", KIND_NUMBER, 1, 16777216, NULL, "TCP connections a core can hold at once"},
+    {"cores", KIND_NUMBER, 1, 65536, NULL, "use at most this many cores"},
+    {"env", KIND_ENVIRONMENT, 0, 0, NULL, "NAME=VALUE for the app's environment; repeatable"},
+    {"exit", KIND_CHOICE, 0, 0, "poweroff|reset|halt|debug", "what follows the app's end"},
+    {"hostname", KIND_TEXT, 0, 0, NULL, "the machine's name, for DHCP and the app"},
+    {"ip", KIND_TEXT, 0, 0, NULL, "network address; see docs"},
+    {"on_panic", KIND_CHOICE, 0, 0, "halt|reset|debug", "what follows a panic"},
+    {"options", KIND_COMMAND_LINE, 0, 0, NULL, "a whole command line, as the UEFI shell passes it"},
+    {"stack_kib", KIND_NUMBER, 16, 65536, NULL, "stack of each thread, in KiB"},
+};
+
+// Where a piece of text came from, for complaints.
+struct source {
+    const char *name;
+    unsigned line; // 0: the source has no lines
+    unsigned word; // 0: the whole line is meant
+    bool nested;   // text of key `options`
+};
+
+static const char *values[ARRAY_COUNT(keys)];
+static char text[OPTIONS_TEXT_BYTES];
+static size_t text_used;
+static char default_program[] = "app";
+static char *arguments[1 + OPTIONS_ARGUMENTS_MAX + 1] = {default_program};
+static int argument_count = 1;
+static char *environment[OPTIONS_ENVIRONMENT_MAX + 1];
+static size_t environment_count;
+static unsigned complaint_count;
+static bool key_was_unknown;
+
+static void parse_words(const char *line, struct source source);
+
+// ---- complaints ---------------------------------------------------------------------------------
+
+#define SHOWN_BYTES 48
+
+// A piece of the user's text for a message: short, and without bytes that would upset a terminal.
+static const char *show(char shown[SHOWN_BYTES], const char *piece)
+{
+    size_t i = 0;
+    for (; piece[i] != '\0' && i < SHOWN_BYTES - 1; i++)
+        shown[i] = piece[i] >= ' ' && piece[i] <= '~' ? piece[i] : '?';
+    shown[i] = '\0';
+    if (piece[i] != '\0')
+        memcpy(shown + SHOWN_BYTES - 4, "...", 4);
+    return shown;
+}
+
+static void complain(const struct source *source, const char *piece, const char *what)
+{
+    char shown[SHOWN_BYTES], line[24] = "", word[24] = "";
+    if (complaint_count++ >= OPTIONS_COMPLAINTS_MAX)
+        return;
+    if (source->line != 0)
+        snprintf(line, sizeof(line), " line %u", source->line);
+    if (source->word != 0)
+        snprintf(word, sizeof(word), " word %u", source->word);
+    log_warn("options: %s%s%s: \"%s\": %s", source->name, line, word, show(shown, piece), what);
+}
+
+static void complain_key(const struct source *source, const struct key *key, const char *value,
+                         const char *expected)
+{
+    char what[128];
+    snprintf(what, sizeof(what), "%s needs %s", key->name, expected);
+    complain(source, value, what);
+}
+
+static void log_known_keys(void)
+{
+    log_info("options: these are known:");
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
+        log_info("options:   %-11s %s%s%s%s", keys[i].name, keys[i].help,
+                 keys[i].choices == NULL ? "" : " (", keys[i].choices == NULL ? "" : keys[i].choices,
+                 keys[i].choices == NULL ? "" : ")");
+}
+
+// ---- storing values -----------------------------------------------------------------------------
+
+static char *keep_text(const struct source *source, const char *piece)
+{
+    size_t size_bytes = strlen(piece) + 1;
+    if (size_bytes > sizeof(text) - text_used) {
+        char what[80];
+        snprintf(what, sizeof(what), "no room left, all options together may have %d bytes",
+                 OPTIONS_TEXT_BYTES);
+        complain(source, piece, what);
+        return NULL;
+    }
+    char *kept = text + text_used;
+    memcpy(kept, piece, size_bytes);
+    text_used += size_bytes;
+    return kept;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+// Takes the next word off *rest, its quotes removed, into `word`.
+// Returns: 1, 0 at the end, or -1 (a complaint was made, the word is to be skipped).
+static int next_word(const char **rest, char word[OPTIONS_LINE_MAX], const struct source *source)
+{
+    const char *c = *rest;
+    while (is_blank(*c))
+        c++;
+    if (*c == '\0') {
+        *rest = c;
+        return 0;
+    }
+    bool quoted = false;
+    size_t size_bytes = 0;
+    for (; *c != '\0' && (quoted || !is_blank(*c)); c++) {
+        if (*c == '"')
+            quoted = !quoted;
+        else if (size_bytes++ < OPTIONS_LINE_MAX - 1)
+            word[size_bytes - 1] = *c;
+    }
+    *rest = c;
+    word[size_bytes < OPTIONS_LINE_MAX ? size_bytes : OPTIONS_LINE_MAX - 1] = '\0';
+    if (quoted) {
+        complain(source, word, "its closing \" is missing");
+        return -1;
+    }
+    if (size_bytes >= OPTIONS_LINE_MAX) {
+        complain(source, word, "too long for a word");
+        return -1;
+    }
+    return 1;
+}
+
+static void set_arguments(const char *words, const struct source *source)
+{
+    char word[OPTIONS_LINE_MAX];
+    argument_count = 1;
+    for (int found; (found = next_word(&words, word, source)) != 0;) {
+        if (found < 0)
+            continue;
+        if (argument_count > OPTIONS_ARGUMENTS_MAX) {
+            char what[80];
+            snprintf(what, sizeof(what), "left out, and all after it: at most %d arguments",
+                     OPTIONS_ARGUMENTS_MAX);
+            complain(source, word, what);
+            break;
+        }
+        char *kept = keep_text(source, word);
+        if (kept == NULL)
+            break;
+        arguments[argument_count++] = kept;
+    }
+    arguments[argument_count] = NULL;
+}
+
+static void set_environment(const struct source *source, const char *pair)
+{
+    const char *equals = strchr(pair, '=');
+    if (equals == NULL || equals == pair) {
+        complain(source, pair, "env needs NAME=VALUE");
+        return;
+    }
+    size_t name_bytes = (size_t)(equals - pair) + 1;
+    size_t i = 0;
+    while (i < environment_count && strncmp(environment[i], pair, name_bytes) != 0)
+        i++;
+    if (i == OPTIONS_ENVIRONMENT_MAX) {
+        char what[80];
+        snprintf(what, sizeof(what), "left out: at most %d environment variables",
+                 OPTIONS_ENVIRONMENT_MAX);
+        complain(source, pair, what);
+        return;
+    }
+    char *kept = keep_text(source, pair);
+    if (kept == NULL)
+        return;
+    environment[i] = kept;
+    if (i == environment_count)
+        environment_count++;
+}
+
+static bool parse_number(const char *value, uint64_t *number)
+{
+    unsigned base = 10;
+    if (value[0] == '0' && (value[1] == 'x' || value[1] == 'X')) {
+        base = 16;
+        value += 2;
+    }
+    uint64_t result = 0;
+    const char *start = value;
+    for (; *value != '\0'; value++) {
+        unsigned digit = *value >= '0' && *value <= '9'   ? (unsigned)(*value - '0')
+                         : *value >= 'a' && *value <= 'f' ? (unsigned)(*value - 'a') + 10
+                         : *value >= 'A' && *value <= 'F' ? (unsigned)(*value - 'A') + 10
+                                                          : 99;
+        if (digit >= base || result > (UINT64_MAX - digit) / base)
+            return false;
+        result = result * base + digit;
+    }
+    *number = result;
+    return value != start;
+}
+
+static bool is_one_of(const char *value, const char *choices)
+{
+    size_t length = strlen(value);
+    for (const char *choice = choices; choice != NULL;) {
+        const char *end = strchr(choice, '|');
+        size_t choice_length = end == NULL ? strlen(choice) : (size_t)(end - choice);
+        if (length == choice_length && memcmp(value, choice, length) == 0)
+            return true;
+        choice = end == NULL ? NULL : end + 1;
+    }
+    return false;
+}
+
+static void set_value(const struct key *key, const char *value, const struct source *source)
+{
+    char expected[96];
+    uint64_t number;
+    switch (key->kind) {
+    case KIND_NUMBER:
+        if (!parse_number(value, &number) || number < key->min || number > key->max) {
+            snprintf(expected, sizeof(expected), "a number from %llu to %llu",
+                     (unsigned long long)key->min, (unsigned long long)key->max);
+            complain_key(source, key, value, expected);
+            return;
+        }
+        break;
+    case KIND_CHOICE:
+        if (!is_one_of(value, key->choices)) {
+            snprintf(expected, sizeof(expected), "one of %s", key->choices);
+            complain_key(source, key, value, expected);
+            return;
+        }
+        break;
+    case KIND_ARGUMENTS:
+        set_arguments(value, source);
+        break;
+    case KIND_ENVIRONMENT:
+        set_environment(source, value);
+        return;
+    case KIND_COMMAND_LINE:
+        if (source->nested)
+            complain(source, value, "options inside of options");
+        else
+            parse_words(value, (struct source){source->name, source->line, 0, true});
+        return;
+    case KIND_TEXT:
+        if (*value == '\0') {
+            complain_key(source, key, value, "a value");
+            return;
+        }
+        break;
+    }
+    const char *kept = keep_text(source, value);
+    if (kept != NULL)
+        values[key - keys] = kept;
+}
+
+static const struct key *find_key(const char *name, size_t length)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
+        if (strlen(keys[i].name) == length && memcmp(keys[i].name, name, length) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+// ---- the two sources ----------------------------------------------------------------------------
+
+static void parse_words(const char *line, struct source source)
+{
+    char word[OPTIONS_LINE_MAX];
+    for (int found; source.word++, (found = next_word(&line, word, &source)) != 0;) {
+        if (found < 0)
+            continue;
+        if (strcmp(word, "--") == 0) {
+            set_arguments(line, &source);
+            return;
+        }
+        const char *equals = strchr(word, '=');
+        const struct key *key = equals == NULL ? NULL : find_key(word, (size_t)(equals - word));
+        if (key != NULL) {
+            set_value(key, equals + 1, &source);
+        } else {
+            key_was_unknown = true;
+            complain(&source, word,
+                     equals == NULL ? "expected key=value, or -- before the app's arguments"
+                                    : "there is no such option");
+        }
+    }
+}
+
+static char *trim(char *piece)
+{
+    while (is_blank(*piece))
+        piece++;
+    size_t length = strlen(piece);
+    while (length > 0 && is_blank(piece[length - 1]))
+        piece[--length] = '\0';
+    return piece;
+}
+
+// Quotes around the whole value say nothing in a line of its own, people write them all the same.
+static char *unquote(char *value)
+{
+    size_t length = strlen(value);
+    if (length < 2 || value[0] != '"' || strchr(value + 1, '"') != value + length - 1)
+        return value;
+    value[length - 1] = '\0';
+    return value + 1;
+}
+
+static void parse_line(char *line, const struct source *source)
+{
+    line = trim(line);
+    if (*line == '\0' || *line == '#')
+        return;
+    char *equals = strchr(line, '=');
+    if (equals == NULL) {
+        key_was_unknown = true;
+        complain(source, line, "expected key=value");
+        return;
+    }
+    *equals = '\0';
+    const char *name = trim(line);
+    const struct key *key = find_key(name, strlen(name));
+    if (key == NULL) {
+        key_was_unknown = true;
+        complain(source, name, "there is no such option");
+        return;
+    }
+    set_value(key, unquote(trim(equals + 1)), source);
+}
+
+static void parse_config(const char *config, size_t config_bytes)
+{
+    struct source source = {"toril.cfg", 0, 0, false};
+    if (config_bytes >= 2 && (memcmp(config, "\xFF\xFE", 2) == 0 ||
+                              memcmp(config, "\xFE\xFF", 2) == 0)) {
+        complain(&source, "", "the file is UTF-16 text, save it as UTF-8; it was not read");
+        return;
+    }
+    size_t offset = config_bytes >= 3 && memcmp(config, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    while (offset < config_bytes) {
+        char line[OPTIONS_LINE_MAX];
+        const char *start = config + offset;
+        const char *end = memchr(start, '\n', config_bytes - offset);
+        size_t length = end == NULL ? config_bytes - offset : (size_t)(end - start);
+        offset += length + 1;
+        source.line++;
+
+        size_t kept = length < sizeof(line) ? length : sizeof(line) - 1;
+        memcpy(line, start, kept);
+        line[kept] = '\0';
+        if (memchr(start, '\0', length) != NULL)
+            complain(&source, line, "the line holds a NUL byte");
+        else if (kept < length)
+            complain(&source, line, "the line is too long");
+        else
+            parse_line(line, &source);
+    }
+}
+
+void options_parse(const char *load_options, const char *config_text, size_t config_bytes)
+{
+    memset(values, 0, sizeof(values));
+    text_used = environment_count = 0;
+    argument_count = 1;
+    complaint_count = 0;
+    key_was_unknown = false;
+
+    parse_config(config_text, config_bytes);
+    parse_words(load_options, (struct source){"command line", 0, 0, false});
+
+    arguments[argument_count] = NULL;
+    environment[environment_count] = NULL;
+    if (complaint_count > OPTIONS_COMPLAINTS_MAX)
+        log_warn("options: %u more mistakes are not shown",
+                 complaint_count - OPTIONS_COMPLAINTS_MAX);
+    if (key_was_unknown)
+        log_known_keys();
+}
+
+// ---- what was given -----------------------------------------------------------------------------
+
+void options_set_program(char *name)
+{
+    arguments[0] = name;
+}
+
+int options_argc(void)
+{
+    return argument_count;
+}
+
+char **options_argv(void)
+{
+    return arguments;
+}
+
+char **options_environ(void)
+{
+    return environment;
+}
+
+const char *option_get(const char *name)
+{
+    const struct key *key = find_key(name, strlen(name));
+    ASSERT(key != NULL);
+    return values[key - keys];
+}
+
+uint64_t option_get_number(const char *name, uint64_t fallback, uint64_t min, uint64_t max)
+{
+    const char *value = option_get(name);
+    uint64_t number;
+    char shown[SHOWN_BYTES];
+    if (value == NULL)
+        return fallback;
+    if (parse_number(value, &number) && number >= min && number <= max)
+        return number;
+    log_warn("options: %s=%s: expected a number from %llu to %llu; %llu is used", name,
+             show(shown, value), (unsigned long long)min, (unsigned long long)max,
+             (unsigned long long)fallback);
+    return fallback;
+}
+
+bool option_get_bool(const char *name, bool fallback)
+{
+    const char *value = option_get(name);
+    char shown[SHOWN_BYTES];
+    if (value == NULL)
+        return fallback;
+    if (is_one_of(value, "on|yes|1|true"))
+        return true;
+    if (is_one_of(value, "off|no|0|false"))
+        return false;
+    log_warn("options: %s=%s: expected on or off; %s is used", name, show(shown, value),
+             fallback ? "on" : "off");
+    return fallback;
+}

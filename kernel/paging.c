@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+// This machine's page tables: what is mapped where, and the control registers that make the rights count.
+// Spec: Intel SDM volume 3, 4.1 (paging modes), 12.12 (page attribute table).
+#include "kernel/paging.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "kernel/core.h"
+#include "kernel/cpu.h"
+#include "kernel/image.h"
+#include "kernel/mmio.h"
+#include "kernel/pages.h"
+#include "kernel/panic.h"
+
+#define MSR_PAT  0x277
+#define MSR_EFER 0xc0000080
+#define EFER_NXE (1ull << 11)
+#define CR0_WP   (1ull << 16)
+#define CR0_TS   (1ull << 3)
+#define CR4_PGE  (1ull << 7)
+#define CR4_LA57 (1ull << 12)
+// Entries 0..3: write-back, write-combining, uncached-, uncached; the rest as after reset.
+#define PAT_VALUE 0x0007040600070106ull
+
+static struct page_table *boot_root;     // core 0's, 4 levels
+static struct page_table *firmware_root; // for calls into the firmware
+static struct paging_source source;
+static uint64_t mmio_next = PAGING_MMIO_BASE;
+static bool has_five_levels;
+
+static struct page_table *table_allocate(void)
+{
+    struct page_table *table = page_alloc(1);
+    if (table != NULL)
+        memset(table, 0, sizeof(*table));
+    return table;
+}
+
+static void must(int error, const char *what)
+{
+    if (error != 0)
+        panic("paging: no memory for the page tables of %s", what);
+}
+
+// What goes into CR3: with 5 levels both halves of the address space hang below one table more, for
+// addresses that fit 48 bits are the same in both modes.
+static uint64_t root_register(struct page_table *root)
+{
+    if (!has_five_levels)
+        return (uintptr_t)root;
+    struct page_table *top = table_allocate();
+    if (top == NULL)
+        return 0;
+    top->entries[0] = top->entries[511] = (uintptr_t)root | 0x23; // present, writable, accessed
+    return (uintptr_t)top;
+}
+
+static bool range_is_ram(const struct memory_range *range)
+{
+    return range->type == MEMORY_USABLE || range->type == MEMORY_BOOT_SERVICES ||
+           range->type == MEMORY_IMAGE || range->type == MEMORY_ACPI;
+}
+
+static void map_ram(const struct boot_info *info)
+{
+    for (size_t i = 0; i < info->memory_count; i++) {
+        if (!range_is_ram(&info->memory[i]))
+            continue;
+        uint64_t start = info->memory[i].start_phys, size = info->memory[i].size_bytes;
+        // Neighbouring kinds of RAM go together, for larger leaves.
+        while (i + 1 < info->memory_count && range_is_ram(&info->memory[i + 1]) &&
+               info->memory[i + 1].start_phys == start + size)
+            size += info->memory[++i].size_bytes;
+        must(paging_map(boot_root, &source, start, start, size, PAGING_WRITE), "RAM");
+    }
+    must(paging_unmap(boot_root, &source, 0, PAGE_BYTES), "page 0");
+}
+
+static void map_image_part(const char *start, const char *end, unsigned flags)
+{
+    must(paging_map(boot_root, &source, (uintptr_t)start, (uintptr_t)start,
+                    (uint64_t)(end - start), flags),
+         "the image");
+}
+
+static void map_image(void)
+{
+    map_image_part(image_start, text_start, PAGING_READ);
+    map_image_part(text_start, text_end, PAGING_READ | PAGING_EXECUTE);
+    map_image_part(rodata_start, rodata_end, PAGING_READ);
+    map_image_part(data_start, relro_end, PAGING_READ);
+    map_image_part(relro_end, data_end, PAGING_WRITE);
+    map_image_part(percore_start, percore_end, PAGING_WRITE);
+    map_image_part(percore_end, image_end, PAGING_READ);
+}
+
+// The firmware's own code and data, with every right, on top of ours: only while it is called.
+static void build_firmware_root(const struct boot_info *info)
+{
+    firmware_root = table_allocate();
+    if (firmware_root == NULL)
+        must(-ENOMEM, "the firmware");
+    *firmware_root = *boot_root;
+    for (size_t i = 0; i < info->memory_count; i++) {
+        const struct memory_range *range = &info->memory[i];
+        unsigned flags = PAGING_WRITE | PAGING_EXECUTE;
+        if (range->type == MEMORY_MMIO)
+            flags = PAGING_WRITE | PAGING_UNCACHED;
+        else if (range->type != MEMORY_RUNTIME_CODE && range->type != MEMORY_RUNTIME_DATA)
+            continue;
+        must(paging_unshare(firmware_root, &source, range->start_phys, range->size_bytes),
+             "the firmware");
+        must(paging_map(firmware_root, &source, range->start_phys, range->start_phys,
+                        range->size_bytes, flags),
+             "the firmware");
+    }
+}
+
+static bool cpu_has_1gib_pages(void)
+{
+    uint32_t a, b, c, d;
+    cpu_id(0x80000000, 0, &a, &b, &c, &d);
+    if (a < 0x80000001)
+        return false;
+    cpu_id(0x80000001, 0, &a, &b, &c, &d);
+    return d >> 26 & 1;
+}
+
+void paging_start(const struct boot_info *info)
+{
+    source = (struct paging_source){table_allocate, cpu_has_1gib_pages()};
+    has_five_levels = cpu_read_cr4() & CR4_LA57;
+    boot_root = table_allocate();
+    struct page_table *mmio = table_allocate(), *stacks = table_allocate();
+    if (boot_root == NULL || mmio == NULL || stacks == NULL)
+        must(-ENOMEM, "the upper half");
+    // Shared by all cores: made now, so that copies of the root point to the same tables.
+    boot_root->entries[PAGING_MMIO_BASE >> 39 & 511] = (uintptr_t)mmio | 0x23;
+    boot_root->entries[PAGING_STACK_BASE >> 39 & 511] = (uintptr_t)stacks | 0x23;
+    map_ram(info);
+    map_image();
+    build_firmware_root(info);
+
+    cpu_write_msr(MSR_EFER, cpu_read_msr(MSR_EFER) | EFER_NXE);
+    cpu_write_msr(MSR_PAT, PAT_VALUE);
+    uint64_t root = root_register(boot_root);
+    if (root == 0)
+        must(-ENOMEM, "the root");
+    cpu_write_cr3(root);
+    cpu_write_cr0((cpu_read_cr0() | CR0_WP) & ~CR0_TS);
+    // Global pages of the firmware's tables must not outlive them.
+    cpu_write_cr4(cpu_read_cr4() & ~CR4_PGE);
+}
+
+uint64_t paging_core_root(const void *percore_copy)
+{
+    struct page_table *root = table_allocate();
+    if (root == NULL)
+        return 0;
+    *root = *boot_root;
+    uint64_t start = (uintptr_t)percore_start, size = (uint64_t)(percore_end - percore_start);
+    if (paging_unshare(root, &source, start, size) != 0 ||
+        paging_map(root, &source, start, (uintptr_t)percore_copy, size, PAGING_WRITE) != 0)
+        return 0;
+    return root_register(root);
+}
+
+int paging_trampoline_root(uint64_t phys, struct page_table pages[2], uint64_t *root)
+{
+    memset(pages, 0, 2 * sizeof(pages[0]));
+    pages[0] = *boot_root;
+    int error = paging_unshare(&pages[0], &source, phys, PAGE_BYTES);
+    if (error == 0)
+        error = paging_map(&pages[0], &source, phys, phys, PAGE_BYTES, PAGING_EXECUTE);
+    *root = (uintptr_t)&pages[0];
+    if (has_five_levels) {
+        pages[1].entries[0] = pages[1].entries[511] = (uintptr_t)&pages[0] | 0x23;
+        *root = (uintptr_t)&pages[1];
+    }
+    return error;
+}
+
+struct paging_control paging_control_get(void)
+{
+    return (struct paging_control){cpu_read_cr0(), cpu_read_cr4(), cpu_read_msr(MSR_EFER),
+                                   PAT_VALUE};
+}
+
+int paging_map_stack(uint64_t virt, void *pages, size_t count)
+{
+    return paging_map(boot_root, &source, virt, (uintptr_t)pages, count * PAGE_BYTES, PAGING_WRITE);
+}
+
+bool paging_is_mapped(uintptr_t address)
+{
+    // Bits 63..47 of an address are all the same: others are no address.
+    int64_t top = (int64_t)address >> 47;
+    uint64_t phys;
+    unsigned flags;
+    return boot_root != NULL && (top == 0 || top == -1) &&
+           paging_lookup(boot_root, address, &phys, &flags);
+}
+
+static void *map_upper(uint64_t phys, size_t size_bytes, unsigned flags)
+{
+    uint64_t offset = phys % PAGE_BYTES;
+    uint64_t size = ALIGN_UP(offset + size_bytes, PAGE_BYTES);
+    uint64_t virt = mmio_next;
+    if (size >= PAGE_PIECE_BYTES) // the same place within 2 MiB, so that large leaves fit
+        virt = ALIGN_UP(virt, PAGE_PIECE_BYTES) + (phys - offset) % PAGE_PIECE_BYTES;
+    if (paging_map(boot_root, &source, virt, phys - offset, size, flags) != 0)
+        return NULL;
+    mmio_next = virt + size;
+    return (void *)(virt + offset);
+}
+
+void *mmio_map(uint64_t phys, size_t size_bytes)
+{
+    return map_upper(phys, size_bytes, PAGING_WRITE | PAGING_UNCACHED);
+}
+
+void *paging_alias(uint64_t phys, size_t size_bytes)
+{
+    return map_upper(phys, size_bytes, PAGING_WRITE);
+}
+
+void *mmio_map_framebuffer(uint64_t phys, size_t size_bytes)
+{
+    return map_upper(phys, size_bytes, PAGING_WRITE | PAGING_WRITE_COMBINING);
+}
+
+void paging_call_firmware(void (*call)(void *argument), void *argument)
+{
+    ASSERT(core_index() == 0);
+    cpu_interrupts_off();
+    uint64_t own = cpu_read_cr3();
+    uint64_t root = root_register(firmware_root);
+    if (root != 0) {
+        cpu_write_cr3(root);
+        call(argument);
+        cpu_write_cr3(own);
+    }
+    cpu_interrupts_on();
+}

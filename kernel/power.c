@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/power.h"
+
+#include <string.h>
+
+#include "kernel/core.h"
+#include "kernel/cpu.h"
+#include "kernel/log.h"
+#include "kernel/options.h"
+#include "kernel/paging.h"
+
+#define DEBUG_EXIT_PORT  0xf4 // QEMU's isa-debug-exit: value V ends QEMU with status V * 2 + 1
+#define DEBUG_EXIT_PANIC 127
+#define DEBUG_EXIT_MAX   100 // larger statuses are read from the log line
+
+static void (*firmware_reset)(enum firmware_reset kind);
+static void (*run_on_core_0)(void (*function)(void *argument), void *argument);
+
+void power_start(const struct boot_info *info)
+{
+    firmware_reset = info->reset;
+}
+
+void power_set_run_on_core_0(void (*run)(void (*function)(void *argument), void *argument))
+{
+    run_on_core_0 = run;
+}
+
+static void call_reset(void *argument)
+{
+    firmware_reset(*(enum firmware_reset *)argument);
+}
+
+static _Noreturn void halt_forever(void)
+{
+    for (;;) {
+        cpu_interrupts_off();
+        cpu_halt();
+    }
+}
+
+// Without the firmware's help: the keyboard controller's reset line, which PCs still have.
+static void reset_by_keyboard_controller(void)
+{
+    cpu_out8(0x64, 0xfe);
+}
+
+static void end_as(const char *how, int status)
+{
+    if (strcmp(how, "debug") == 0)
+        cpu_out32(DEBUG_EXIT_PORT, (uint32_t)status);
+    enum firmware_reset kind = FIRMWARE_RESET_SHUTDOWN;
+    if (strcmp(how, "reset") == 0)
+        kind = FIRMWARE_RESET_COLD;
+    else if (strcmp(how, "poweroff") != 0)
+        return;
+    if (firmware_reset != NULL)
+        paging_call_firmware(call_reset, &kind);
+    if (kind == FIRMWARE_RESET_COLD)
+        reset_by_keyboard_controller();
+}
+
+struct ending {
+    const char *how;
+    int status;
+};
+
+static void end_on_core_0(void *argument)
+{
+    const struct ending *ending = argument;
+    end_as(ending->how, ending->status);
+    log_warn("power: option exit=%s did not end the machine: halted", ending->how);
+    halt_forever();
+}
+
+void power_end(int status)
+{
+    const char *how = option_get("exit");
+    struct ending ending = {
+        .how = how != NULL ? how : "poweroff",
+        .status = status >= 0 && status <= DEBUG_EXIT_MAX ? status : DEBUG_EXIT_MAX + 1,
+    };
+    log_info("toril: main returned %d", status);
+    if (strcmp(ending.how, "halt") == 0) {
+        log_info("toril: halted (option exit=halt): it is safe to switch off");
+        halt_forever();
+    }
+    if (core_index() != 0 && run_on_core_0 != NULL)
+        run_on_core_0(end_on_core_0, &ending);
+    end_on_core_0(&ending);
+    halt_forever();
+}
+
+void power_end_panic(void)
+{
+    const char *how = option_get("on_panic");
+    if (how == NULL)
+        how = "halt";
+    if (strcmp(how, "debug") == 0)
+        cpu_out32(DEBUG_EXIT_PORT, DEBUG_EXIT_PANIC);
+    // Firmware is called on core 0 only; any other core has just the plain way.
+    if (strcmp(how, "reset") == 0) {
+        if (core_index() == 0)
+            end_as(how, DEBUG_EXIT_PANIC);
+        reset_by_keyboard_controller();
+    }
+    halt_forever();
+}

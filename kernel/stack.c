@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/stack.h"
+
+#include <errno.h>
+
+#include "kernel/core.h"
+#include "kernel/pages.h"
+#include "kernel/paging.h"
+#include "kernel/panic.h"
+
+#define SIZE_CLASSES 9 // 4 KiB .. 1 MiB, powers of two
+// The first stack of a core is made by core 0 and lies apart from those that the core makes itself.
+#define FIRST_STACK_SPAN (2ull << 20)
+
+struct free_stack { // at the bottom of a free stack
+    struct free_stack *next;
+};
+
+static PERCORE struct free_stack *free_stacks[SIZE_CLASSES];
+static PERCORE uint64_t next_offset; // within this core's span
+
+static unsigned size_class(size_t size_bytes)
+{
+    unsigned class = 0;
+    while (((size_t)PAGE_BYTES << class) < size_bytes)
+        class ++;
+    return class;
+}
+
+static int stack_map(struct stack *stack, uint64_t virt, size_t size_bytes)
+{
+    size_t count = size_bytes / PAGE_BYTES;
+    void *pages = page_alloc(count);
+    if (pages == NULL)
+        return -ENOMEM;
+    if (paging_map_stack(virt, pages, count) != 0) {
+        page_free(pages, count);
+        return -ENOMEM;
+    }
+    *stack = (struct stack){virt, virt + size_bytes};
+    return 0;
+}
+
+int stack_allocate(struct stack *stack, size_t size_bytes)
+{
+    ASSERT(size_bytes > 0 && size_bytes <= STACK_BYTES_MAX);
+    unsigned class = size_class(size_bytes);
+    size_bytes = (size_t)PAGE_BYTES << class;
+    struct free_stack *free = free_stacks[class];
+    if (free != NULL) {
+        free_stacks[class] = free->next;
+        *stack = (struct stack){(uintptr_t)free, (uintptr_t)free + size_bytes};
+        return 0;
+    }
+    if (FIRST_STACK_SPAN + next_offset + PAGE_BYTES + size_bytes > PAGING_STACK_CORE_SPAN)
+        return -ENOMEM;
+    uint64_t virt = PAGING_STACK_BASE + core_index() * PAGING_STACK_CORE_SPAN + FIRST_STACK_SPAN +
+                    next_offset + PAGE_BYTES;
+    int error = stack_map(stack, virt, size_bytes);
+    if (error == 0)
+        next_offset += PAGE_BYTES + size_bytes;
+    return error;
+}
+
+void stack_free(const struct stack *stack)
+{
+    struct free_stack *free = (struct free_stack *)stack->bottom;
+    struct free_stack **list = &free_stacks[size_class(stack->top - stack->bottom)];
+    free->next = *list;
+    *list = free;
+}
+
+int stack_allocate_first(unsigned core, struct stack *stack, size_t size_bytes)
+{
+    uint64_t virt = PAGING_STACK_BASE + core * PAGING_STACK_CORE_SPAN + PAGE_BYTES;
+    return stack_map(stack, virt, ALIGN_UP(size_bytes, PAGE_BYTES));
+}
+
+bool stack_is_guard(uintptr_t address)
+{
+    // What is not mapped in the span is a guard page or lies above the highest stack so far.
+    return address >= PAGING_STACK_BASE &&
+           address < PAGING_STACK_BASE + CORES_MAX * PAGING_STACK_CORE_SPAN;
+}

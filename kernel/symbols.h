@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// Names of the image's functions, for backtraces. mksymbols.py makes the table from the first link;
+// the second link has it in section .symbols at the image's end, so that no function moves.
+//
+// The table: "SYM1", the number of functions, the first one's offset from the image's start (32 bits
+// each, little-endian); then for each function, by address: how far it is behind the one before
+// (7 bits a byte, low ones first, bit 7 set in all but the last), how many bytes of its name are
+// those of the name before (1 byte), and the rest of the name with a NUL.
+#pragma once
+
+#include "kernel/compiler.h"
+
+#define SYMBOLS_NAME_BYTES 64 // with the NUL; mksymbols.py cuts longer names
+
+// The function that holds `address`, and how far in the address is. Lasts until the next call.
+// Returns: NULL when the address is not in this image's code or the image has no table.
+// Context: any, also a panic; it trusts nothing it reads.
+const char *symbols_find(uintptr_t address, uintptr_t *offset);
+// The same in any table; `position` counts from the image's start.
+const char *symbols_find_in(const uint8_t *table, size_t size_bytes, uint32_t position,
+                            char name[SYMBOLS_NAME_BYTES], uint32_t *offset);

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+// Spec: Intel SDM volume 2 (CPUID 15h, 16h), volume 3 18.17 (time stamp counter); IA-PC HPET 1.0a;
+// ACPI 6.5, 4.8.3.3 (power management timer).
+#include "kernel/time.h"
+
+#include <string.h>
+
+#include "kernel/apic.h"
+#include "kernel/cpu.h"
+#include "kernel/mmio.h"
+#include "kernel/panic.h"
+
+#define CALIBRATION_MIN_NS (2 * NS_PER_MS)
+#define PM_TIMER_HZ        3579545
+#define HPET_PERIOD        0x04 // upper half of the capabilities: femtoseconds a tick
+#define HPET_CONFIG        0x10
+#define HPET_COUNTER       0xf0
+
+// Read-only once calibrated. ns = (tsc - base) * multiplier / 2^32
+static uint64_t base_tsc, multiplier, tsc_hz;
+static uint64_t timer_multiplier; // APIC timer ticks = ns * timer_multiplier / 2^32
+static const char *source_name;
+
+// The clock that is measured against: a counter of some width and speed.
+static struct {
+    volatile char *hpet;
+    uint16_t port;
+    uint64_t mask;
+    uint64_t femtoseconds; // a tick
+    uint64_t start_count, start_tsc;
+} reference;
+
+static uint64_t reference_count(void)
+{
+    return reference.hpet != NULL ? mmio_read32(reference.hpet + HPET_COUNTER)
+                                  : cpu_in32(reference.port);
+}
+
+// A pair of readings as close together as can be had: the best of a few.
+static uint64_t reference_sample(uint64_t *tsc)
+{
+    uint64_t best = UINT64_MAX, count = 0;
+    for (int i = 0; i < 5; i++) {
+        uint64_t before = cpu_read_tsc();
+        uint64_t now = reference_count();
+        uint64_t after = cpu_read_tsc();
+        if (after - before < best) {
+            best = after - before;
+            count = now;
+            *tsc = before + (after - before) / 2;
+        }
+    }
+    return count;
+}
+
+static bool reference_find(const struct acpi_facts *facts)
+{
+    if (facts->hpet_phys != 0) {
+        reference.hpet = mmio_map(facts->hpet_phys, 1024);
+        uint32_t period = reference.hpet != NULL ? mmio_read32(reference.hpet + HPET_PERIOD) : 0;
+        if (period >= 100000 && period <= 100000000) { // the specification's limits
+            mmio_write32(reference.hpet + HPET_CONFIG, mmio_read32(reference.hpet + HPET_CONFIG) | 1);
+            reference.femtoseconds = period;
+            reference.mask = 0xffffffff;
+            source_name = "HPET";
+            return true;
+        }
+        reference.hpet = NULL;
+    }
+    if (facts->pm_timer_port != 0) {
+        reference.port = facts->pm_timer_port;
+        reference.femtoseconds = 1000000000000000ull / PM_TIMER_HZ;
+        reference.mask = facts->pm_timer_is_32bit ? 0xffffffff : 0xffffff;
+        source_name = "ACPI timer";
+        return true;
+    }
+    return false;
+}
+
+static uint64_t tsc_hz_from_cpu(void)
+{
+    uint32_t max, a, b, c, d;
+    cpu_id(0, 0, &max, &b, &c, &d);
+    if (max >= 0x15) {
+        cpu_id(0x15, 0, &a, &b, &c, &d); // ratio b / a of the crystal's c Hz
+        if (a != 0 && b != 0 && c != 0) {
+            source_name = "CPUID 15h";
+            return (uint64_t)c * b / a;
+        }
+        if (a != 0 && b != 0 && max >= 0x16) {
+            cpu_id(0x16, 0, &a, &b, &c, &d); // base frequency in MHz, which the counter runs at
+            source_name = "CPUID 16h";
+            return (uint64_t)(a & 0xffff) * 1000000;
+        }
+    }
+    cpu_id(1, 0, &a, &b, &c, &d);
+    if (c >> 31 & 1) {
+        cpu_id(0x40000000, 0, &max, &b, &c, &d);
+        if (max >= 0x40000010 && max < 0x40010000) {
+            cpu_id(0x40000010, 0, &a, &b, &c, &d);
+            source_name = "hypervisor";
+            return (uint64_t)a * 1000;
+        }
+    }
+    return 0;
+}
+
+static void clock_set(uint64_t hz)
+{
+    tsc_hz = hz;
+    multiplier = (uint64_t)(((unsigned __int128)NS_PER_S << 32) / hz);
+}
+
+void time_start(const struct acpi_facts *facts, uint64_t entry_tsc)
+{
+    base_tsc = entry_tsc;
+    uint64_t hz = tsc_hz_from_cpu();
+    if (hz >= 1000000 && hz < 100 * NS_PER_S)
+        clock_set(hz);
+    const char *name = source_name;
+    bool has_reference = reference_find(facts);
+    if (tsc_hz != 0)
+        source_name = name;
+    else if (!has_reference)
+        panic("time: no HPET, no ACPI timer, and neither the CPU nor a hypervisor says how fast "
+              "the time stamp counter runs");
+    if (!apic_has_tsc_deadline()) {
+        apic_timer_set(UINT32_MAX); // measured along; masked by interrupts being off
+    }
+    if (has_reference)
+        reference.start_count = reference_sample(&reference.start_tsc);
+}
+
+void time_calibrate(void)
+{
+    uint64_t count, tsc, elapsed_ns;
+    uint32_t timer_left;
+    bool measure_timer = !apic_has_tsc_deadline();
+    if (tsc_hz != 0 && !measure_timer)
+        return;
+    if (reference.femtoseconds == 0) { // the counter's speed is known: measure the timer by it
+        uint64_t start = time_now_ns();
+        uint32_t timer_start_left = apic_timer_left();
+        while (time_now_ns() - start < CALIBRATION_MIN_NS)
+            cpu_pause();
+        timer_left = apic_timer_left();
+        elapsed_ns = time_now_ns() - start;
+        timer_multiplier = ((uint64_t)(timer_start_left - timer_left) << 32) / elapsed_ns;
+        apic_timer_set(0);
+        return;
+    }
+    do {
+        cpu_pause();
+        timer_left = apic_timer_left();
+        count = reference_sample(&tsc);
+        elapsed_ns = ((count - reference.start_count) & reference.mask) * reference.femtoseconds /
+                     1000000;
+    } while (elapsed_ns < CALIBRATION_MIN_NS);
+    if (tsc_hz == 0)
+        clock_set((uint64_t)((unsigned __int128)(tsc - reference.start_tsc) * NS_PER_S / elapsed_ns));
+    if (measure_timer) {
+        timer_multiplier = ((uint64_t)(UINT32_MAX - timer_left) << 32) / elapsed_ns;
+        apic_timer_set(0);
+    }
+}
+
+const char *time_source_name(void)
+{
+    return source_name;
+}
+
+uint64_t time_tsc_hz(void)
+{
+    return tsc_hz;
+}
+
+uint64_t time_from_tsc(uint64_t tsc)
+{
+    // A core whose counter is a little behind must not turn time back to before boot.
+    if ((int64_t)(tsc - base_tsc) < 0)
+        return 0;
+    return (uint64_t)((unsigned __int128)(tsc - base_tsc) * multiplier >> 32);
+}
+
+uint64_t time_now_ns(void)
+{
+    return time_from_tsc(cpu_read_tsc());
+}
+
+void time_arm_interrupt(uint64_t deadline_ns)
+{
+    if (apic_has_tsc_deadline()) {
+        uint64_t tsc = 0;
+        if (deadline_ns != TIME_NEVER)
+            tsc = base_tsc + (uint64_t)(((unsigned __int128)deadline_ns << 32) / multiplier) + 1;
+        apic_timer_set_tsc(tsc);
+        return;
+    }
+    if (deadline_ns == TIME_NEVER) {
+        apic_timer_set(0);
+        return;
+    }
+    uint64_t now = time_now_ns();
+    uint64_t wait_ns = deadline_ns > now ? deadline_ns - now : 0;
+    uint64_t ticks = (uint64_t)((unsigned __int128)wait_ns * timer_multiplier >> 32) + 1;
+    apic_timer_set(ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX);
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// Timers of this core in a pairing heap: starting is a few instructions, the earliest is at the root.
+// Spec: Fredman, Sedgewick, Sleator, Tarjan, "The pairing heap", 1986.
+#include "kernel/time.h"
+
+static PERCORE struct timer *heap_root;
+
+// Both are roots, without siblings; either may be NULL.
+static struct timer *heap_meld(struct timer *a, struct timer *b)
+{
+    if (a == NULL)
+        return b;
+    if (b == NULL)
+        return a;
+    if (b->deadline_ns < a->deadline_ns) {
+        struct timer *swap = a;
+        a = b;
+        b = swap;
+    }
+    b->previous = a; // the parent for a first child, else the sibling before
+    b->sibling = a->child;
+    if (a->child != NULL)
+        a->child->previous = b;
+    a->child = b;
+    return a;
+}
+
+// Melds a list of siblings: in pairs from the left, the pairs together from the right.
+static struct timer *heap_meld_siblings(struct timer *first)
+{
+    struct timer *pairs = NULL;
+    while (first != NULL) {
+        struct timer *a = first, *b = first->sibling;
+        first = b != NULL ? b->sibling : NULL;
+        a->sibling = a->previous = NULL;
+        if (b != NULL)
+            b->sibling = b->previous = NULL;
+        struct timer *pair = heap_meld(a, b);
+        pair->sibling = pairs; // a stack through the sibling field
+        pairs = pair;
+    }
+    struct timer *root = NULL;
+    while (pairs != NULL) {
+        struct timer *next = pairs->sibling;
+        pairs->sibling = NULL;
+        root = heap_meld(root, pairs);
+        pairs = next;
+    }
+    return root;
+}
+
+static void heap_remove(struct timer *timer)
+{
+    if (timer == heap_root) {
+        heap_root = heap_meld_siblings(timer->child);
+        if (heap_root != NULL)
+            heap_root->previous = NULL;
+    } else {
+        if (timer->previous->child == timer)
+            timer->previous->child = timer->sibling;
+        else
+            timer->previous->sibling = timer->sibling;
+        if (timer->sibling != NULL)
+            timer->sibling->previous = timer->previous;
+        heap_root = heap_meld(heap_root, heap_meld_siblings(timer->child));
+    }
+    timer->child = timer->sibling = timer->previous = NULL;
+    timer->pending = false;
+}
+
+void timer_start(struct timer *timer, uint64_t deadline_ns)
+{
+    if (timer->pending)
+        heap_remove(timer);
+    timer->deadline_ns = deadline_ns;
+    timer->pending = true;
+    timer->child = timer->sibling = timer->previous = NULL;
+    heap_root = heap_meld(heap_root, timer);
+}
+
+void timer_stop(struct timer *timer)
+{
+    if (timer->pending)
+        heap_remove(timer);
+}
+
+uint64_t timer_next_deadline_ns(void)
+{
+    return heap_root != NULL ? heap_root->deadline_ns : TIME_NEVER;
+}
+
+bool timer_expire(uint64_t now_ns)
+{
+    bool any = false;
+    while (heap_root != NULL && heap_root->deadline_ns <= now_ns) {
+        struct timer *timer = heap_root;
+        heap_remove(timer);
+        timer->expired(timer);
+        any = true;
+    }
+    return any;
+}

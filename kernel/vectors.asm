@@ -1,0 +1,70 @@
+; SPDX-License-Identifier: MIT
+; One entry a vector. Entry state: as the CPU leaves it in long mode (Intel SDM volume 3, 6.14): on the
+; interrupt stack that the TSS names, interrupts off, SS RSP RFLAGS CS RIP pushed and, for some
+; exceptions, an error code. Each entry makes that uniform and goes to vector_common.
+bits 64
+default rel
+
+extern interrupt_dispatch
+global vector_entries
+
+section .text
+
+; Clobbers nothing of the interrupted code. Vector registers are not saved: interrupt handlers are
+; compiled not to use them, and exceptions do not return.
+vector_common:
+        push rax
+        push rcx
+        push rdx
+        push rbx
+        push rbp
+        push rsi
+        push rdi
+        push r8
+        push r9
+        push r10
+        push r11
+        push r12
+        push r13
+        push r14
+        push r15
+        cld
+        mov rdi, rsp                    ; struct interrupt_frame *
+        mov rbp, rsp
+        and rsp, -16
+        call interrupt_dispatch
+        mov rsp, rbp
+        pop r15
+        pop r14
+        pop r13
+        pop r12
+        pop r11
+        pop r10
+        pop r9
+        pop r8
+        pop rdi
+        pop rsi
+        pop rbp
+        pop rbx
+        pop rdx
+        pop rcx
+        pop rax
+        add rsp, 16                     ; vector, error code
+        iretq
+
+; 256 entries of 16 bytes each.
+align 16
+vector_entries:
+%assign vector 0
+%rep 256
+        align 16
+        %if vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30
+        %else
+        push 0                          ; no error code from the CPU
+        %endif
+        push strict dword vector
+        jmp strict near vector_common
+        %assign vector vector + 1
+%endrep
+
+section .note.GNU-stack noalloc noexec nowrite progbits

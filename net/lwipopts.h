@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// How lwIP is built for Toril: one stack a core, no lock, no thread of its own, the raw API.
+// What is not named here keeps lwIP's default.
+#pragma once
+
+// ---- who runs it --------------------------------------------------------------------------------
+
+#define NO_SYS                     1 // callbacks on the owning core; no mailboxes, no semaphores
+#define SYS_LIGHTWEIGHT_PROT       0 // a core shares its stack with nobody, interrupts only mark
+#define LWIP_NETCONN               0
+#define LWIP_SOCKET                0
+#define LWIP_TIMERS                0 // net/timers.c runs the timers, each only while it is needed
+#define LWIP_ASSERT_CORE_LOCKED()  net_assert_owner()
+#define LWIP_HOOK_FILENAME         "net/hooks.h"
+#define LWIP_HOOK_TCP_ISN          net_initial_sequence_number
+
+// ---- protocols ----------------------------------------------------------------------------------
+
+#define LWIP_IPV4                  1
+#define LWIP_IPV6                  0 // net/timers.c has its timers; what is missing is its set-up in net.c
+#define LWIP_ARP                   1
+#define LWIP_ICMP                  1
+#define LWIP_UDP                   1
+#define LWIP_TCP                   1
+#define LWIP_DHCP                  1
+#define LWIP_DNS                   1
+#define LWIP_IGMP                  0 // would wake an idle machine ten times a second
+#define LWIP_RAW                   0 // a function call for each packet received
+#define LWIP_SINGLE_NETIF          1
+#define LWIP_NETIF_HOSTNAME        1
+#define LWIP_NETIF_STATUS_CALLBACK 1
+#define LWIP_HAVE_LOOPIF           0
+#define LWIP_NETIF_LOOPBACK        0
+#define IP_DEFAULT_TTL             64
+
+// ---- memory -------------------------------------------------------------------------------------
+
+// Everything is allocated from the core's heap: no pool is reserved on cores without traffic, and
+// the number of connections is bounded by memory alone.
+#define MEM_LIBC_MALLOC        1
+#define MEMP_MEM_MALLOC        1
+#define mem_clib_malloc        heap_alloc
+#define mem_clib_calloc(n, s)  heap_alloc_zeroed((n) * (s))
+#define mem_clib_free          heap_free
+#define MEM_ALIGNMENT          8
+#define PBUF_POOL_FREE_OOSEQ   0 // there is no pool of pbufs that could run dry
+#define LWIP_SUPPORT_CUSTOM_PBUF 1 // received buffers become pbufs without a copy
+#define ETH_PAD_SIZE           0 // buffers start at the Ethernet header; unaligned loads are free
+
+// ---- TCP ----------------------------------------------------------------------------------------
+
+#define TCP_MSS                1460 // Ethernet's 1500 bytes less 40 of headers
+#define LWIP_WND_SCALE         1
+#define TCP_RCV_SCALE          3
+// Bytes in flight in each direction: 256 KiB fill 1 Gbit/s at 2 ms, 100 Mbit/s at 20 ms. Neither is
+// reserved: memory is taken as data arrives or is written.
+#define TCP_WND                (256 * 1024)
+#define TCP_SND_BUF            (256 * 1024)
+#define TCP_SND_QUEUELEN       (4 * TCP_SND_BUF / TCP_MSS) // pbufs: headers and data apart, twice
+#define TCP_SNDLOWAT           (2 * TCP_MSS + 1)
+#define LWIP_TCP_RTO_TIME      1000 // ms before a first retransmission, RFC 6298 section 2
+#define TCP_LISTEN_BACKLOG     1
+#define TCP_DEFAULT_LISTEN_BACKLOG 255 // the most its 8 bits hold
+#define LWIP_TCP_KEEPALIVE     1
+#define LWIP_TCP_TIMESTAMPS    0 // 12 bytes and their parsing in every segment
+#define TCP_QUEUE_OOSEQ        1
+#define LWIP_TCP_SACK_OUT      1 // costs nothing until a segment is missing
+#define TCP_OOSEQ_MAX_PBUFS    128 // of one connection; what is beyond is sent again by the peer
+// Ending connections are searched one by one for every SYN, so TIME-WAIT is short: 5 s still
+// outlast two retransmissions of the peer's FIN.
+#define TCP_MSL                2500
+
+// ---- below TCP ----------------------------------------------------------------------------------
+
+#define ARP_TABLE_SIZE         127 // the most its 7 bits of index hold
+#define LWIP_NETIF_HWADDRHINT  1   // a connection remembers its neighbour's row of that table
+#define ETHARP_TABLE_MATCH_NETIF 0 // there is one interface
+// Packets to a neighbour whose address is being asked for wait instead of replacing each other:
+// the answers to the first connections after boot are such packets.
+#define ARP_QUEUEING           1
+#define ARP_QUEUE_LEN          64
+#define IP_FORWARD             0
+#define IP_REASS_MAX_PBUFS     64 // one datagram of 64 KiB in frames of 1500 bytes is 45
+#define IP_REASS_MAXAGE        15
+#define LWIP_NETIF_TX_SINGLE_PBUF 0 // devices take pieces, so written data need not be copied
+
+// A DHCP server checks that an address is free (RFC 2131 section 3.1); checking again here would
+// hold up every boot by a second.
+#define DHCP_DOES_ARP_CHECK    0
+#define LWIP_DHCP_CHECK_LINK_UP 1
+#define DNS_MAX_SERVERS        2
+
+// ---- checksums ----------------------------------------------------------------------------------
+
+#define LWIP_CHECKSUM_CTRL_PER_NETIF 1 // a device may make and check those of TCP and UDP
+#define LWIP_CHECKSUM_ON_COPY  0       // with such a device there is nothing to sum while copying
+#define LWIP_CHKSUM            net_checksum
+
+// ---- counters -----------------------------------------------------------------------------------
+
+#define LWIP_STATS             1
+#define LWIP_STATS_LARGE       1 // 32 bits
+#define LWIP_STATS_DISPLAY     0
+#define MEM_STATS              0 // the heap has its own
+#define MEMP_STATS             0
+#define SYS_STATS              0
+#define LINK_STATS             1
+#define ETHARP_STATS           1
+#define IP_STATS               1
+#define IPFRAG_STATS           1
+#define ICMP_STATS             1
+#define UDP_STATS              1
+#define TCP_STATS              1
+
+// lwIP declares none of these where it needs them.
+#include "kernel/heap.h"
+#include "net/arch/cc.h"

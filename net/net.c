@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: MIT
+#include "net/net.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/log.h"
+#include "kernel/options.h"
+#include "kernel/pci.h"
+#include "kernel/scheduler.h"
+#include "kernel/thread.h"
+#include "kernel/time.h"
+#include "net/netif.h"
+#include "net/timers.h"
+
+#include "lwip/dhcp.h"
+#include "lwip/dns.h"
+#include "lwip/etharp.h"
+#include "lwip/init.h"
+#include "lwip/priv/tcp_priv.h"
+
+// The first word about a missing lease, then twice as long each time, up to this.
+#define LEASE_PATIENCE_FIRST_S 10
+#define LEASE_PATIENCE_MAX_S   640
+#define HOSTNAME_DEFAULT       "toril"
+#define HOSTNAME_MAX_BYTES     63 // one label, RFC 1035 section 2.3.4
+#define PCI_CLASS_NETWORK      2
+
+struct waiter { // on the stack of the thread that waits
+    struct thread *thread;
+    struct waiter *next;
+};
+
+static PERCORE struct {
+    struct net_device *device; // NULL: there is no network
+    struct netif *netif;
+    struct poller poller;
+    bool by_dhcp;
+    bool had_address;
+    struct timer patience;
+    uint64_t asking_since_ns;
+    uint32_t patience_s;
+    struct waiter *waiters;
+    char hostname[HOSTNAME_MAX_BYTES + 1];
+} state;
+
+// ---- without a device ---------------------------------------------------------------------------
+
+static void report_no_device(void)
+{
+    unsigned cards = 0;
+    for (struct pci_device *pci = pci_first(); pci != NULL; pci = pci->next) {
+        if (pci->class_code != PCI_CLASS_NETWORK)
+            continue;
+        char name[PCI_NAME_BYTES];
+        cards++;
+        if (pci->driver == NULL)
+            log_warn("net: network card %04x:%04x at %s: there is no driver for it",
+                     pci->vendor_id, pci->device_id, pci_name(pci, name));
+        else
+            log_warn("net: network card %04x:%04x at %s: driver %s could not start it",
+                     pci->vendor_id, pci->device_id, pci_name(pci, name), pci->driver);
+    }
+    if (cards == 0)
+        log_warn("net: no network: there is no network card on the PCI bus");
+    else
+        log_warn("net: no network: none of %u network card%s is usable; supported is virtio-net "
+                 "(1af4:1000, 1af4:1041)",
+                 cards, cards == 1 ? "" : "s");
+}
+
+// ---- addresses ----------------------------------------------------------------------------------
+
+static bool has_address(void)
+{
+    return !ip4_addr_isany_val(*netif_ip4_addr(state.netif));
+}
+
+static unsigned prefix_bits(void)
+{
+    return (unsigned)__builtin_popcount(netif_ip4_netmask(state.netif)->addr);
+}
+
+static void address_text(char text[NET_ADDRESS_TEXT_BYTES], const ip4_addr_t *address)
+{
+    ip4addr_ntoa_r(address, text, NET_ADDRESS_TEXT_BYTES);
+}
+
+static const ip4_addr_t *dns_server(unsigned index)
+{
+    return ip_2_ip4(dns_getserver((u8_t)index));
+}
+
+static void log_address(void)
+{
+    char address[NET_ADDRESS_TEXT_BYTES], gateway[NET_ADDRESS_TEXT_BYTES];
+    char servers[NET_DNS_MAX * (NET_ADDRESS_TEXT_BYTES + 4)] = "";
+    address_text(address, netif_ip4_addr(state.netif));
+    address_text(gateway, netif_ip4_gw(state.netif));
+    for (unsigned i = 0; i < NET_DNS_MAX; i++) {
+        if (ip4_addr_isany(dns_server(i)))
+            continue;
+        char server[NET_ADDRESS_TEXT_BYTES];
+        address_text(server, dns_server(i));
+        strcat(servers, servers[0] == '\0' ? "" : " and ");
+        strcat(servers, server);
+    }
+    bool has_gateway = !ip4_addr_isany_val(*netif_ip4_gw(state.netif));
+    const uint8_t *mac = state.device->mac;
+    log_info("net: %s/%u by %s, %s%s, %s%s, %s %02x:%02x:%02x:%02x:%02x:%02x", address,
+             prefix_bits(), state.by_dhcp ? "DHCP" : "option ip",
+             has_gateway ? "gateway " : "no gateway", has_gateway ? gateway : "",
+             servers[0] != '\0' ? "DNS " : "no DNS", servers, state.device->name, mac[0], mac[1],
+             mac[2], mac[3], mac[4], mac[5]);
+}
+
+static void ask_patiently(uint64_t now_ns)
+{
+    state.asking_since_ns = now_ns;
+    state.patience_s = LEASE_PATIENCE_FIRST_S;
+    timer_start(&state.patience, now_ns + state.patience_s * NS_PER_S);
+}
+
+static void patience_expired(struct timer *timer)
+{
+    uint64_t now_ns = time_now_ns();
+    log_warn("net: no DHCP lease after %u s%s: still trying; a static address is option "
+             "ip=ADDRESS/PREFIX",
+             (unsigned)((now_ns - state.asking_since_ns) / NS_PER_S),
+             state.device->link_up ? "" : ", the link is down");
+    if (state.patience_s < LEASE_PATIENCE_MAX_S)
+        state.patience_s *= 2;
+    timer_start(timer, now_ns + state.patience_s * NS_PER_S);
+}
+
+static void wake_waiters(void)
+{
+    while (state.waiters != NULL) {
+        struct waiter *waiter = state.waiters;
+        state.waiters = waiter->next;
+        thread_wake(waiter->thread);
+        waiter->thread = NULL;
+    }
+}
+
+// lwIP's word that the interface's state changed, its address perhaps.
+static void status_changed(struct netif *netif)
+{
+    bool has = has_address();
+    if (has) {
+        timer_stop(&state.patience);
+        log_address();
+        // The gateway's hardware address is asked for now, so that the first answer need not wait.
+        if (netif_is_link_up(netif) && !ip4_addr_isany_val(*netif_ip4_gw(netif)))
+            etharp_query(netif, netif_ip4_gw(netif), NULL);
+        wake_waiters();
+    } else if (state.had_address) {
+        log_warn("net: the DHCP lease ended: asking for an address again");
+        ask_patiently(time_now_ns());
+    }
+    state.had_address = has;
+}
+
+// ---- start --------------------------------------------------------------------------------------
+
+static bool is_hostname(const char *text)
+{
+    size_t length = strlen(text);
+    if (length == 0 || length > HOSTNAME_MAX_BYTES || text[0] == '-' || text[length - 1] == '-')
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (!isalnum((unsigned char)text[i]) && text[i] != '-')
+            return false;
+    }
+    return true;
+}
+
+static void set_hostname(void)
+{
+    const char *hostname = option_get("hostname");
+    if (hostname != NULL && !is_hostname(hostname)) {
+        log_warn("net: option hostname=%s: expected 1 to %d letters, digits and inner hyphens; "
+                 "%s is used",
+                 hostname, HOSTNAME_MAX_BYTES, HOSTNAME_DEFAULT);
+        hostname = NULL;
+    }
+    snprintf(state.hostname, sizeof(state.hostname), "%s",
+             hostname != NULL ? hostname : HOSTNAME_DEFAULT);
+    netif_set_hostname(state.netif, state.hostname);
+}
+
+static void use_static_address(const struct net_static_address *given)
+{
+    ip4_addr_t address = {lwip_htonl(given->address)};
+    ip4_addr_t netmask = {lwip_htonl(net_netmask(given->prefix_bits))};
+    ip4_addr_t gateway = {lwip_htonl(given->gateway)};
+    for (unsigned i = 0; i < NET_DNS_MAX; i++) {
+        ip_addr_t server = IPADDR4_INIT(lwip_htonl(given->dns[i]));
+        dns_setserver((u8_t)i, &server);
+    }
+    netif_set_addr(state.netif, &address, &netmask, &gateway);
+}
+
+// Returns: true if option `ip` names an address, in *out.
+static bool static_address_given(struct net_static_address *out)
+{
+    const char *text = option_get("ip");
+    if (text == NULL || strcmp(text, "dhcp") == 0)
+        return false;
+    const char *wrong = net_static_address_parse(text, out);
+    if (wrong == NULL)
+        return true;
+    log_warn("net: option ip=%s: %s; expected " NET_ADDRESS_SYNTAX "; DHCP is used", text, wrong);
+    return false;
+}
+
+static void configure(void)
+{
+    struct net_static_address given;
+    state.by_dhcp = !static_address_given(&given);
+    netif_set_status_callback(state.netif, status_changed);
+    if (!state.by_dhcp) {
+        use_static_address(&given);
+        return;
+    }
+    ask_patiently(time_now_ns());
+    if (dhcp_start(state.netif) != ERR_OK)
+        panic("net: dhcp_start: no memory for the DHCP client");
+}
+
+static bool poll(void *context)
+{
+    (void)context;
+    return net_netif_poll();
+}
+
+static bool arm(void *context)
+{
+    (void)context;
+    return net_netif_arm();
+}
+
+void net_start(void)
+{
+    struct net_device *device = net_device_first();
+    if (device == NULL) {
+        report_no_device();
+        return;
+    }
+    ASSERT(state.device == NULL);
+    net_core_has_stack = true;
+    lwip_init();
+    state.device = device;
+    state.netif = net_netif_start(device);
+    state.patience.expired = patience_expired;
+    net_timers_start();
+    set_hostname();
+    netif_set_up(state.netif);
+    if (!device->link_up)
+        log_warn("net: %s: the link is down", device->name);
+    configure();
+    state.poller = (struct poller){.name = "net", .poll = poll, .arm = arm};
+    scheduler_add_poller(&state.poller);
+}
+
+// ---- questions ----------------------------------------------------------------------------------
+
+static void forget_waiter(struct waiter *waiter)
+{
+    struct waiter **at = &state.waiters;
+    while (*at != waiter)
+        at = &(*at)->next;
+    *at = waiter->next;
+}
+
+int net_wait_ready(uint64_t deadline_ns)
+{
+    if (state.device == NULL)
+        return -ENODEV;
+    while (!has_address()) {
+        struct waiter waiter = {thread_self(), state.waiters};
+        state.waiters = &waiter;
+        bool woken = thread_wait_until(deadline_ns);
+        if (waiter.thread != NULL) // not by wake_waiters()
+            forget_waiter(&waiter);
+        if (!woken && !has_address())
+            return -ETIMEDOUT;
+    }
+    return 0;
+}
+
+static void fill_protocol_counters(struct net_facts *out)
+{
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next)
+        out->tcp_connections++;
+    for (struct tcp_pcb *pcb = tcp_tw_pcbs; pcb != NULL; pcb = pcb->next)
+        out->tcp_time_wait++;
+    out->tcp_received = lwip_stats.tcp.recv;
+    out->tcp_sent = lwip_stats.tcp.xmit;
+    out->udp_received = lwip_stats.udp.recv;
+    out->udp_sent = lwip_stats.udp.xmit;
+    out->icmp_received = lwip_stats.icmp.recv;
+    out->icmp_sent = lwip_stats.icmp.xmit;
+    const struct stats_proto *layers[] = {&lwip_stats.link, &lwip_stats.etharp, &lwip_stats.ip,
+                                          &lwip_stats.ip_frag, &lwip_stats.icmp, &lwip_stats.udp,
+                                          &lwip_stats.tcp};
+    for (size_t i = 0; i < ARRAY_COUNT(layers); i++) {
+        out->checksum_errors += layers[i]->chkerr;
+        out->length_errors += layers[i]->lenerr;
+        out->protocol_errors += layers[i]->proterr;
+        out->memory_errors += layers[i]->memerr;
+    }
+}
+
+bool net_facts(struct net_facts *out)
+{
+    memset(out, 0, sizeof(*out));
+    if (state.device == NULL)
+        return false;
+    out->present = true;
+    out->link_up = state.device->link_up;
+    out->by_dhcp = state.by_dhcp;
+    out->has_address = has_address();
+    memcpy(out->device, state.device->name, sizeof(out->device));
+    memcpy(out->mac, state.device->mac, sizeof(out->mac));
+    address_text(out->address, netif_ip4_addr(state.netif));
+    out->prefix_bits = (uint8_t)prefix_bits();
+    address_text(out->gateway, netif_ip4_gw(state.netif));
+    for (unsigned i = 0; i < NET_DNS_MAX; i++)
+        address_text(out->dns[i], dns_server(i));
+
+    struct net_netif_stats stats = net_netif_stats();
+    out->frames = state.device->stats;
+    out->rx_copied = stats.rx_copied;
+    out->rx_dropped = stats.rx_dropped;
+    out->tx_coalesced = stats.tx_coalesced;
+    out->tx_queue_full = stats.tx_queue_full;
+    out->tx_failed = stats.tx_failed;
+    out->rx_buffers_held = stats.rx_held;
+    out->tx_buffers_held = stats.tx_held;
+    fill_protocol_counters(out);
+    return true;
+}

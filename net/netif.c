@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: MIT
+#include "net/netif.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lwip/etharp.h"
+#include "lwip/pbuf.h"
+#include "lwip/prot/ethernet.h"
+#include "lwip/prot/ip4.h"
+#include "lwip/prot/tcp.h"
+#include "lwip/prot/udp.h"
+#include "lwip/priv/tcp_priv.h"
+#include "netif/ethernet.h"
+
+#define POLL_BUDGET_FRAMES 64 // then what was answered is sent and the other work gets its turn
+// Receive buffers lwIP and the app may hold. Beyond, frames are copied and their buffers go back at
+// once, so that a reader that stops reading cannot keep the device from receiving.
+#define RX_HELD_MAX        64
+// lwIP reads Ethernet's and ARP's or IPv4's header (14 + 28 bytes) before it looks at the length.
+#define RX_READABLE_MIN    42
+#define IPV4_MTU_MIN       576 // what every host must take, RFC 791; DHCP needs it
+#define ETHERNET_MTU       1500
+
+struct rx_pbuf { // lives in net_rx_buffer.user
+    struct pbuf_custom custom;
+    struct net_rx_buffer *buffer;
+};
+_Static_assert(sizeof(struct rx_pbuf) <= sizeof(((struct net_rx_buffer *)0)->user),
+               "a pbuf must fit into a receive buffer's user words");
+
+static PERCORE struct {
+    struct net_device *device;
+    struct netif netif;
+    bool flush_needed;    // frames were queued or buffers given back since the last flush
+    bool tx_queue_full;   // a frame was turned away, connections wait to send again
+    bool tx_reaped;       // since then there is room
+    struct net_netif_stats stats;
+} state;
+
+// ---- receive ------------------------------------------------------------------------------------
+
+static void release_buffer(struct net_rx_buffer *buffer)
+{
+    state.flush_needed = true;
+    state.device->ops->rx_release(state.device, buffer);
+}
+
+static void release_frame(struct net_rx_buffer *frame)
+{
+    while (frame != NULL) {
+        struct net_rx_buffer *next = frame->next;
+        release_buffer(frame);
+        frame = next;
+    }
+}
+
+static void rx_pbuf_freed(struct pbuf *pbuf)
+{
+    state.stats.rx_held--;
+    release_buffer(((struct rx_pbuf *)pbuf)->buffer);
+}
+
+// A pbuf that is the buffer. PBUF_ROM in lwIP's terms: the payload is not behind the struct, and it
+// stays as it is until the pbuf is freed.
+static struct pbuf *wrap_buffer(struct net_rx_buffer *buffer)
+{
+    struct rx_pbuf *rx = (struct rx_pbuf *)buffer->user;
+    rx->buffer = buffer;
+    rx->custom.custom_free_function = rx_pbuf_freed;
+    state.stats.rx_held++;
+    return pbuf_alloced_custom(PBUF_RAW, (u16_t)buffer->length, PBUF_ROM, &rx->custom,
+                               buffer->data, (u16_t)buffer->length);
+}
+
+static struct pbuf *wrap_frame(struct net_rx_buffer *frame)
+{
+    struct net_rx_buffer *next = frame->next;
+    struct pbuf *head = wrap_buffer(frame);
+    while (next != NULL) {
+        struct net_rx_buffer *buffer = next;
+        next = buffer->next;
+        pbuf_cat(head, wrap_buffer(buffer));
+    }
+    return head;
+}
+
+// One piece of which at least RX_READABLE_MIN bytes can be read, zeros behind what was received.
+static struct pbuf *copy_frame(struct net_rx_buffer *frame, u16_t size_bytes)
+{
+    u16_t readable_bytes = LWIP_MAX(size_bytes, RX_READABLE_MIN);
+    struct pbuf *copy = pbuf_alloc(PBUF_RAW, readable_bytes, PBUF_RAM);
+    if (copy != NULL) {
+        uint8_t *to = copy->payload;
+        for (struct net_rx_buffer *buffer = frame; buffer != NULL; buffer = buffer->next) {
+            memcpy(to, buffer->data, buffer->length);
+            to += buffer->length;
+        }
+        memset(to, 0, (size_t)(readable_bytes - size_bytes));
+        pbuf_realloc(copy, size_bytes);
+        state.stats.rx_copied++;
+    }
+    release_frame(frame);
+    return copy;
+}
+
+// What the device says of a fragment is not about the datagram it will be part of.
+static bool checksum_is_vouched(const struct net_rx_buffer *frame)
+{
+    if (!frame->checksum_valid || frame->length < SIZEOF_ETH_HDR + IP_HLEN)
+        return false;
+    const struct eth_hdr *ethernet = (const struct eth_hdr *)frame->data;
+    const struct ip_hdr *ip = (const struct ip_hdr *)(frame->data + SIZEOF_ETH_HDR);
+    return ethernet->type == PP_HTONS(ETHTYPE_IP) &&
+           (IPH_OFFSET(ip) & PP_HTONS(IP_MF | IP_OFFMASK)) == 0;
+}
+
+static void frame_received(struct net_device *device, struct net_rx_buffer *frame)
+{
+    (void)device;
+    uint64_t size_bytes = 0;
+    for (struct net_rx_buffer *buffer = frame; buffer != NULL; buffer = buffer->next)
+        size_bytes += buffer->length;
+    if (size_bytes > UINT16_MAX) {
+        state.stats.rx_dropped++;
+        release_frame(frame);
+        return;
+    }
+    u16_t checks = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
+    if (checksum_is_vouched(frame))
+        state.netif.chksum_flags &= (u16_t)~checks;
+    else
+        state.netif.chksum_flags |= checks;
+
+    bool wraps = frame->length >= RX_READABLE_MIN && state.stats.rx_held < RX_HELD_MAX;
+    struct pbuf *pbuf = wraps ? wrap_frame(frame) : copy_frame(frame, (u16_t)size_bytes);
+    if (pbuf == NULL) {
+        state.stats.rx_dropped++;
+        return;
+    }
+    LINK_STATS_INC(link.recv);
+    if (ethernet_input(pbuf, &state.netif) != ERR_OK)
+        pbuf_free(pbuf);
+}
+
+// ---- transmit -----------------------------------------------------------------------------------
+
+// The sum of the pseudo header, folded, not inverted: what the device starts from.
+static uint16_t pseudo_header_sum(const struct ip_hdr *ip, uint16_t payload_bytes)
+{
+    uint32_t source = ip->src.addr, destination = ip->dest.addr;
+    uint32_t sum = (source & 0xffff) + (source >> 16) + (destination & 0xffff) +
+                   (destination >> 16) + lwip_htons(IPH_PROTO(ip)) + lwip_htons(payload_bytes);
+    sum = (sum >> 16) + (sum & 0xffff);
+    return (uint16_t)((sum >> 16) + sum);
+}
+
+// Asks the device for the TCP or UDP checksum, which lwIP left out. lwIP writes link, network and
+// transport header into one piece; a fragment's datagram has no checksum (UDP) or carries its own.
+// Spec: VIRTIO 1.2 section 5.1.6.2 and RFC 793 section 3.1 for the pseudo header.
+static void ask_for_checksum(struct pbuf *pbuf, struct net_tx_frame *frame)
+{
+    uint8_t *start = pbuf->payload;
+    if (pbuf->len < SIZEOF_ETH_HDR + IP_HLEN)
+        return;
+    struct ip_hdr *ip = (struct ip_hdr *)(start + SIZEOF_ETH_HDR);
+    if (((struct eth_hdr *)start)->type != PP_HTONS(ETHTYPE_IP) ||
+        (IPH_OFFSET(ip) & PP_HTONS(IP_MF | IP_OFFMASK)) != 0)
+        return;
+    uint16_t header_bytes = IPH_HL_BYTES(ip);
+    uint16_t transport_start = SIZEOF_ETH_HDR + header_bytes;
+    uint16_t field;
+    if (IPH_PROTO(ip) == IP_PROTO_TCP && pbuf->len >= transport_start + TCP_HLEN)
+        field = offsetof(struct tcp_hdr, chksum);
+    else if (IPH_PROTO(ip) == IP_PROTO_UDP && pbuf->len >= transport_start + UDP_HLEN)
+        field = offsetof(struct udp_hdr, chksum);
+    else
+        return;
+    uint16_t sum = pseudo_header_sum(ip, (uint16_t)(lwip_ntohs(IPH_LEN(ip)) - header_bytes));
+    memcpy(start + transport_start + field, &sum, sizeof(sum));
+    frame->checksum_needed = true;
+    frame->checksum_start = transport_start;
+    frame->checksum_offset = field;
+}
+
+// Returns: false if the pbuf is in more pieces than a frame can have.
+static bool list_segments(const struct pbuf *pbuf, struct net_tx_frame *frame)
+{
+    uint32_t count = 0;
+    for (; pbuf != NULL; pbuf = pbuf->next) {
+        if (pbuf->len == 0)
+            continue;
+        if (count == NET_TX_SEGMENTS_MAX)
+            return false;
+        frame->segments[count].data = pbuf->payload;
+        frame->segments[count].length = pbuf->len;
+        count++;
+    }
+    frame->segment_count = count;
+    return true;
+}
+
+// Gives the frame to the device, which holds one reference of `pbuf` until it was sent.
+static err_t transmit(struct pbuf *pbuf, struct net_tx_frame *frame)
+{
+    frame->token = pbuf;
+    int result = state.device->ops->transmit(state.device, frame);
+    if (result == 0) {
+        pbuf_ref(pbuf);
+        state.stats.tx_held++;
+        state.flush_needed = true;
+        LINK_STATS_INC(link.xmit);
+        return ERR_OK;
+    }
+    LINK_STATS_INC(link.drop);
+    if (result == -ENOBUFS) {
+        state.tx_queue_full = true;
+        state.stats.tx_queue_full++;
+        return ERR_MEM; // TCP tries again when there is room
+    }
+    state.stats.tx_failed++;
+    return ERR_IF;
+}
+
+static err_t frame_output(struct netif *netif, struct pbuf *pbuf)
+{
+    (void)netif;
+    struct net_tx_frame frame;
+    frame.checksum_needed = false;
+    frame.checksum_start = 0;
+    frame.checksum_offset = 0;
+    if (state.device->checksum_offload)
+        ask_for_checksum(pbuf, &frame);
+    if (list_segments(pbuf, &frame))
+        return transmit(pbuf, &frame);
+
+    struct pbuf *copy = pbuf_clone(PBUF_RAW, PBUF_RAM, pbuf);
+    if (copy == NULL) {
+        state.stats.tx_failed++;
+        return ERR_MEM;
+    }
+    state.stats.tx_coalesced++;
+    bool fits = list_segments(copy, &frame);
+    LWIP_ASSERT("a copy is one piece", fits);
+    err_t result = transmit(copy, &frame);
+    pbuf_free(copy);
+    return result;
+}
+
+static void frame_transmitted(struct net_device *device, void *token)
+{
+    (void)device;
+    state.tx_reaped = true;
+    state.stats.tx_held--;
+    pbuf_free(token);
+}
+
+// ---- the interface ------------------------------------------------------------------------------
+
+static err_t interface_init(struct netif *netif)
+{
+    struct net_device *device = netif->state;
+    netif->name[0] = 'e';
+    netif->name[1] = 'n';
+    netif->hwaddr_len = ETH_HWADDR_LEN;
+    memcpy(netif->hwaddr, device->mac, ETH_HWADDR_LEN);
+    netif->mtu = device->mtu;
+    if (device->mtu < IPV4_MTU_MIN) {
+        log_warn("net: %s says frames carry at most %u bytes, IPv4 needs %u: %u are used",
+                 device->name, (unsigned)device->mtu, IPV4_MTU_MIN, ETHERNET_MTU);
+        netif->mtu = ETHERNET_MTU;
+    }
+    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
+    netif->output = etharp_output;
+    netif->linkoutput = frame_output;
+    if (device->checksum_offload)
+        netif->chksum_flags &= (u16_t) ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP);
+    return ERR_OK;
+}
+
+static void follow_link(void)
+{
+    bool up = state.device->link_up;
+    if (up == (bool)netif_is_link_up(&state.netif))
+        return;
+    log_info("net: %s: link %s", state.device->name, up ? "up" : "down");
+    if (up)
+        netif_set_link_up(&state.netif);
+    else
+        netif_set_link_down(&state.netif);
+}
+
+static void flush(void)
+{
+    if (!state.flush_needed)
+        return;
+    state.flush_needed = false;
+    state.device->ops->flush(state.device);
+}
+
+struct netif *net_netif_start(struct net_device *device)
+{
+    state.device = device;
+    device->received = frame_received;
+    device->transmitted = frame_transmitted;
+    struct netif *netif =
+        netif_add(&state.netif, NULL, NULL, NULL, device, interface_init, ethernet_input);
+    LWIP_ASSERT("netif_add works for a first interface", netif != NULL);
+    netif_set_default(netif);
+    if (device->link_up)
+        netif_set_link_up(netif);
+    state.flush_needed = true; // the device's first buffers
+    return netif;
+}
+
+bool net_netif_poll(void)
+{
+    state.tx_reaped = false;
+    uint32_t frames = state.device->ops->poll(state.device, POLL_BUDGET_FRAMES);
+    if (frames > 0)
+        state.flush_needed = true;
+    follow_link();
+    if (state.tx_queue_full && state.tx_reaped) {
+        state.tx_queue_full = false;
+        tcp_txnow();
+    }
+    bool worked = frames > 0 || state.flush_needed;
+    flush();
+    return worked;
+}
+
+bool net_netif_arm(void)
+{
+    flush();
+    // No interrupt tells of frames sent: with connections waiting for room, keep looking.
+    return state.device->ops->arm(state.device) || state.tx_queue_full;
+}
+
+struct net_netif_stats net_netif_stats(void)
+{
+    return state.stats;
+}

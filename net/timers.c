@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#include "net/timers.h"
+
+#include "kernel/time.h"
+
+#include "lwip/dhcp.h"
+#include "lwip/dns.h"
+#include "lwip/etharp.h"
+#include "lwip/ip4_frag.h"
+#include "lwip/netif.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/sys.h"
+#if LWIP_IPV6
+#include "lwip/ip6_frag.h"
+#include "lwip/mld6.h"
+#include "lwip/nd6.h"
+#endif
+
+// Milliseconds on the monotonic clock; wraps after 49 days, as lwIP expects.
+u32_t sys_now(void)
+{
+    return (u32_t)(time_now_ns() / NS_PER_MS);
+}
+
+static bool always(void)
+{
+    return true;
+}
+
+static bool tcp_has_connections(void)
+{
+    return tcp_active_pcbs != NULL || tcp_tw_pcbs != NULL;
+}
+
+static bool dhcp_waits_for_answer(void)
+{
+    struct dhcp *dhcp = netif_default != NULL ? netif_dhcp_data(netif_default) : NULL;
+    return dhcp != NULL && dhcp->request_timeout != 0;
+}
+
+// Those that are needed always share one grid, so that they share one wake-up. Whether the others
+// are needed is asked at every wake-up; TCP says so itself (tcp_timer_needed).
+static const struct lwip_clock {
+    uint32_t interval_ms;
+    bool (*is_needed)(void);
+    void (*tick)(void);
+} clocks[] = {
+    {TCP_TMR_INTERVAL, tcp_has_connections, tcp_tmr},
+    {DHCP_FINE_TIMER_MSECS, dhcp_waits_for_answer, dhcp_fine_tmr},
+    {ARP_TMR_INTERVAL, always, etharp_tmr},
+    {IP_TMR_INTERVAL, always, ip_reass_tmr},
+    {DNS_TMR_INTERVAL, always, dns_tmr},
+    {DHCP_COARSE_TIMER_SECS * 1000, always, dhcp_coarse_tmr},
+#if LWIP_IPV6
+    {ND6_TMR_INTERVAL, always, nd6_tmr},
+    {IP6_REASS_TMR_INTERVAL, always, ip6_reass_tmr},
+    {MLD6_TMR_INTERVAL, always, mld6_tmr},
+#endif
+};
+#define TCP_CLOCK 0
+
+static PERCORE struct {
+    struct timer timer;
+    uint64_t due_ns[ARRAY_COUNT(clocks)]; // TIME_NEVER while not needed
+} state;
+
+// The next point of a grid that all clocks of the same interval share. A clock that was held up
+// ticks once and goes on from now: a burst of ticks would time out what was never given its time.
+static uint64_t next_on_grid(uint64_t now_ns, uint32_t interval_ms)
+{
+    uint64_t interval_ns = interval_ms * NS_PER_MS;
+    return (now_ns / interval_ns + 1) * interval_ns;
+}
+
+static void arm_earliest(void)
+{
+    uint64_t earliest_ns = TIME_NEVER;
+    for (size_t i = 0; i < ARRAY_COUNT(clocks); i++) {
+        if (state.due_ns[i] < earliest_ns)
+            earliest_ns = state.due_ns[i];
+    }
+    if (!state.timer.pending || state.timer.deadline_ns != earliest_ns)
+        timer_start(&state.timer, earliest_ns);
+}
+
+static void timer_expired(struct timer *timer)
+{
+    (void)timer;
+    uint64_t now_ns = time_now_ns();
+    for (size_t i = 0; i < ARRAY_COUNT(clocks); i++) {
+        if (now_ns >= state.due_ns[i]) {
+            state.due_ns[i] = TIME_NEVER;
+            clocks[i].tick();
+        }
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(clocks); i++) {
+        if (state.due_ns[i] == TIME_NEVER && clocks[i].is_needed())
+            state.due_ns[i] = next_on_grid(now_ns, clocks[i].interval_ms);
+    }
+    arm_earliest();
+}
+
+// lwIP's word that a connection came to be. Called for each, so the usual case is one comparison.
+void tcp_timer_needed(void)
+{
+    if (state.due_ns[TCP_CLOCK] != TIME_NEVER)
+        return;
+    state.due_ns[TCP_CLOCK] = next_on_grid(time_now_ns(), clocks[TCP_CLOCK].interval_ms);
+    arm_earliest();
+}
+
+void net_timers_start(void)
+{
+    uint64_t now_ns = time_now_ns();
+    state.timer.expired = timer_expired;
+    for (size_t i = 0; i < ARRAY_COUNT(clocks); i++)
+        state.due_ns[i] = clocks[i].is_needed() ? next_on_grid(now_ns, clocks[i].interval_ms)
+                                                : TIME_NEVER;
+    arm_earliest();
+}

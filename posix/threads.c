@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+// Waiting on a word, so that musl's mutexes, conditions and semaphores work between the cooperative
+// threads of one core; and what is left of musl's own threads, which do not exist.
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <threads.h>
+#include <time.h>
+
+#include "kernel/compiler.h"
+#include "kernel/log.h"
+#include "kernel/thread.h"
+#include "kernel/time.h"
+#include "posix/calls.h"
+
+// Operations of the futex call, as Linux numbers them.
+#define FUTEX_WAIT         0
+#define FUTEX_WAKE         1
+#define FUTEX_COMMAND_MASK 0x7f // what is above are options
+
+struct waiter {
+    const volatile int *word;
+    struct thread *thread;
+    bool woken;
+    struct waiter *next;
+};
+static PERCORE struct waiter *waiters; // of this core, the longest waiting first
+
+static void waiter_append(struct waiter *waiter)
+{
+    struct waiter **link = &waiters;
+    while (*link)
+        link = &(*link)->next;
+    *link = waiter;
+}
+
+static void waiter_remove(struct waiter *waiter)
+{
+    struct waiter **link = &waiters;
+    while (*link && *link != waiter)
+        link = &(*link)->next;
+    if (*link)
+        *link = waiter->next;
+}
+
+static long futex_wait(const volatile int *word, int expected, const struct timespec *timeout)
+{
+    uint64_t deadline_ns = TIME_NEVER;
+    if (timeout) {
+        if (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= (long)NS_PER_S)
+            return -EINVAL;
+        uint64_t seconds = (uint64_t)timeout->tv_sec;
+        if (seconds < TIME_NEVER / 2 / NS_PER_S)
+            deadline_ns = time_now_ns() + seconds * NS_PER_S + (uint64_t)timeout->tv_nsec;
+    }
+    if (*word != expected)
+        return -EAGAIN;
+
+    struct waiter waiter = {.word = word, .thread = thread_self()};
+    waiter_append(&waiter);
+    // A wake meant for something else may end the wait: only `woken` counts.
+    while (!waiter.woken && thread_wait_until(deadline_ns))
+        ;
+    if (waiter.woken)
+        return 0;
+    waiter_remove(&waiter);
+    return -ETIMEDOUT;
+}
+
+static long futex_wake(const volatile int *word, int count)
+{
+    long woken = 0;
+    struct waiter **link = &waiters;
+    while (*link && woken < count) {
+        struct waiter *waiter = *link;
+        if (waiter->word != word) {
+            link = &waiter->next;
+            continue;
+        }
+        *link = waiter->next;
+        waiter->woken = true;
+        thread_wake(waiter->thread);
+        woken++;
+    }
+    return woken;
+}
+
+long posix_call_futex(long word, long operation, long value, long timeout, long word2, long value3)
+{
+    (void)word2, (void)value3;
+    switch (operation & FUTEX_COMMAND_MASK) {
+    case FUTEX_WAIT:
+        return futex_wait((const volatile int *)word, (int)value, (const struct timespec *)timeout);
+    case FUTEX_WAKE:
+        return futex_wake((const volatile int *)word, (int)value);
+    }
+    return -ENOSYS;
+}
+
+long posix_call_sched_yield(void)
+{
+    thread_yield();
+    return 0;
+}
+
+// The names by which musl's own sources call each other.
+extern volatile int __thread_list_lock;
+int __pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*entry)(void *),
+                     void *argument);
+_Noreturn void __pthread_exit(void *result);
+int __pthread_join(pthread_t thread, void **result);
+int __clone(int (*entry)(void *), void *stack, int flags, void *argument, ...);
+void __synccall(void (*function)(void *), void *argument);
+void __reset_tls(void);
+
+volatile int __thread_list_lock;
+
+int __pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*entry)(void *),
+                     void *argument)
+{
+    static PERCORE bool logged;
+    (void)thread, (void)attributes, (void)entry, (void)argument;
+    if (!logged)
+        log_warn("posix: pthread_create() is not served, it fails with ENOSYS");
+    logged = true;
+    return ENOSYS;
+}
+
+int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes,
+                   void *(*entry)(void *), void *restrict argument)
+{
+    return __pthread_create(thread, attributes, entry, argument);
+}
+
+// The only thread ends, and with it the process.
+_Noreturn void __pthread_exit(void *result)
+{
+    (void)result;
+    exit(0);
+}
+
+_Noreturn void pthread_exit(void *result)
+{
+    __pthread_exit(result);
+}
+
+int __pthread_join(pthread_t thread, void **result)
+{
+    (void)thread, (void)result;
+    return ESRCH;
+}
+
+int pthread_join(pthread_t thread, void **result)
+{
+    return __pthread_join(thread, result);
+}
+
+int pthread_detach(pthread_t thread)
+{
+    (void)thread;
+    return ESRCH;
+}
+
+int thrd_detach(thrd_t thread)
+{
+    (void)thread;
+    return thrd_error;
+}
+
+int pthread_cancel(pthread_t thread)
+{
+    (void)thread;
+    return ENOSYS;
+}
+
+// Behind posix_spawn(), system(), popen().
+int __clone(int (*entry)(void *), void *stack, int flags, void *argument, ...)
+{
+    (void)entry, (void)stack, (void)flags, (void)argument;
+    return -ENOSYS;
+}
+
+// Calls function on every thread of the process.
+void __synccall(void (*function)(void *), void *argument)
+{
+    function(argument);
+}
+
+void __reset_tls(void)
+{
+}

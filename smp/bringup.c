@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+#include "smp/bringup.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "kernel/apic.h"
+#include "kernel/core.h"
+#include "kernel/cpu.h"
+#include "kernel/heap.h"
+#include "kernel/image.h"
+#include "kernel/interrupts.h"
+#include "kernel/log.h"
+#include "kernel/options.h"
+#include "kernel/pages.h"
+#include "kernel/paging.h"
+#include "kernel/panic.h"
+#include "kernel/random.h"
+#include "kernel/scheduler.h"
+#include "kernel/stack.h"
+#include "kernel/time.h"
+#include "smp/exchange.h"
+#include "smp/remote.h"
+#include "smp/trampoline.h"
+
+#define LOOP_STACK_BYTES   (32u << 10)
+#define UP_TIMEOUT_NS      (200 * NS_PER_MS)
+#define SECOND_STARTUP_NS  (1 * NS_PER_MS) // a core that missed the first start-up gets another
+#define EFER_LMA           (1ull << 10)    // read-only: the core sets it itself
+
+// Of the cores from 1 on; kept, for the parameters of a core are read while it comes up.
+static struct core_start *starts;
+static unsigned start_count;
+static uint64_t trampoline_phys;
+
+// How many cores there will be, this one included, and why not more.
+static unsigned count_cores(const struct acpi_facts *facts, const struct boot_info *info)
+{
+    size_t count = facts->cpu_count > 0 ? facts->cpu_count : 1;
+    if (count > 1 && info->trampoline_phys == 0) {
+        log_warn("smp: no free page below 1 MiB to start cores from: only core 0 of %zu runs", count);
+        return 1;
+    }
+    if (count > CORES_MAX) {
+        log_warn("smp: %zu cores found, %u used", count, CORES_MAX);
+        count = CORES_MAX;
+    }
+    uint64_t wanted = option_get_number("cores", CORES_MAX, 1, CORES_MAX);
+    return wanted < count ? (unsigned)wanted : (unsigned)count;
+}
+
+// A private copy of the core-local pages, as they were when the image was loaded.
+static char *percore_copy(const struct boot_info *info, unsigned index)
+{
+    size_t size_bytes = (size_t)(percore_end - percore_start);
+    char *copy = page_alloc(size_bytes / PAGE_BYTES);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, (const void *)info->percore_template_phys, size_bytes);
+    *(unsigned *)(copy + ((char *)&core_this_index - percore_start)) = index;
+    core_local_pages[index] = copy;
+    return copy;
+}
+
+static bool prepare_core(struct core_start *start, const struct boot_info *info, unsigned index,
+                         uint32_t apic_id, uint64_t memory_bytes)
+{
+    struct stack stack;
+    char *copy = percore_copy(info, index);
+    if (copy == NULL || stack_allocate_first(index, &stack, LOOP_STACK_BYTES) != 0)
+        return false;
+    *start = (struct core_start){
+        .apic_id = apic_id, .index = index, .root = paging_core_root(copy), .stack_top = stack.top};
+    if (start->root == 0)
+        return false;
+    start->memory = page_pool_split(index, memory_bytes);
+    return true;
+}
+
+static bool prepare_trampoline(const struct boot_info *info)
+{
+    char *page = (char *)info->trampoline_phys;
+    uint64_t root;
+    struct page_table *tables = (struct page_table *)(page + PAGE_BYTES);
+    if (paging_trampoline_root(info->trampoline_phys, tables, &root) != 0)
+        return false;
+    struct paging_control control = paging_control_get();
+    uint32_t base = (uint32_t)info->trampoline_phys;
+    memset(page, 0, PAGE_BYTES);
+    memcpy(page, trampoline_start, (size_t)(trampoline_end - trampoline_start));
+    *(struct trampoline_parameters *)(page + TRAMPOLINE_PARAMETERS) = (struct trampoline_parameters){
+        .cr3 = (uint32_t)root,
+        .cr4 = (uint32_t)control.cr4,
+        .cr0 = (uint32_t)control.cr0,
+        .efer = (uint32_t)(control.efer & ~EFER_LMA),
+        .pat = control.pat,
+        .starts = (uintptr_t)starts,
+        .entry = (uintptr_t)trampoline_enter,
+        .start_count = start_count,
+        .far_offset = base + (uint32_t)(trampoline_long - trampoline_start),
+        .far_selector = 8,
+        .gdt_limit = 15,
+        .gdt_base = base + TRAMPOLINE_PARAMETERS + offsetof(struct trampoline_parameters, gdt),
+        .gdt = {0, 0x00af9b000000ffff}, // 64-bit code, its accessed bit set: the page is read-only
+    };
+    return true;
+}
+
+void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info)
+{
+    _Static_assert(sizeof(struct trampoline_parameters) + TRAMPOLINE_PARAMETERS <= PAGE_BYTES, "");
+    ASSERT((size_t)(trampoline_end - trampoline_start) <= TRAMPOLINE_PARAMETERS);
+    unsigned count = count_cores(facts, info);
+    core_local_pages[0] = paging_alias((uintptr_t)percore_start, (size_t)(percore_end - percore_start));
+    if (core_local_pages[0] == NULL || exchange_start(count) != 0 || exchange_start_core(apic_id()) != 0)
+        panic("smp: no memory for the exchange slots of %u cores", count);
+    remote_start();
+    if (count == 1)
+        return;
+    starts = heap_alloc_zeroed((count - 1) * sizeof(*starts));
+    if (starts == NULL)
+        panic("smp: no memory to start %u cores", count);
+
+    uint64_t share_bytes = page_stats_of(0).free_bytes / count;
+    uint32_t own_id = apic_id();
+    for (size_t i = 0; i < facts->cpu_count && start_count < count - 1; i++) {
+        if (facts->cpus[i].apic_id == own_id)
+            continue;
+        if (!prepare_core(&starts[start_count], info, start_count + 1, facts->cpus[i].apic_id,
+                          share_bytes)) {
+            log_warn("smp: not enough memory for more than %u cores", start_count + 1);
+            break;
+        }
+        start_count++;
+    }
+    core_slot_count = start_count + 1;
+    trampoline_phys = info->trampoline_phys;
+    if (start_count == 0 || !prepare_trampoline(info))
+        return;
+    for (unsigned i = 0; i < start_count; i++)
+        apic_send_init(starts[i].apic_id);
+    // CPUs of this century need no pause here; the clock is not calibrated yet anyway.
+    for (unsigned i = 0; i < start_count; i++)
+        apic_send_startup(starts[i].apic_id, trampoline_phys);
+}
+
+static unsigned count_up(void)
+{
+    unsigned up = 0;
+    for (unsigned i = 0; i < start_count; i++)
+        up += atomic_load_explicit(&starts[i].is_up, memory_order_acquire); // pairs with core_main
+    return up;
+}
+
+void bringup_finish(void)
+{
+    uint64_t begin = time_now_ns();
+    bool sent_again = false;
+    while (count_up() < start_count && time_now_ns() - begin < UP_TIMEOUT_NS) {
+        cpu_pause();
+        if (sent_again || time_now_ns() - begin < SECOND_STARTUP_NS)
+            continue;
+        sent_again = true;
+        for (unsigned i = 0; i < start_count; i++)
+            if (!atomic_load_explicit(&starts[i].is_up, memory_order_acquire))
+                apic_send_startup(starts[i].apic_id, trampoline_phys);
+    }
+    for (unsigned i = 0; i < start_count; i++) {
+        if (atomic_load_explicit(&starts[i].is_up, memory_order_acquire))
+            continue;
+        core_local_pages[starts[i].index] = NULL;
+        log_warn("smp: core %u (APIC id %u) did not start within %llu ms: left out",
+                 starts[i].index, starts[i].apic_id,
+                 (unsigned long long)(UP_TIMEOUT_NS / NS_PER_MS));
+    }
+}
+
+void bringup_core_main(struct core_start *start)
+{
+    page_pool_adopt(start->memory);
+    interrupt_start_core();
+    apic_start_core();
+    random_start_core();
+    if (exchange_start_core(start->apic_id) != 0)
+        panic("smp: core %u has no memory to join the exchange", start->index);
+    atomic_store_explicit(&start->is_up, 1, memory_order_release); // pairs with count_up
+    scheduler_run();
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Exchange slots: how cores talk. For each ordered pair of cores there is one slot with one writer,
+// the sender, and one taker, the receiver. A sender queues messages in its own memory and moves the
+// whole queue into the slot when that is empty; the receiver takes everything at once. Plain loads
+// and stores in the order that release and acquire give; no locked instruction.
+// Messages between two cores arrive in the order sent. Nothing is copied, nothing is lost.
+#pragma once
+
+#include "kernel/compiler.h"
+
+// What travels, as the first member of something larger. Owned by the receiver from send to receive().
+struct exchange_message {
+    struct exchange_message *next; // exchange's, on the way
+    // Called on the receiving core, in its loop: must not block. May free or send on the message.
+    void (*receive)(struct exchange_message *message);
+};
+
+// Core 0, once, before other cores start: the slots for `core_count` cores. Returns: 0 or -ENOMEM.
+int exchange_start(unsigned core_count) MUST_CHECK;
+// Each core: joins, with its local APIC id for wake-ups. Returns: 0 or -ENOMEM.
+int exchange_start_core(uint32_t apic_id) MUST_CHECK;
+
+// Sends to another core, or to this one. Context: thread. Blocks: never.
+void exchange_send(unsigned core, struct exchange_message *message);
+
+struct exchange_stats {
+    uint64_t sent, received, wakes;
+};
+struct exchange_stats exchange_stats_get(void);

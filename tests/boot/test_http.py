@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: MIT
+"""App http, asked by real clients and by bad ones."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import subprocess
+
+import pytest
+
+from conftest import HANG_S, LOAD_HANG_S, Machine
+
+
+def curl(*arguments: str) -> str:
+    """What curl prints; it must succeed."""
+    done = subprocess.run(["curl", "-sS", "--noproxy", "*", "--max-time", str(HANG_S), *arguments],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def talk(machine: Machine, request: bytes) -> bytes:
+    """Sends bytes, then reads until the server closes the connection."""
+    assert machine.port
+    with socket.create_connection(("127.0.0.1", machine.port), HANG_S) as connection:
+        try:
+            connection.sendall(request)
+        except ConnectionError:
+            pass  # refused half-way; the answer is still to be read
+        answer = b""
+        try:
+            while chunk := connection.recv(65536):
+                answer += chunk
+        except ConnectionResetError:
+            pass
+        return answer
+
+
+def metric(machine: Machine, name: str) -> float:
+    """Sum of the values of one metric, over all its labels."""
+    text = curl(f"{machine.url}/metrics")
+    values = re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)
+    assert values, f"no metric {name} in:\n{text}"
+    return sum(float(value) for value in values)
+
+
+def test_front_page(http: Machine) -> None:
+    """GET / gives a page with its exact length and type."""
+    head = curl("-o", "/dev/null", "-D", "-", f"{http.url}/")
+    body = curl(f"{http.url}/")
+    assert head.startswith("HTTP/1.1 200 OK")
+    assert re.search(rf"^content-length: {len(body.encode())}\r?$", head, re.I | re.M), head
+    assert re.search(r"^content-type: text/html", head, re.I | re.M), head
+    assert re.search(r"^date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", head, re.I | re.M), head
+    assert "Toril" in body
+
+
+def test_head(http: Machine) -> None:
+    """HEAD /hello.txt has the header of GET and no body."""
+    head = curl("-I", f"{http.url}/hello.txt")
+    assert head.startswith("HTTP/1.1 200 OK")
+    assert re.search(r"^content-length: 128\r?$", head, re.I | re.M), head
+    answer = talk(http, b"HEAD /hello.txt HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+def test_small_file(http: Machine) -> None:
+    """/hello.txt is 128 bytes."""
+    assert len(curl(f"{http.url}/hello.txt")) == 128
+
+
+def test_not_modified(http: Machine) -> None:
+    """A client that has the file already is told so, without a body."""
+    head = curl("-I", f"{http.url}/hello.txt")
+    tag = re.search(r'^etag: ((?:W/)?"[^"]+")', head, re.I | re.M)
+    assert tag, head
+    known = curl("-D", "-", "-H", f"If-None-Match: {tag[1]}", f"{http.url}/hello.txt")
+    assert known.startswith("HTTP/1.1 304 ")
+    assert known.replace("\r", "").endswith("\n\n"), "a 304 has no body"
+    other = curl("-D", "-", "-H", 'If-None-Match: "other"', f"{http.url}/hello.txt")
+    assert other.startswith("HTTP/1.1 200 ")
+
+
+def test_health(http: Machine) -> None:
+    """/healthz answers 200."""
+    assert curl("-o", "/dev/null", "-w", "%{http_code}", f"{http.url}/healthz") == "200"
+
+
+def test_metrics(http: Machine) -> None:
+    """/metrics is text in the Prometheus format, each sample of a declared metric."""
+    text = curl(f"{http.url}/metrics")
+    declared = set(re.findall(r"^# TYPE (\w+) (?:counter|gauge)$", text, re.M))
+    samples = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert declared and samples
+    for line in samples:
+        match = re.fullmatch(r'(\w+)(\{\w+="[^"]*"(?:,\w+="[^"]*")*\})? [0-9.e+-]+', line)
+        assert match, line
+        assert match[1] in declared, line
+
+
+def test_keep_alive(http: Machine) -> None:
+    """curl fetches three files through one connection."""
+    connects = curl("-o", "/dev/null", "-o", "/dev/null", "-o", "/dev/null",
+                    "-w", "%{http_code} %{num_connects}\n",
+                    f"{http.url}/", f"{http.url}/hello.txt", f"{http.url}/healthz")
+    assert connects.split() == ["200", "1", "200", "0", "200", "0"]
+
+
+def test_pipelining(http: Machine) -> None:
+    """Requests sent at once are answered each, in order."""
+    first = b"GET /hello.txt HTTP/1.1\r\nHost: t\r\n\r\n"
+    missing = b"GET /no-such-file HTTP/1.1\r\nHost: t\r\n\r\n"
+    last = b"HEAD /healthz HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"
+    answer = talk(http, first * 5 + missing + first + last)
+    statuses = re.findall(rb"HTTP/1\.1 (\d{3}) ", answer)
+    assert statuses == [b"200"] * 5 + [b"404", b"200", b"200"]
+
+
+def test_bytes_one_by_one(http: Machine) -> None:
+    """A request may come in any pieces."""
+    assert http.port
+    with socket.create_connection(("127.0.0.1", http.port), HANG_S) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in b"GET /hello.txt HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n":
+            connection.sendall(bytes([byte]))
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+HOST = b"Host: t\r\n"
+REFUSED: dict[str, tuple[bytes, set[int]]] = {
+    "no such file": (
+        b"GET /no-such-file HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", {404}),
+    "not a request": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n", {400}),
+    "no target": (b"GET\r\n" + HOST + b"\r\n", {400}),
+    "no host": (b"GET / HTTP/1.1\r\n\r\n", {400}),
+    "two hosts": (b"GET / HTTP/1.1\r\n" + HOST + HOST + b"\r\n", {400}),
+    "blank before the colon": (b"GET / HTTP/1.1\r\nHost : t\r\n\r\n", {400}),
+    "a folded header": (b"GET / HTTP/1.1\r\n" + HOST + b"A: b\r\n c\r\n\r\n", {400}),
+    "a NUL in a header": (b"GET / HTTP/1.1\r\n" + HOST + b"A: \0\r\n\r\n", {400}),
+    "a length that is no number": (
+        b"GET / HTTP/1.1\r\n" + HOST + b"Content-Length: 1x\r\n\r\n", {400}),
+    "a length beyond 64 bits": (
+        b"GET / HTTP/1.1\r\n" + HOST + b"Content-Length: 99999999999999999999\r\n\r\n", {400, 413}),
+    "two lengths": (
+        b"GET / HTTP/1.1\r\n" + HOST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", {400}),
+    "length and chunks": (
+        b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        {400}),
+    "method not allowed": (
+        b"DELETE /hello.txt HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", {405}),
+    "a body too large": (
+        b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 9000000000\r\n\r\n", {413}),
+    "a target too long": (b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", {414, 431}),
+    "a header too large": (
+        b"GET / HTTP/1.1\r\n" + HOST + b"A: " + b"b" * 100000 + b"\r\n\r\n", {431}),
+    "too many headers": (b"GET / HTTP/1.1\r\n" + HOST + b"A: b\r\n" * 10000 + b"\r\n", {431}),
+    "a later version": (b"GET / HTTP/3.0\r\n" + HOST + b"\r\n", {505}),
+    "out of the root": (
+        b"GET /../../secret HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", {400, 404}),
+    "a NUL in the target": (
+        b"GET /%00 HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", {400, 404}),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(http: Machine, name: str) -> None:
+    """A request that cannot be served gets its status, and the server goes on."""
+    request, statuses = REFUSED[name]
+    answer = talk(http, request)
+    status = re.match(rb"HTTP/1\.1 (\d{3}) ", answer)
+    assert status, f"no status line in {answer[:200]!r}"
+    assert int(status[1]) in statuses, answer[:200]
+    assert len(curl(f"{http.url}/hello.txt")) == 128
+
+
+def test_request_that_never_ends(http: Machine) -> None:
+    """Half a request is answered 408 and its connection closed."""
+    answer = talk(http, b"GET / HTTP/1.1\r\nHos")
+    assert answer.startswith(b"HTTP/1.1 408 "), answer[:200]
+
+
+REQUESTS, CONNECTIONS = 10000, 64
+
+
+def test_many_requests(http: Machine) -> None:
+    """10,000 requests on 64 connections: every answer is whole and right."""
+    assert http.port
+    expected = curl(f"{http.url}/hello.txt").encode()
+    remaining = iter(range(REQUESTS))
+
+    async def client() -> int:
+        """Asks again and again on one connection. Returns: how often it was answered."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", http.port)
+        answered = 0
+        for _ in remaining:
+            writer.write(b"GET /hello.txt HTTP/1.1\r\nHost: t\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 "), head
+            assert await reader.readexactly(128) == expected
+            answered += 1
+        writer.close()
+        return answered
+
+    async def all_clients() -> list[int]:
+        """Runs all connections at once."""
+        clients = [client() for _ in range(CONNECTIONS)]
+        return await asyncio.wait_for(asyncio.gather(*clients), LOAD_HANG_S)
+
+    answered = asyncio.run(all_clients())
+    assert sum(answered) == REQUESTS
+    assert len(answered) == CONNECTIONS
+
+
+def test_many_connections(http: Machine) -> None:
+    """A new connection for each request, twice as many as stay in TIME-WAIT unnoticed."""
+    for _ in range(500):
+        assert talk(http, b"GET /healthz HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 ")

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""BOOTX64.EFI as strict firmware and signing tools see it. Spec: PE Format, Microsoft."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+
+import pytest
+
+from conftest import ROOT, built
+
+NX_COMPAT, DYNAMIC_BASE = 0x0100, 0x0040
+EXECUTE, WRITE, DISCARDABLE = 0x20000000, 0x80000000, 0x02000000
+RELOCATION_DIRECTORY = 5
+PAGE = 4096
+
+
+@dataclasses.dataclass
+class Section:
+    """One row of the section table."""
+
+    name: str
+    size: int
+    address: int
+    raw_size: int
+    raw_offset: int
+    flags: int
+
+
+class Image:
+    """The fields of a PE32+ file that matter here."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        data = path.read_bytes()
+        assert data[:2] == b"MZ"
+        header = struct.unpack_from("<I", data, 0x3C)[0]
+        assert data[header:header + 4] == b"PE\0\0"
+        (self.machine, count, self.timestamp, _, _, optional_size, _) = struct.unpack_from(
+            "<HHIIIHH", data, header + 4)
+        optional = header + 24
+        assert struct.unpack_from("<H", data, optional)[0] == 0x20B
+        self.entry = struct.unpack_from("<I", data, optional + 16)[0]
+        self.section_alignment, self.file_alignment = struct.unpack_from("<II", data, optional + 32)
+        self.image_size, self.headers_size = struct.unpack_from("<II", data, optional + 56)
+        self.subsystem, self.flags = struct.unpack_from("<HH", data, optional + 68)
+        self.relocations = struct.unpack_from(
+            "<II", data, optional + 112 + 8 * RELOCATION_DIRECTORY)
+        self.file_size = len(data)
+        self.sections = []
+        for i in range(count):
+            row = struct.unpack_from("<8sIIIIIIHHI", data, optional + optional_size + 40 * i)
+            name = row[0].rstrip(b"\0").decode()
+            self.sections.append(Section(name, row[1], row[2], row[3], row[4], row[9]))
+
+
+@pytest.fixture(scope="module", params=["hello", "http"])
+def image(request: pytest.FixtureRequest) -> Image:
+    """An app's image."""
+    return Image(built(request.param) / "BOOTX64.EFI")
+
+
+def test_kind(image: Image) -> None:
+    """An EFI application for x86-64 that may be loaded anywhere and says that NX is fine."""
+    assert image.machine == 0x8664
+    assert image.subsystem == 10
+    assert image.flags & NX_COMPAT
+    assert image.flags & DYNAMIC_BASE
+
+
+def test_sections(image: Image) -> None:
+    """Sections start on pages, follow each other, lie in the file, none writable and executable."""
+    assert image.section_alignment == PAGE
+    assert image.sections
+    end = image.headers_size
+    for section in image.sections:
+        assert section.address % PAGE == 0, section
+        assert section.address >= end, section
+        assert not (section.flags & EXECUTE and section.flags & WRITE), section
+        assert section.raw_offset % image.file_alignment == 0, section
+        assert section.raw_offset + section.raw_size <= image.file_size, section
+        end = section.address + max(section.size, section.raw_size)
+    assert image.image_size >= end
+    assert image.image_size % PAGE == 0
+
+
+def test_entry(image: Image) -> None:
+    """The entry point lies in an executable section."""
+    home = [s for s in image.sections if s.address <= image.entry < s.address + s.size]
+    assert len(home) == 1
+    assert home[0].flags & EXECUTE
+
+
+def test_relocations(image: Image) -> None:
+    """There is a base relocation table, inside a section."""
+    address, size = image.relocations
+    assert size > 0
+    assert any(s.address <= address and address + size <= s.address + max(s.size, s.raw_size)
+               for s in image.sections)
+
+
+def test_reproducible(tmp_path: pathlib.Path) -> None:
+    """The same sources in another folder, at another time, give the same bytes."""
+    here = (built("hello") / "BOOTX64.EFI").read_bytes()
+    copy = tmp_path / "a_folder_with_another_name" / "toril"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns("build", ".git", "__pycache__"))
+    for source in (ROOT / "build/third_party").glob("*/source"):
+        shutil.copytree(source, copy / source.relative_to(ROOT), symlinks=True)
+    environment = os.environ | {"TZ": "Asia/Tokyo", "LC_ALL": "C", "USER": "someone"}
+    done = subprocess.run([str(copy / "toril"), "build", "hello"], stderr=subprocess.PIPE,
+                          text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert (copy / "build/hello/BOOTX64.EFI").read_bytes() == here

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh disable=SC2154 # the reader sets its variables
+# What `./toril test` does; a part of that script, read by it.
+
+needs_unit="/usr/include/cmocka.h:libcmocka-dev"
+needs_lint="/usr/bin/python3:python3"
+needs_boot="/usr/lib/python3/dist-packages/pytest:python3-pytest
+    ip:iproute2 ping:iputils-ping"
+
+passed=0 failed=0 skipped=0
+
+count() { # PASSED [FAILED [SKIPPED]]
+    passed=$((passed + $1)) failed=$((failed + ${2:-0})) skipped=$((skipped + ${3:-0}))
+}
+
+# Sum of the numbers in those lines of a cmocka report that begin with a mark.
+cmocka_sum() { # FILE MARK
+    awk -v mark="$2" '$1 == "[" && $2 == mark && $5 ~ /^test/ { sum += $4 } END { print sum + 0 }' "$1"
+}
+
+# Programs that cannot have cmocka in them end with "N checks, M failed."
+checks_sum() { # FILE
+    awk '/ [0-9]+ checks, [0-9]+ failed/ { sum += $(NF - 3) - $(NF - 1) } END { print sum + 0 }' "$1"
+}
+
+test_unit() { # NAME, or nothing for all
+    names=$(sed -n 's/^UNIT_TESTS *+= *//p' tests/unit/*.mk | tr ' ' '\n' |
+        grep -F -e "$1" | sort) || :
+    [ -n "$names" ] || return 0
+    # shellcheck disable=SC2046,SC2086 # lists of words
+    if ! run_make $(printf 'build/unit/test_%s ' $names); then
+        say "unit tests: the build failed"
+        count 0 1
+        return
+    fi
+    printf '%s\n' "$names" | xargs -P "$(nproc)" -I '{}' sh -c \
+        'build/unit/test_{} >build/unit/{}.log 2>&1; echo $? >build/unit/{}.status'
+    for name in $names; do
+        log=build/unit/$name.log
+        good=$(($(cmocka_sum "$log" PASSED) + $(checks_sum "$log")))
+        bad=$(cmocka_sum "$log" FAILED)
+        # A program that a sanitizer ended printed no totals.
+        if [ "$(cat "build/unit/$name.status")" != 0 ] && [ "$bad" = 0 ]; then
+            bad=1
+        fi
+        if [ "$good" = 0 ] && [ "$bad" = 0 ]; then
+            echo "$name: ran no test" >>"$log"
+            bad=1
+        fi
+        count "$good" "$bad" "$(cmocka_sum "$log" SKIPPED)"
+        [ "$bad" = 0 ] || cat "$log"
+        echo "unit/$name: $good passed, $bad failed"
+    done
+}
+
+test_lint() { # NAME, or nothing for all
+    for script in tests/lint/*"$1"*; do
+        [ -x "$script" ] || continue
+        if "$script"; then
+            count 1
+            echo "lint/$(basename "$script"): passed"
+        else
+            count 0 1
+            echo "lint/$(basename "$script"): FAILED"
+        fi
+    done
+}
+
+test_boot() { # NAME, or nothing for all
+    report=$PWD/build/boot-tests.xml
+    rm -f "$report"
+    status=0
+    PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider -q -rs \
+        --junitxml="$report" tests/boot ${1:+-k "$1"} || status=$?
+    # Status 5 is "no test has that name".
+    [ "$status" != 5 ] || return 0
+    if [ ! -s "$report" ]; then
+        count 0 1
+        return
+    fi
+    total() { sed -n "s/.*<testsuite [^>]*$1=\"\\([0-9]*\\)\".*/\\1/p" "$report" | head -n 1; }
+    bad=$(($(total failures) + $(total errors)))
+    left_out=$(total skipped)
+    count $(($(total tests) - bad - left_out)) "$bad" "$left_out"
+    # Stopped half-way, or a file that does not load, is a failure too.
+    if [ "$bad" = 0 ] && [ "$status" != 0 ]; then
+        count 0 1
+    fi
+}
+
+run_tests() {
+    parts='unit lint boot' name=
+    case ${1-} in
+    unit | lint | boot) parts=$1; shift ;;
+    esac
+    case $#,${1-} in
+    0,) ;;
+    2,-k) name=$2 ;;
+    *) usage "test [unit|lint|boot] [-k NAME], not '$*'" ;;
+    esac
+    needs=$needs_build
+    case $parts in *unit*) needs="$needs $needs_unit" ;; esac
+    case $parts in *lint*) needs="$needs $needs_lint" ;; esac
+    case $parts in *boot*) needs="$needs $needs_boot $needs_run" ;; esac
+    # shellcheck disable=SC2086 # a list of words
+    install_needs $needs
+    for part in $parts; do
+        "test_$part" "$name"
+    done
+    if [ $((passed + failed + skipped)) = 0 ]; then
+        say "no test has '$name' in its name"
+        failed=1
+    fi
+    [ "$skipped" = 0 ] && tail= || tail=", $skipped skipped"
+    echo "$passed passed, $failed failed$tail"
+    [ "$failed" = 0 ]
+}

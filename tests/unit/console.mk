@@ -1,0 +1,4 @@
+UNIT_TESTS += console
+UNIT_SOURCES_console := kernel/console.c kernel/debugport.c kernel/framebuffer.c kernel/serial.c
+UNIT_CFLAGS_console := -iquote tests/unit/shadow
+UNIT_DEPENDS_console := kernel/log.c tests/unit/shadow/kernel/cpu.h

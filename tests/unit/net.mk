@@ -1,0 +1,35 @@
+# net/ with the unedited lwIP it is a port of, compiled once for all of its tests.
+ifndef LWIP_SOURCES
+include third_party/third_party.mk
+endif
+
+NET_UNIT_SOURCES := $(addprefix net/,address.c checksum.c net.c netif.c owner.c sequence.c timers.c)
+# net/timers.c takes the place of lwIP's.
+NET_UNIT_LWIP    := $(filter-out %/timeouts.c,$(LWIP_SOURCES))
+NET_UNIT_CFLAGS  := -iquote net -isystem $(LWIP_INCLUDE)
+
+UNIT_TESTS += net net_address net_dhcp net_fuzz
+UNIT_SOURCES_net         := tests/unit/test_net_world.c $(NET_UNIT_SOURCES) build/unit/lwip/lwip.a
+UNIT_CFLAGS_net          := $(NET_UNIT_CFLAGS)
+UNIT_DEPENDS_net         := tests/unit/test_net_world.h
+UNIT_SOURCES_net_dhcp    := $(UNIT_SOURCES_net)
+UNIT_CFLAGS_net_dhcp     := $(NET_UNIT_CFLAGS)
+UNIT_DEPENDS_net_dhcp    := $(UNIT_DEPENDS_net)
+UNIT_SOURCES_net_fuzz    := $(UNIT_SOURCES_net)
+UNIT_CFLAGS_net_fuzz     := $(NET_UNIT_CFLAGS)
+UNIT_DEPENDS_net_fuzz    := $(UNIT_DEPENDS_net)
+UNIT_SOURCES_net_address := net/address.c net/checksum.c
+UNIT_CFLAGS_net_address  := $(NET_UNIT_CFLAGS)
+
+# Unaligned loads are lwIP's way on machines that have them.
+NET_LWIP_CFLAGS = $(filter-out -W%,$(UNIT_CFLAGS)) -fno-sanitize=alignment $(NET_UNIT_CFLAGS)
+NET_LWIP_OBJECTS := $(patsubst $(LWIP_DIR)/src/%.c,build/unit/lwip/%.o,$(NET_UNIT_LWIP))
+
+build/unit/lwip/%.o: $(LWIP_DIR)/src/%.c net/lwipopts.h net/hooks.h net/arch/cc.h tests/unit/net.mk
+	@mkdir -p $(@D)
+	@gcc $(NET_LWIP_CFLAGS) -c -o $@ $<
+
+build/unit/lwip/lwip.a: $(NET_LWIP_OBJECTS)
+	@echo "  HOSTAR  $@"
+	@rm -f $@
+	@ar rcs $@ $^

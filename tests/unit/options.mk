@@ -1,0 +1,2 @@
+UNIT_TESTS += options
+UNIT_SOURCES_options := kernel/options.c

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// kernel/cpu.h for host tests (-iquote tests/unit/shadow): the same names without privileged
+// instructions. A test defines those that its subject uses.
+#pragma once
+
+#include "kernel/compiler.h"
+
+void cpu_out8(uint16_t port, uint8_t value);
+void cpu_out16(uint16_t port, uint16_t value);
+void cpu_out32(uint16_t port, uint32_t value);
+uint8_t cpu_in8(uint16_t port);
+uint16_t cpu_in16(uint16_t port);
+uint32_t cpu_in32(uint16_t port);
+
+void cpu_id(uint32_t leaf, uint32_t subleaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d);
+uint64_t cpu_read_tsc(void);
+
+bool cpu_rdrand64(uint64_t *out);
+bool cpu_rdseed64(uint64_t *out);
+bool cpu_has_rdrand(void);
+bool cpu_has_rdseed(void);
+
+static inline void cpu_pause(void)
+{
+}
+static inline void cpu_full_barrier(void)
+{
+    __asm__ volatile("mfence" ::: "memory");
+}

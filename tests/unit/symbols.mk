@@ -1,0 +1,3 @@
+UNIT_TESTS += symbols
+UNIT_SOURCES_symbols := kernel/symbols.c
+UNIT_DEPENDS_symbols := kernel/mksymbols.py

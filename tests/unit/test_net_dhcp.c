@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+// DHCP against a server that answers frame by frame, or not at all.
+#include "test_net_world.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "kernel/pci.h"
+#include "kernel/time.h"
+#include "net/net.h"
+
+static uint8_t frame[WORLD_FRAME_MAX];
+static struct world_frame asked;
+
+static struct {
+    bool silent;
+    bool refuses;        // answers a REQUEST with NAK
+    uint32_t offered;
+    uint32_t lease_s;
+    unsigned discovers, requests;
+    char name[64]; // that the last REQUEST gave
+} server = {.silent = true, .offered = WORLD_OWN_IP, .lease_s = 86400};
+
+struct pci_device *pci_first(void)
+{
+    return NULL;
+}
+
+const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
+{
+    (void)device;
+    return text;
+}
+
+// A server sees ARP and DHCP messages; the gateway answers ARP.
+static void serve(void)
+{
+    while (world_take(&asked)) {
+        uint8_t type = world_dhcp_type(&asked);
+        server.discovers += type == 1;
+        server.requests += type == 3;
+        uint8_t length;
+        const uint8_t *name = world_dhcp_option(&asked, 12, &length);
+        if (type == 3 && name != NULL && length < sizeof(server.name)) {
+            memset(server.name, 0, sizeof(server.name));
+            memcpy(server.name, name, length);
+        }
+        if (server.silent || type == 0)
+            continue;
+        uint8_t reply = type == 1         ? WORLD_DHCP_OFFER
+                        : server.refuses ? WORLD_DHCP_NAK
+                                         : WORLD_DHCP_ACK;
+        uint32_t transaction = world_dhcp_transaction(&asked);
+        world_deliver(frame, world_dhcp(frame, reply, transaction, server.offered, server.lease_s),
+                      false);
+    }
+}
+
+static unsigned lines_with(const char *text)
+{
+    unsigned count = 0;
+    for (const char *at = host_log; (at = strstr(at, text)) != NULL; at++)
+        count++;
+    return count;
+}
+
+static void wrong_options_are_named(void **unused)
+{
+    (void)unused;
+    world_set_option("ip", "10.0.2.15");
+    world_set_option("hostname", "bull_ring");
+    world_add_device(false);
+    world_peer = serve;
+    host_log_clear();
+    net_start();
+    assert_true(host_log_has("option ip=10.0.2.15: the address has no /PREFIX; expected "
+                             "ip=ADDRESS/PREFIX"));
+    assert_true(host_log_has("DHCP is used"));
+    assert_true(host_log_has("option hostname=bull_ring: expected 1 to 63 letters"));
+}
+
+static void it_asks_at_once(void **unused)
+{
+    (void)unused;
+    world_peer = NULL;
+    world_turn();
+    assert_true(world_take(&asked));
+    assert_int_equal(world_dhcp_type(&asked), 1);
+    assert_memory_equal(asked.bytes, "\xff\xff\xff\xff\xff\xff", 6);
+    assert_int_equal(world_get32(asked.bytes + 30), 0xffffffff);
+    assert_false(world_take(&asked));
+    world_peer = serve;
+}
+
+static void without_lease_it_says_so_and_goes_on(void **unused)
+{
+    (void)unused;
+    host_log_clear();
+    assert_int_equal(net_wait_ready(time_now_ns() + 9 * NS_PER_S), -ETIMEDOUT);
+    assert_int_equal(lines_with("no DHCP lease"), 0);
+    world_pass_ms(2000);
+    assert_true(host_log_has("no DHCP lease after 10 s: still trying; a static address is option "
+                             "ip=ADDRESS/PREFIX"));
+    unsigned discovers = server.discovers;
+    world_device.link_up = false;
+    world_pass_ms(50000);
+    assert_true(host_log_has("link down"));
+    assert_true(host_log_has("no DHCP lease after 30 s, the link is down"));
+    world_device.link_up = true;
+    world_pass_ms(3600 * 1000);
+    assert_true(host_log_has("link up"));
+    assert_true(server.discovers > discovers + 30); // still trying
+    assert_true(lines_with("no DHCP lease") <= 12); // without a flood
+}
+
+static void what_is_no_answer_is_ignored(void **unused)
+{
+    (void)unused;
+    struct net_facts facts;
+    size_t size_bytes = world_dhcp(frame, WORLD_DHCP_OFFER, 0x12345678, WORLD_OWN_IP, 100);
+    world_deliver(frame, size_bytes, false); // another's transaction
+    for (size_t cut = 0; cut < size_bytes; cut++)
+        world_deliver(frame, cut, true);
+    world_turn();
+    assert_true(net_facts(&facts));
+    assert_false(facts.has_address);
+    assert_int_equal(world_buffers_out, 0);
+}
+
+static void a_lease_is_taken_and_told(void **unused)
+{
+    (void)unused;
+    struct net_facts facts;
+    server.silent = false;
+    server.lease_s = 600;
+    host_log_clear();
+    assert_int_equal(net_wait_ready(time_now_ns() + 120 * NS_PER_S), 0);
+    assert_true(host_log_has("net: 10.0.2.15/24 by DHCP, gateway 10.0.2.2, DNS 10.0.2.3, "
+                             "virtio-net at 00:02.0 52:54:00:12:34:56"));
+    assert_string_equal(server.name, "toril");
+    assert_true(net_facts(&facts));
+    assert_true(facts.has_address && facts.by_dhcp);
+    assert_string_equal(facts.address, "10.0.2.15");
+    assert_string_equal(facts.dns[0], "10.0.2.3");
+    assert_int_equal(world_buffers_out, 0);
+    world_pass_ms(60000);
+    assert_int_equal(lines_with("no DHCP lease"), 0);
+}
+
+static void the_lease_is_renewed(void **unused)
+{
+    (void)unused;
+    unsigned requests = server.requests, discovers = server.discovers;
+    world_introduce_peer();
+    world_pass_ms(2000 * 1000);
+    assert_true(server.requests > requests);
+    assert_int_equal(server.discovers, discovers);
+    struct net_facts facts;
+    assert_true(net_facts(&facts));
+    assert_true(facts.has_address);
+}
+
+static void a_refused_renewal_starts_anew(void **unused)
+{
+    (void)unused;
+    server.refuses = true;
+    host_log_clear();
+    world_introduce_peer();
+    world_pass_ms(700 * 1000);
+    assert_true(host_log_has("the DHCP lease ended"));
+    assert_true(host_log_has("no DHCP lease after 10 s"));
+    server.refuses = false;
+    server.offered = WORLD_OWN_IP + 5;
+    world_pass_ms(120 * 1000);
+    assert_true(host_log_has("net: 10.0.2.20/24 by DHCP"));
+}
+
+static void an_idle_lease_costs_a_wakeup_a_second(void **unused)
+{
+    (void)unused;
+    server.lease_s = 86400;
+    world_pass_ms(600 * 1000);
+    unsigned before = world_wakeups;
+    world_pass_ms(100 * 1000);
+    assert_true(world_wakeups - before <= 101);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_options_are_named),
+        cmocka_unit_test(it_asks_at_once),
+        cmocka_unit_test(without_lease_it_says_so_and_goes_on),
+        cmocka_unit_test(what_is_no_answer_is_ignored),
+        cmocka_unit_test(a_lease_is_taken_and_told),
+        cmocka_unit_test(the_lease_is_renewed),
+        cmocka_unit_test(a_refused_renewal_starts_anew),
+        cmocka_unit_test(an_idle_lease_costs_a_wakeup_a_second),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+// Frames as a hostile network or device would send them: cut, lengthened, bits turned, lengths lied
+// about, in buffers of odd sizes, on live connections. The sanitizers watch; in the end everything
+// is given back and the stack still answers.
+#include "test_net_world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/pci.h"
+#include "net/net.h"
+#include "net/netif.h"
+
+#include "lwip/dns.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/udp.h"
+
+#define FRAMES 100000
+
+static uint8_t frame[WORLD_FRAME_MAX];
+static struct world_frame sent;
+static unsigned received, datagrams;
+// The peer's ends, kept near what the stack expects so that segments are acceptable.
+static struct world_tcp peers[4];
+
+struct pci_device *pci_first(void)
+{
+    return NULL;
+}
+
+const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
+{
+    (void)device;
+    return text;
+}
+
+static uint32_t random_below(uint32_t limit)
+{
+    return (uint32_t)random() % limit;
+}
+
+static void connection_failed(void *argument, err_t error)
+{
+    (void)argument;
+    (void)error;
+}
+
+static err_t data_received(void *argument, struct tcp_pcb *pcb, struct pbuf *data, err_t error)
+{
+    (void)argument;
+    (void)error;
+    if (data == NULL)
+        return tcp_close(pcb);
+    received += data->tot_len;
+    tcp_recved(pcb, data->tot_len);
+    err_t result = ERR_OK;
+    if (tcp_sndbuf(pcb) > 8000)
+        result = tcp_write(pcb, "answer", 6, random_below(2) ? TCP_WRITE_FLAG_COPY : 0);
+    pbuf_free(data);
+    (void)result;
+    return tcp_output(pcb);
+}
+
+static err_t connected(void *argument, struct tcp_pcb *pcb, err_t error)
+{
+    (void)argument;
+    (void)error;
+    tcp_recv(pcb, data_received);
+    tcp_err(pcb, connection_failed);
+    return ERR_OK;
+}
+
+static void datagram_received(void *argument, struct udp_pcb *pcb, struct pbuf *data,
+                              const ip_addr_t *address, u16_t port)
+{
+    (void)argument;
+    datagrams++;
+    udp_sendto(pcb, data, address, port);
+    pbuf_free(data);
+}
+
+static void name_found(const char *name, const ip_addr_t *address, void *argument)
+{
+    (void)name;
+    (void)address;
+    (void)argument;
+}
+
+// What the stack sent tells the peer where its connections are.
+static void follow(void)
+{
+    while (world_take(&sent)) {
+        const uint8_t *tcp = sent.bytes + 34;
+        if (world_dhcp_type(&sent) == 1)
+            world_deliver(frame, world_dhcp(frame, WORLD_DHCP_OFFER, world_dhcp_transaction(&sent),
+                                            WORLD_OWN_IP, 600), false);
+        else if (world_dhcp_type(&sent) == 3)
+            world_deliver(frame, world_dhcp(frame, WORLD_DHCP_ACK, world_dhcp_transaction(&sent),
+                                            WORLD_OWN_IP, 600), false);
+        if (sent.bytes[12] != 8 || sent.bytes[13] != 0 || sent.bytes[23] != 6)
+            continue;
+        for (size_t i = 0; i < ARRAY_COUNT(peers); i++) {
+            if (world_get16(tcp + 2) != peers[i].source_port || (tcp[13] & WORLD_RST))
+                continue;
+            size_t length = sent.size_bytes - 34 - (size_t)(tcp[12] >> 4) * 4;
+            peers[i].acknowledged = world_get32(tcp + 4) + (uint32_t)length +
+                                    ((tcp[13] & (WORLD_SYN | WORLD_FIN)) != 0);
+            peers[i].sequence = world_get32(tcp + 8);
+        }
+    }
+}
+
+static size_t make_tcp(void)
+{
+    static const uint8_t kinds[] = {WORLD_ACK, WORLD_ACK | WORLD_PSH, WORLD_ACK | WORLD_PSH,
+                                    WORLD_SYN, WORLD_FIN | WORLD_ACK, WORLD_RST | WORLD_ACK};
+    struct world_tcp tcp = peers[random_below(ARRAY_COUNT(peers))];
+    uint8_t flags = kinds[random_below(ARRAY_COUNT(kinds))];
+    uint8_t data[1400];
+    size_t size_bytes = flags & WORLD_PSH ? random_below(sizeof(data)) : 0;
+    memset(data, 'x', sizeof(data));
+    if (random_below(4) == 0)
+        tcp.sequence += random_below(5000) - 2500; // earlier, later, overlapping
+    if (random_below(8) == 0)
+        tcp.acknowledged += random_below(5000) - 2500;
+    if (random_below(8) == 0)
+        tcp.window = (uint16_t)random();
+    return world_tcp_segment(frame, &tcp, flags, data, size_bytes);
+}
+
+static size_t make_dns(void)
+{
+    uint8_t message[] = {0, 0, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0, 1, 'a', 0, 0, 1, 0, 1,
+                         0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 9, 0, 2, 0xc0, 12,
+                         0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 1, 2, 3, 4};
+    ip_addr_t address;
+    dns_gethostbyname("a", &address, name_found, NULL);
+    world_turn();
+    uint16_t port = 0;
+    while (world_take(&sent)) {
+        if (sent.bytes[23] == 17 && world_get16(sent.bytes + 36) == 53) {
+            port = world_get16(sent.bytes + 34);
+            memcpy(message, sent.bytes + 42, 2);
+        }
+    }
+    return world_udp(frame, 0x0a000203, 53, WORLD_OWN_IP, port, message, sizeof(message));
+}
+
+static size_t make_frame(void)
+{
+    uint8_t data[600] = {1, 2, 3};
+    switch (random_below(10)) {
+    case 0:
+        return world_arp_request(frame, WORLD_OWN_IP);
+    case 1:
+        return world_ping(frame, 1, random_below(1400));
+    case 2:
+        return world_udp(frame, WORLD_PEER_IP, 9, WORLD_OWN_IP, 7, data, random_below(600));
+    case 3:
+        return world_dhcp(frame, random_below(2) ? WORLD_DHCP_ACK : WORLD_DHCP_NAK,
+                          world_dhcp_transaction(&sent), WORLD_OWN_IP + random_below(2), 600);
+    case 4:
+        return make_dns();
+    default:
+        return make_tcp();
+    }
+}
+
+static void damage(size_t *size_bytes)
+{
+    for (uint32_t count = random_below(4); count > 0; count--) {
+        uint32_t reach = random_below(2) ? 60 : (uint32_t)*size_bytes;
+        frame[random_below(reach)] = random_below(2) ? (uint8_t)random() : 0xff;
+    }
+    switch (random_below(8)) {
+    case 0:
+        *size_bytes = random_below((uint32_t)*size_bytes + 1);
+        break;
+    case 1:
+        *size_bytes = *size_bytes + random_below(200);
+        break;
+    case 2: // a fragment, or a header with options
+        frame[20 + random_below(2)] = (uint8_t)random();
+        break;
+    case 3:
+        frame[14] = (uint8_t)(0x40 | (5 + random_below(11)));
+        break;
+    default:
+        break;
+    }
+    if (random_below(8) != 0) { // past the first check
+        size_t header_bytes = (size_t)(frame[14] & 15) * 4;
+        world_put16(frame + 24, 0);
+        if (header_bytes < 1000)
+            world_put16(frame + 24, (uint16_t)~world_fold(world_sum(frame + 14, header_bytes, 0)));
+    }
+}
+
+static void start(void **unused)
+{
+    (void)unused;
+    world_add_device(false);
+    world_peer = follow;
+    net_start();
+    assert_int_equal(net_wait_ready(world_now_ns + 10000000000), 0);
+    world_peer = NULL;
+    struct tcp_pcb *pcb = tcp_new();
+    assert_int_equal(tcp_bind(pcb, IP_ANY_TYPE, 80), ERR_OK);
+    tcp_accept(tcp_listen(pcb), connected);
+    struct udp_pcb *udp = udp_new();
+    assert_int_equal(udp_bind(udp, IP_ANY_TYPE, 7), ERR_OK);
+    udp_recv(udp, datagram_received, NULL);
+    for (size_t i = 0; i < ARRAY_COUNT(peers); i++)
+        peers[i] = (struct world_tcp){(uint16_t)(5000 + i), 80, 100, 0, 60000};
+}
+
+static void damaged_frames_do_no_harm(void **unused)
+{
+    (void)unused;
+    srandom(20240607);
+    for (unsigned i = 0; i < FRAMES; i++) {
+        memset(frame, 0, sizeof(frame));
+        size_t size_bytes = make_frame();
+        if (random_below(3) != 0)
+            damage(&size_bytes);
+        world_buffer_bytes = random_below(4) ? WORLD_FRAME_MAX : 1 + random_below(300);
+        world_deliver(frame, size_bytes, random_below(4) != 0);
+        world_turn();
+        follow();
+        if (i % 64 == 0)
+            world_pass_ms(random_below(600));
+        world_drop_sent();
+    }
+    world_buffer_bytes = WORLD_FRAME_MAX;
+    assert_true(received > 100000 && datagrams > 1000); // it got behind the first checks
+}
+
+static void everything_is_given_back(void **unused)
+{
+    (void)unused;
+    while (tcp_active_pcbs != NULL)
+        tcp_abort(tcp_active_pcbs);
+    world_device.link_up = false;
+    world_pass_ms(600 * 1000);
+    world_drop_sent();
+    assert_int_equal(world_buffers_out, 0);
+    assert_int_equal(net_netif_stats().rx_held, 0);
+    assert_int_equal(net_netif_stats().tx_held, 0);
+}
+
+static void it_still_answers(void **unused)
+{
+    (void)unused;
+    world_peer = follow;
+    world_device.link_up = true;
+    world_pass_ms(120 * 1000);
+    world_peer = NULL;
+    world_introduce_peer();
+    world_deliver(frame, world_ping(frame, 3, 56), false);
+    world_turn();
+    assert_true(world_take(&sent));
+    assert_int_equal(sent.bytes[34], 0);
+    assert_memory_equal(sent.bytes + 38, frame + 38, 60);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(start),
+        cmocka_unit_test(damaged_frames_do_no_harm),
+        cmocka_unit_test(everything_is_given_back),
+        cmocka_unit_test(it_still_answers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,881 @@
+// SPDX-License-Identifier: MIT
+// The network and entropy drivers and the core below them, against the fake device.
+#include "host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_virtio.h"
+#include "kernel/device.h"
+#include "kernel/heap.h"
+#include "kernel/pages.h"
+#include "kernel/random.h"
+#include "kernel/thread.h"
+#include "kernel/time.h"
+#include "virtio/drivers.h"
+
+#define BIT(bit)     (1ull << (bit))
+#define OFFERED_LESS (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MAC))
+#define OFFERED                                                                                    \
+    (OFFERED_LESS | BIT(VIRTIO_F_EVENT_IDX) | BIT(VIRTIO_F_INDIRECT_DESC) |                        \
+     BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_MTU) |               \
+     BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_NET_F_MRG_RXBUF))
+#define HEADER_BYTES 12
+
+// ---- what the kernel offers ---------------------------------------------------------------------
+
+static uint64_t now_ns, clock_step_ns;
+static struct timer *pending_timer;
+static int pages_left = 1 << 20; // page_alloc() fails at 0
+static uint8_t entropy[64];
+static size_t entropy_bytes;
+static void (*sleeping)(void); // the device works while the driver sleeps
+
+uint64_t time_now_ns(void)
+{
+    return now_ns += clock_step_ns;
+}
+void timer_start(struct timer *timer, uint64_t deadline_ns)
+{
+    timer->deadline_ns = deadline_ns;
+    timer->pending = true;
+    pending_timer = timer;
+}
+void timer_stop(struct timer *timer)
+{
+    timer->pending = false;
+    if (pending_timer == timer)
+        pending_timer = NULL;
+}
+static void expire_timer(void)
+{
+    struct timer *timer = pending_timer;
+    assert_non_null(timer);
+    now_ns = timer->deadline_ns;
+    pending_timer = NULL;
+    timer->pending = false;
+    timer->expired(timer);
+}
+void *page_alloc(size_t count)
+{
+    if (pages_left-- <= 0)
+        return NULL;
+    void *pages = heap_alloc_aligned(count * PAGE_BYTES, PAGE_BYTES);
+    memset(pages, 0xcc, count * PAGE_BYTES);
+    return pages;
+}
+void page_free(void *pages, size_t count)
+{
+    (void)count;
+    heap_free(pages);
+}
+void random_bytes(void *buffer, size_t size_bytes)
+{
+    memset(buffer, 0x5f, size_bytes);
+}
+void random_add_entropy(const void *data, size_t size_bytes)
+{
+    assert_true(size_bytes <= sizeof(entropy));
+    memcpy(entropy, data, size_bytes);
+    entropy_bytes = size_bytes;
+}
+void thread_sleep_until(uint64_t deadline_ns)
+{
+    now_ns = deadline_ns;
+    if (sleeping != NULL)
+        sleeping();
+}
+
+// ---- the network layer --------------------------------------------------------------------------
+
+static struct net_rx_buffer *frames[512];
+static size_t frame_count;
+static void *tokens[1024];
+static size_t token_count;
+
+static void keep_frame(struct net_device *device, struct net_rx_buffer *frame)
+{
+    (void)device;
+    frames[frame_count++] = frame;
+}
+
+static void keep_token(struct net_device *device, void *token)
+{
+    (void)device;
+    tokens[token_count++] = token;
+}
+
+static void release_frames(struct net_device *net)
+{
+    for (size_t i = 0; i < frame_count; i++) {
+        while (frames[i] != NULL) {
+            struct net_rx_buffer *next = frames[i]->next;
+            net->ops->rx_release(net, frames[i]);
+            frames[i] = next;
+        }
+    }
+    frame_count = 0;
+}
+
+// ---- fixture ------------------------------------------------------------------------------------
+
+static struct fake_device fake;
+static struct virtio_device device;
+
+static struct net_device *last_net(void)
+{
+    struct net_device *net = net_device_first();
+    while (net != NULL && net->next != NULL)
+        net = net->next;
+    return net;
+}
+
+static void prepare(uint32_t type, uint64_t offered)
+{
+    static const uint8_t config[] = {0x52, 0x54, 0, 0x12, 0x34, 0x56, 1, 0, 1, 0, 0xdc, 0x05};
+    fake_device_init(&fake, type, offered);
+    memcpy(fake.config, config, sizeof(config));
+    memset(&device, 0, sizeof(device));
+    device.transport = &fake.transport;
+    host_log_clear();
+    frame_count = token_count = entropy_bytes = 0;
+    pending_timer = NULL;
+    clock_step_ns = 0;
+    pages_left = 1 << 20;
+}
+
+static struct net_device *start_net(uint64_t offered)
+{
+    prepare(VIRTIO_TYPE_NET, offered);
+    assert_int_equal(virtio_device_start(&device, &virtio_net_driver), 0);
+    struct net_device *net = last_net();
+    net->received = keep_frame;
+    net->transmitted = keep_token;
+    return net;
+}
+
+// The device writes into its next receive buffer. Returns: the chain's id.
+static uint16_t write_rx(const void *data, size_t size_bytes)
+{
+    struct fake_chain chain;
+    assert_true(fake_queue_pop(&fake.queues[0], &chain));
+    assert_int_equal(chain.readable, 0);
+    assert_int_equal(chain.writable, 1);
+    assert_true(size_bytes <= chain.buffers[0].length);
+    memcpy(chain.buffers[0].data, data, size_bytes);
+    return chain.id;
+}
+
+// A frame of `size_bytes`, filled with `fill`, in one buffer; buffer_count as told.
+static void receive(uint8_t fill, uint32_t size_bytes, uint8_t flags, uint16_t buffer_count)
+{
+    uint8_t data[2048];
+    memset(data, fill, sizeof(data));
+    struct virtio_net_header header = {.flags = flags, .buffer_count = buffer_count};
+    memcpy(data, &header, sizeof(header));
+    uint16_t id = write_rx(data, HEADER_BYTES + size_bytes);
+    fake_queue_write_used(&fake.queues[0], id, HEADER_BYTES + size_bytes);
+}
+
+static int transmit(struct net_device *net, uint32_t segments, void *token)
+{
+    static uint8_t memory[NET_TX_SEGMENTS_MAX][32];
+    struct net_tx_frame frame = {.segment_count = segments, .token = token};
+    for (uint32_t i = 0; i < segments; i++) {
+        memset(memory[i], (int)i, sizeof(memory[i]));
+        frame.segments[i].data = memory[i];
+        frame.segments[i].length = 20 + i;
+    }
+    return net->ops->transmit(net, &frame);
+}
+
+// The device sends all it was given. Returns: how many frames.
+static size_t send_all(void)
+{
+    struct fake_chain chain;
+    size_t count = 0;
+    while (fake_queue_pop(&fake.queues[1], &chain)) {
+        assert_int_equal(chain.writable, 0);
+        assert_int_equal(chain.buffers[0].length, HEADER_BYTES);
+        fake_queue_write_used(&fake.queues[1], chain.id, 0);
+        count++;
+    }
+    return count;
+}
+
+static void expect_shut_off(struct net_device *net, const char *line)
+{
+    assert_true(device.is_shut_off);
+    assert_true(fake.is_shut_off);
+    assert_false(net->link_up);
+    assert_true(host_log_has(line));
+    size_t count = frame_count;
+    assert_int_equal(net->ops->poll(net, 100), 0);
+    net->ops->flush(net);
+    assert_false(net->ops->arm(net));
+    assert_int_equal(transmit(net, 1, &fake), -EIO);
+    assert_int_equal(frame_count, count);
+    release_frames(net); // what was lent still comes home
+}
+
+// ---- initialisation -----------------------------------------------------------------------------
+
+static void test_start(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED);
+    static const uint8_t sequence[] = {0, 1, 3, 11, 15}; // 3.1.1
+    assert_int_equal(fake.status_count, sizeof(sequence));
+    assert_memory_equal(fake.statuses, sequence, sizeof(sequence));
+    assert_true(fake.accepted == OFFERED);
+    assert_true(host_log_has("virtio: net at 00:02.0: +version_1 +event_idx +indirect_desc "
+                             "-access_platform -order_platform +csum +guest_csum +mtu +mac "
+                             "+status +mrg_rxbuf\n"));
+    assert_true(host_log_has("virtio: net at 00:02.0: mac 52:54:00:12:34:56, mtu 1500, link up, "
+                             "queues of 64 and 64\n"));
+    assert_string_equal(net->name, "virtio-net at 00:02.0");
+    assert_int_equal(net->mtu, 1500);
+    assert_true(net->link_up && net->checksum_offload);
+    assert_int_equal(fake.notifications[0], 1);
+    assert_int_equal(fake.queues[0].available->index, 64);
+}
+
+static void test_unknown_features_are_left(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED_LESS | BIT(34) | BIT(7) | BIT(22) | BIT(63));
+    assert_true(fake.accepted == OFFERED_LESS);
+    assert_false(net->checksum_offload);
+    assert_true(net->link_up); // without STATUS
+    assert_int_equal(net->mtu, 1500);
+}
+
+static void test_mac_is_made_up(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(BIT(VIRTIO_F_VERSION_1));
+    assert_int_equal(net->mac[0] & 3, 2);
+}
+
+static void test_refused_devices(void **state)
+{
+    (void)state;
+    struct net_device *before = last_net();
+    prepare(VIRTIO_TYPE_NET, BIT(VIRTIO_NET_F_MAC));
+    assert_int_equal(virtio_device_start(&device, &virtio_net_driver), -EIO);
+    assert_true(host_log_has("-version_1"));
+    assert_true(host_log_has("is not usable: a feature it needs is not offered"));
+    assert_true(fake.is_shut_off);
+
+    prepare(VIRTIO_TYPE_NET, OFFERED);
+    fake.refuses_features = true;
+    assert_int_equal(virtio_device_start(&device, &virtio_net_driver), -EIO);
+    assert_true(host_log_has("refused the features"));
+
+    prepare(VIRTIO_TYPE_NET, OFFERED);
+    fake.ignores_reset = true;
+    assert_int_equal(virtio_device_start(&device, &virtio_net_driver), -EIO);
+    assert_true(host_log_has("reset"));
+
+    for (uint16_t queues = 0; queues < 2; queues++) {
+        prepare(VIRTIO_TYPE_NET, OFFERED);
+        fake.queue_count = queues;
+        assert_int_equal(virtio_device_start(&device, &virtio_net_driver), -EIO);
+    }
+    prepare(VIRTIO_TYPE_NET, OFFERED_LESS); // no frame of 16 segments fits in 16 descriptors
+    fake.queue_size = 16;
+    assert_int_equal(virtio_device_start(&device, &virtio_net_driver), -EIO);
+    prepare(VIRTIO_TYPE_NET, OFFERED);
+    fake.config[VIRTIO_NET_CONFIG_MTU] = fake.config[VIRTIO_NET_CONFIG_MTU + 1] = 0;
+    assert_int_equal(virtio_device_start(&device, &virtio_net_driver), -EIO);
+    for (int pages = 0; pages < 3; pages++) {
+        prepare(VIRTIO_TYPE_NET, OFFERED);
+        pages_left = pages;
+        assert_int_equal(virtio_device_start(&device, &virtio_net_driver), -EIO);
+        assert_true(host_log_has("out of memory"));
+    }
+    assert_ptr_equal(last_net(), before); // none of them was registered
+}
+
+// ---- receive ------------------------------------------------------------------------------------
+
+static void test_receive(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED);
+    assert_false(net->ops->arm(net));
+    receive(0xaa, 60, 0, 1);
+    receive(0xbb, 1514, VIRTIO_NET_HEADER_DATA_VALID, 1);
+    receive(0xcc, 64, VIRTIO_NET_HEADER_NEEDS_CHECKSUM, 1);
+    assert_true(fake_device_complete(&fake, 0));
+    assert_int_equal(net->stats.interrupts, 1);
+    assert_int_equal(net->ops->poll(net, 2), 2);
+    assert_int_equal(net->ops->poll(net, 2), 1);
+    assert_int_equal(net->ops->poll(net, 2), 0);
+    static const uint32_t lengths[] = {60, 1514, 64};
+    static const uint8_t fills[] = {0xaa, 0xbb, 0xcc};
+    for (size_t i = 0; i < 3; i++) {
+        assert_null(frames[i]->next);
+        assert_int_equal(frames[i]->length, lengths[i]);
+        assert_int_equal(frames[i]->data[0], fills[i]);
+        assert_int_equal(frames[i]->data[lengths[i] - 1], fills[i]);
+        assert_int_equal(frames[i]->checksum_valid, i > 0);
+    }
+    assert_int_equal(net->stats.rx_frames, 3);
+    assert_int_equal(net->stats.rx_bytes, 60 + 1514 + 64);
+    release_frames(net);
+    net->ops->flush(net);
+    assert_int_equal((uint16_t)(fake.queues[0].available->index - fake.queues[0].seen), 64);
+}
+
+static void test_checksum_is_not_believed_unless_agreed(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED_LESS);
+    receive(0xaa, 60, VIRTIO_NET_HEADER_DATA_VALID, 7); // buffer_count means nothing here
+    fake_device_complete(&fake, 0);
+    assert_int_equal(net->ops->poll(net, 9), 1);
+    assert_false(frames[0]->checksum_valid);
+    release_frames(net);
+}
+
+// Longer than the rings and the buffers: everything is used again and again, and kept a while.
+static void test_receive_many(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED);
+    uint32_t total = 0;
+    for (uint32_t round = 0; round < 3000; round++) {
+        uint32_t count = 1 + round % 50;
+        for (uint32_t i = 0; i < count; i++)
+            receive((uint8_t)(round + i), 60 + i, 0, 1);
+        fake_device_complete(&fake, 0);
+        assert_int_equal(net->ops->poll(net, 1000), count);
+        for (uint32_t i = 0; i < count; i++)
+            assert_int_equal(frames[i]->data[59], (uint8_t)(round + i));
+        if (round % 2) // the ring is refilled while the network layer still holds these
+            release_frames(net);
+        net->ops->flush(net);
+        release_frames(net);
+        total += count;
+    }
+    assert_int_equal(net->stats.rx_frames, total);
+    assert_true(total > 65536);
+    assert_int_equal(net->stats.rx_errors, 0);
+}
+
+static void test_network_layer_keeps_all_buffers(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED);
+    for (uint32_t i = 0; i < 128; i++) {
+        receive((uint8_t)i, 60, 0, 1);
+        fake_device_complete(&fake, 0);
+        assert_int_equal(net->ops->poll(net, 10), 1);
+        net->ops->flush(net);
+    }
+    struct fake_chain chain;
+    assert_false(fake_queue_pop(&fake.queues[0], &chain)); // the device has none left
+    for (uint32_t i = 0; i < 128; i++)
+        assert_int_equal(frames[i]->data[30], i);
+    release_frames(net);
+    unsigned notifications = fake.notifications[0];
+    fake_queue_ask_notify(&fake.queues[0]);
+    net->ops->flush(net);
+    assert_int_equal(fake.notifications[0], notifications + 1);
+    receive(1, 60, 0, 1);
+    fake_device_complete(&fake, 0);
+    assert_int_equal(net->ops->poll(net, 10), 1);
+    release_frames(net);
+}
+
+static void test_released_twice(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED);
+    receive(1, 60, 0, 1);
+    fake_device_complete(&fake, 0);
+    assert_int_equal(net->ops->poll(net, 10), 1);
+    net->ops->rx_release(net, frames[0]);
+    if (!host_panicked()) {
+        net->ops->rx_release(net, frames[0]);
+        fail();
+    }
+}
+
+// A frame over three buffers.
+static void receive_merged(uint16_t buffer_count, uint32_t last_bytes)
+{
+    uint8_t data[2048];
+    memset(data, 1, sizeof(data));
+    struct virtio_net_header header = {.buffer_count = buffer_count};
+    memcpy(data, &header, sizeof(header));
+    uint16_t ids[3];
+    ids[0] = write_rx(data, 2048);
+    memset(data, 2, sizeof(data));
+    ids[1] = write_rx(data, 2048);
+    memset(data, 3, sizeof(data));
+    ids[2] = write_rx(data, last_bytes);
+    fake_queue_write_used(&fake.queues[0], ids[0], 2048);
+    fake_queue_write_used(&fake.queues[0], ids[1], 2048);
+    fake_queue_write_used(&fake.queues[0], ids[2], last_bytes);
+    fake_device_complete(&fake, 0);
+}
+
+static void test_receive_merged(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED);
+    receive_merged(3, 5);
+    assert_int_equal(net->ops->poll(net, 10), 1);
+    struct net_rx_buffer *buffer = frames[0];
+    assert_int_equal(buffer->length, 2048 - HEADER_BYTES);
+    assert_int_equal(buffer->data[0], 1);
+    buffer = buffer->next;
+    assert_int_equal(buffer->length, 2048);
+    assert_int_equal(buffer->data[0], 2);
+    buffer = buffer->next;
+    assert_int_equal(buffer->length, 5);
+    assert_int_equal(buffer->data[4], 3);
+    assert_null(buffer->next);
+    assert_int_equal(net->stats.rx_bytes, 4096 - HEADER_BYTES + 5);
+    release_frames(net);
+}
+
+static void test_bad_frames_are_counted(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED);
+    receive(1, 13, 0, 1); // no Ethernet header
+    receive(1, 0, 0, 1);
+    uint8_t data[100] = {0, 1}; // gso_type TCPv4, never agreed on
+    data[10] = 1;
+    fake_queue_write_used(&fake.queues[0], write_rx(data, 100), 100);
+    receive(2, 60, 0, 1);
+    fake_device_complete(&fake, 0);
+    assert_int_equal(net->ops->poll(net, 10), 4);
+    assert_int_equal(net->stats.rx_errors, 3);
+    assert_int_equal(frame_count, 1);
+    release_frames(net);
+    net->ops->flush(net);
+    assert_int_equal((uint16_t)(fake.queues[0].available->index - fake.queues[0].seen), 64);
+}
+
+// ---- transmit -----------------------------------------------------------------------------------
+
+static void test_transmit(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED);
+    static const uint8_t packet[] = "header and payload";
+    struct net_tx_frame frame = {.segments = {{packet, 6}, {packet + 6, 13}},
+                                 .segment_count = 2,
+                                 .checksum_needed = true,
+                                 .checksum_start = 34,
+                                 .checksum_offset = 16,
+                                 .token = &frame};
+    assert_int_equal(net->ops->transmit(net, &frame), 0);
+    assert_int_equal(transmit(net, 1, &fake), 0);
+    assert_int_equal(fake.notifications[1], 0);
+    net->ops->flush(net);
+    assert_int_equal(fake.notifications[1], 1); // one for both
+    struct fake_chain chain;
+    assert_true(fake_queue_pop(&fake.queues[1], &chain));
+    assert_int_equal(chain.readable, 3);
+    assert_true(chain.is_indirect);
+    static const uint8_t header[HEADER_BYTES] = {1, 0, 0, 0, 0, 0, 34, 0, 16, 0, 0, 0};
+    assert_memory_equal(chain.buffers[0].data, header, HEADER_BYTES);
+    assert_ptr_equal(chain.buffers[1].data, packet);
+    assert_int_equal(chain.buffers[1].length, 6);
+    assert_ptr_equal(chain.buffers[2].data, packet + 6);
+    fake_queue_write_used(&fake.queues[1], chain.id, 0);
+    assert_true(fake_queue_pop(&fake.queues[1], &chain));
+    assert_false(chain.is_indirect);
+    assert_int_equal(chain.readable, 2);
+    assert_int_equal(chain.buffers[0].data[0], 0); // no checksum asked for
+    fake_queue_write_used(&fake.queues[1], chain.id, 0);
+    assert_false(fake_device_complete(&fake, 1)); // no interrupt is wanted
+    assert_int_equal(token_count, 0);
+    assert_int_equal(net->ops->poll(net, 10), 0);
+    assert_int_equal(token_count, 2);
+    assert_ptr_equal(tokens[0], &frame);
+    assert_ptr_equal(tokens[1], &fake);
+    assert_int_equal(net->stats.tx_frames, 2);
+    assert_int_equal(net->stats.tx_bytes, 19 + 20);
+}
+
+static void test_transmit_queue_full(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED);
+    uintptr_t sent = 0;
+    for (int round = 0; round < 2000; round++) {
+        int error;
+        while ((error = transmit(net, 1 + (uint32_t)sent % 16, (void *)(sent + 1))) == 0)
+            sent++;
+        assert_int_equal(error, -ENOBUFS);
+        net->ops->flush(net);
+        assert_false(net->ops->arm(net)); // now the transmit interrupt ends the halt
+        uint64_t interrupts = net->stats.interrupts;
+        assert_true(send_all() > 20);
+        assert_true(fake_device_complete(&fake, 1));
+        assert_int_equal(net->stats.interrupts, interrupts + 1);
+        assert_int_equal(net->ops->poll(net, 10), 0);
+        assert_int_equal((uintptr_t)tokens[token_count - 1], sent);
+        token_count = 0;
+        fake_queue_ask_notify(&fake.queues[1]);
+    }
+    assert_int_equal(transmit(net, 1, &fake), 0); // the flag went with the room
+    net->ops->flush(net);
+    assert_false(net->ops->arm(net));
+    send_all();
+    assert_false(fake_device_complete(&fake, 1));
+}
+
+// ---- arming, lost interrupts --------------------------------------------------------------------
+
+static void test_arm(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct net_device *net = start_net(i ? OFFERED_LESS : OFFERED);
+        receive(1, 60, 0, 1);
+        assert_false(fake_device_complete(&fake, 0)); // polled, not armed
+        assert_true(net->ops->arm(net));
+        assert_int_equal(net->ops->poll(net, 10), 1);
+        release_frames(net);
+        net->ops->flush(net);
+        assert_false(net->ops->arm(net));
+        receive(1, 60, 0, 1);
+        assert_true(fake_device_complete(&fake, 0));
+        assert_int_equal(net->ops->poll(net, 10), 1);
+        release_frames(net);
+        receive(1, 60, 0, 1);
+        assert_false(fake_device_complete(&fake, 0));
+    }
+}
+
+static void test_lost_interrupt(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED);
+    assert_int_equal(transmit(net, 1, &fake), 0);
+    net->ops->flush(net);
+    assert_false(net->ops->arm(net));
+    assert_non_null(pending_timer);
+    assert_true(pending_timer->deadline_ns == now_ns + 10 * NS_PER_MS);
+    receive(1, 60, 0, 1);
+    fake_queue_show(&fake.queues[0]); // and no interrupt
+    unsigned notifications = fake.notifications[1];
+    expire_timer();
+    assert_int_equal(fake.notifications[1], notifications + 1); // that may have been lost, too
+    clock_step_ns = 1000;
+    assert_int_equal(net->ops->poll(net, 10), 1);
+    assert_int_equal(net->stats.lost_interrupts, 1);
+    assert_true(host_log_has("warning: virtio: net at 00:02.0: an interrupt was lost"));
+    release_frames(net);
+
+    // Once more: counted, but said once.
+    host_log_clear();
+    net->ops->flush(net);
+    assert_false(net->ops->arm(net));
+    receive(1, 60, 0, 1);
+    fake_queue_show(&fake.queues[0]);
+    expire_timer();
+    assert_int_equal(net->ops->poll(net, 10), 1);
+    assert_int_equal(net->stats.lost_interrupts, 2);
+    assert_false(host_log_has("lost"));
+    release_frames(net);
+
+    // An idle machine is left alone: after one look without news there is no timer.
+    net->ops->flush(net);
+    assert_false(net->ops->arm(net));
+    expire_timer();
+    assert_int_equal(net->ops->poll(net, 10), 0);
+    net->ops->flush(net);
+    assert_false(net->ops->arm(net));
+    assert_null(pending_timer);
+
+    // An interrupt that came is not lost, and neither is one of a moment ago.
+    now_ns += 20 * NS_PER_MS;
+    fake.queues[0].signalled = fake.queues[0].used_index;
+    receive(1, 60, 0, 1);
+    assert_true(fake_device_complete(&fake, 0));
+    assert_int_equal(net->ops->poll(net, 10), 1);
+    release_frames(net);
+    net->ops->flush(net);
+    assert_false(net->ops->arm(net));
+    receive(1, 60, 0, 1);
+    fake_queue_show(&fake.queues[0]);
+    assert_int_equal(net->ops->poll(net, 10), 1);
+    assert_int_equal(net->stats.lost_interrupts, 2);
+    release_frames(net);
+}
+
+static void test_link_change(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED);
+    fake.config[VIRTIO_NET_CONFIG_STATUS] = 0;
+    assert_int_equal(net->ops->poll(net, 10), 0);
+    assert_true(net->link_up); // not read without an interrupt
+    fake.config_interrupt(fake.config_context);
+    assert_int_equal(net->ops->poll(net, 10), 0);
+    assert_false(net->link_up);
+    assert_true(host_log_has("virtio: net at 00:02.0: link down"));
+    fake.config[VIRTIO_NET_CONFIG_STATUS] = 1;
+    fake.config_interrupt(fake.config_context);
+    assert_int_equal(net->ops->poll(net, 10), 0);
+    assert_true(net->link_up);
+    assert_true(host_log_has("virtio: net at 00:02.0: link up\n"));
+}
+
+// ---- hostile devices ----------------------------------------------------------------------------
+
+static void test_shut_off_gives_all_back(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED);
+    for (uintptr_t i = 0; i < 20; i++)
+        assert_int_equal(transmit(net, 1 + (uint32_t)i % 5, (void *)(i + 1)), 0);
+    net->ops->flush(net);
+    assert_int_equal(transmit(net, 1, (void *)(uintptr_t)21), 0); // not even published
+    receive(1, 60, 0, 1);
+    fake_queue_write_used(&fake.queues[0], 700, 60);
+    fake_device_complete(&fake, 0);
+    assert_int_equal(net->ops->poll(net, 10), 1);
+    assert_int_equal(frame_count, 1); // what came before was good
+    expect_shut_off(net, "warning: virtio: net at 00:02.0 is shut off: receive queue: used id is "
+                         "out of range: 700\n");
+    assert_int_equal(token_count, 21);
+    uintptr_t sum = 0;
+    for (size_t i = 0; i < 21; i++)
+        sum += (uintptr_t)tokens[i];
+    assert_int_equal(sum, 21 * 22 / 2);
+    assert_int_equal(net->stats.tx_dropped, 21);
+}
+
+static void test_hostile_transmit_queue(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED);
+    assert_int_equal(transmit(net, 1, &fake), 0);
+    net->ops->flush(net);
+    fake.queues[1].used->index = 2;
+    assert_int_equal(net->ops->poll(net, 10), 0);
+    expect_shut_off(net, "transmit queue: used index is ahead of what is in flight: 2");
+    assert_int_equal(token_count, 1);
+}
+
+static void test_hostile_frames(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED);
+    receive(1, 60, 0, 0);
+    fake_device_complete(&fake, 0);
+    net->ops->poll(net, 10);
+    expect_shut_off(net, "receive queue: a frame says it has no buffers: 0");
+
+    static const uint16_t counts[] = {4, 65, 0xffff};
+    for (size_t i = 0; i < ARRAY_COUNT(counts); i++) {
+        net = start_net(OFFERED);
+        receive_merged(counts[i], 5);
+        net->ops->poll(net, 10);
+        expect_shut_off(net, "receive queue: a frame has less buffers than it says");
+        assert_int_equal(frame_count, 0);
+    }
+    net = start_net(OFFERED);
+    receive_merged(3, 0);
+    net->ops->poll(net, 10);
+    expect_shut_off(net, "receive queue: a buffer of a frame is empty: 2");
+
+    for (uint32_t length = 0; length < HEADER_BYTES; length++) {
+        net = start_net(OFFERED);
+        fake_queue_write_used(&fake.queues[0], write_rx("", 1), length);
+        fake_device_complete(&fake, 0);
+        net->ops->poll(net, 10);
+        expect_shut_off(net, "receive queue: a frame is shorter than its header");
+    }
+    net = start_net(OFFERED);
+    fake_queue_write_used(&fake.queues[0], write_rx("", 1), 2049);
+    fake_device_complete(&fake, 0);
+    net->ops->poll(net, 10);
+    expect_shut_off(net, "receive queue: used length is larger than the buffers: 2049");
+}
+
+static void test_giant_frame(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED); // 64 buffers of 2 KiB: more than 64 KiB
+    struct virtio_net_header header = {.buffer_count = 64};
+    for (int i = 0; i < 64; i++) {
+        uint8_t data[2048] = {0};
+        if (i == 0)
+            memcpy(data, &header, sizeof(header));
+        fake_queue_write_used(&fake.queues[0], write_rx(data, 2048), 2048);
+    }
+    fake_device_complete(&fake, 0);
+    assert_int_equal(net->ops->poll(net, 10), 1);
+    assert_int_equal(net->stats.rx_errors, 1);
+    assert_int_equal(frame_count, 0);
+    net->ops->flush(net);
+    assert_int_equal((uint16_t)(fake.queues[0].available->index - fake.queues[0].seen), 64);
+}
+
+static void test_device_asks_for_reset(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED);
+    fake.status |= VIRTIO_STATUS_NEEDS_RESET;
+    fake.config_interrupt(fake.config_context);
+    assert_int_equal(net->ops->poll(net, 10), 0);
+    expect_shut_off(net, "shut off: status: it asks for a reset: 79");
+}
+
+// Any bytes where the device may write, with frames and sending going on.
+static void test_hostile_random(void **state)
+{
+    (void)state;
+    unsigned shut = 0;
+    for (unsigned seed = 0; seed < 300; seed++) {
+        srand(seed);
+        struct net_device *net = start_net(seed % 2 ? OFFERED : OFFERED_LESS);
+        for (int step = 0; step < 60; step++) {
+            struct fake_queue *queue = &fake.queues[rand() % 2];
+            struct fake_chain chain;
+            if (rand() % 2 && fake_queue_pop(queue, &chain)) {
+                struct virtio_net_header header = {.buffer_count = (uint16_t)(rand() % 4)};
+                if (rand() % 3)
+                    header.buffer_count = 1;
+                if (chain.writable)
+                    memcpy(chain.buffers[0].data, &header, sizeof(header));
+                bool is_rx = queue == &fake.queues[0];
+                fake_queue_write_used(queue, rand() % 30 ? chain.id : (uint32_t)rand(),
+                                      is_rx ? (uint32_t)rand() % 2100 : 0);
+            }
+            if (rand() % 40 == 0)
+                queue->used_index += (uint16_t)(rand() % 3);
+            if (rand() % 3 == 0)
+                fake_queue_show(queue);
+            (void)transmit(net, 1 + (uint32_t)rand() % 16, &fake);
+            net->ops->poll(net, (uint32_t)rand() % 8);
+            if (rand() % 2)
+                release_frames(net);
+            net->ops->flush(net);
+            if (rand() % 4 == 0)
+                net->ops->arm(net);
+        }
+        shut += device.is_shut_off;
+        assert_int_equal(device.is_shut_off, host_log_has("is shut off"));
+        if (device.is_shut_off)
+            assert_int_equal(net->stats.tx_frames, token_count);
+        assert_true(net->stats.tx_frames >= token_count);
+        release_frames(net);
+    }
+    assert_true(shut > 50);
+}
+
+// ---- entropy ------------------------------------------------------------------------------------
+
+static void answer(void)
+{
+    struct fake_chain chain;
+    if (!fake_queue_pop(&fake.queues[0], &chain))
+        return;
+    assert_int_equal(chain.writable_bytes, 64);
+    memset(chain.buffers[0].data, 0x77, 40);
+    fake_queue_write_used(&fake.queues[0], chain.id, 40);
+    fake_device_complete(&fake, 0);
+}
+
+static void lie(void)
+{
+    struct fake_chain chain;
+    assert_true(fake_queue_pop(&fake.queues[0], &chain));
+    fake_queue_write_used(&fake.queues[0], chain.id, 65);
+    fake_device_complete(&fake, 0);
+}
+
+static void test_rng(void **state)
+{
+    (void)state;
+    prepare(VIRTIO_TYPE_RNG, BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_EVENT_IDX));
+    sleeping = answer;
+    assert_int_equal(virtio_device_start(&device, &virtio_rng_driver), 0);
+    assert_true(host_log_has("virtio: rng at 00:02.0: 40 bytes of entropy"));
+    assert_int_equal(entropy_bytes, 40);
+    assert_int_equal(entropy[39], 0x77);
+    for (int i = 0; i < 3; i++) { // again, minutes later
+        entropy_bytes = 0;
+        expire_timer();
+        answer();
+        assert_int_equal(entropy_bytes, 0);
+        expire_timer();
+        assert_int_equal(entropy_bytes, 40);
+    }
+    virtio_rng_driver.undo(&device);
+}
+
+static void test_rng_silent(void **state)
+{
+    (void)state;
+    prepare(VIRTIO_TYPE_RNG, BIT(VIRTIO_F_VERSION_1));
+    sleeping = NULL;
+    uint64_t before_ns = now_ns;
+    assert_int_equal(virtio_device_start(&device, &virtio_rng_driver), 0);
+    assert_true(now_ns - before_ns <= 101 * NS_PER_MS); // boot goes on
+    assert_true(host_log_has("no entropy within 100 ms"));
+    expire_timer();
+    assert_int_equal(fake.queues[0].available->index, 1); // not asked twice
+    answer();
+    expire_timer();
+    assert_int_equal(entropy_bytes, 40);
+    virtio_rng_driver.undo(&device);
+}
+
+static void test_rng_hostile(void **state)
+{
+    (void)state;
+    prepare(VIRTIO_TYPE_RNG, BIT(VIRTIO_F_VERSION_1));
+    sleeping = lie;
+    assert_int_equal(virtio_device_start(&device, &virtio_rng_driver), 0);
+    assert_true(fake.is_shut_off);
+    assert_true(host_log_has("rng at 00:02.0 is shut off: queue: used length is larger than the "
+                             "buffers: 65"));
+    assert_null(pending_timer);
+    assert_int_equal(entropy_bytes, 0);
+    virtio_rng_driver.undo(&device);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_start),
+        cmocka_unit_test(test_unknown_features_are_left),
+        cmocka_unit_test(test_mac_is_made_up),
+        cmocka_unit_test(test_refused_devices),
+        cmocka_unit_test(test_receive),
+        cmocka_unit_test(test_checksum_is_not_believed_unless_agreed),
+        cmocka_unit_test(test_receive_many),
+        cmocka_unit_test(test_network_layer_keeps_all_buffers),
+        cmocka_unit_test(test_released_twice),
+        cmocka_unit_test(test_receive_merged),
+        cmocka_unit_test(test_bad_frames_are_counted),
+        cmocka_unit_test(test_transmit),
+        cmocka_unit_test(test_transmit_queue_full),
+        cmocka_unit_test(test_arm),
+        cmocka_unit_test(test_lost_interrupt),
+        cmocka_unit_test(test_link_change),
+        cmocka_unit_test(test_shut_off_gives_all_back),
+        cmocka_unit_test(test_hostile_transmit_queue),
+        cmocka_unit_test(test_hostile_frames),
+        cmocka_unit_test(test_giant_frame),
+        cmocka_unit_test(test_device_asks_for_reset),
+        cmocka_unit_test(test_hostile_random),
+        cmocka_unit_test(test_rng),
+        cmocka_unit_test(test_rng_silent),
+        cmocka_unit_test(test_rng_hostile),
+    };
+    return cmocka_run_group_tests_name("virtio_net", tests, NULL, NULL);
+}

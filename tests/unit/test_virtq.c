@@ -1,0 +1,600 @@
+// SPDX-License-Identifier: MIT
+#include "host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_virtio.h"
+#include "virtio/virtq.h"
+
+struct fixture {
+    struct virtq queue;
+    struct fake_queue fake;
+    void *shared, *slots;
+};
+
+static void open_queue(struct fixture *f, uint16_t size, uint16_t indirect_entries,
+                       bool event_index)
+{
+    struct virtq_config config = {size, indirect_entries, event_index};
+    // Sizes to the byte, so that the sanitizer sees every access beyond them.
+    size_t shared_bytes = virtq_shared_bytes(&config);
+    assert_int_equal(posix_memalign(&f->shared, 4096, shared_bytes), 0);
+    memset(f->shared, 0, shared_bytes);
+    f->slots = malloc(virtq_private_bytes(&config));
+    memset(f->slots, 0xa5, virtq_private_bytes(&config));
+    virtq_init(&f->queue, &config, f->shared, f->slots);
+    fake_queue_attach(&f->fake, size, event_index, f->queue.descriptors, f->queue.available,
+                      f->queue.used);
+}
+
+static void close_queue(struct fixture *f)
+{
+    free(f->shared);
+    free(f->slots);
+}
+
+// Tokens that say who they are.
+static void *token_of(uint32_t number)
+{
+    return (void *)(uintptr_t)(number + 1);
+}
+
+static uint32_t number_of(void *token)
+{
+    return (uint32_t)((uintptr_t)token - 1);
+}
+
+static int add_one(struct fixture *f, uint32_t number, uint32_t readable, uint32_t writable)
+{
+    static uint8_t memory[FAKE_BUFFERS_MAX][64];
+    struct virtq_buffer buffers[FAKE_BUFFERS_MAX];
+    for (uint32_t i = 0; i < readable + writable; i++)
+        buffers[i] = (struct virtq_buffer){(uintptr_t)memory[i], i + 1};
+    return virtq_add(&f->queue, buffers, readable, writable, token_of(number));
+}
+
+// ---- a device that obeys ------------------------------------------------------------------------
+
+static void test_one_chain(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_queue(&f, 8, 0, true);
+    struct fake_chain chain;
+    struct virtq_used used;
+    uint8_t out[10], in[20];
+    struct virtq_buffer buffers[] = {{(uintptr_t)out, 10}, {(uintptr_t)in, 20}};
+    assert_int_equal(virtq_add(&f.queue, buffers, 1, 1, token_of(7)), 0);
+    assert_false(fake_queue_pop(&f.fake, &chain)); // not before it is published
+    assert_false(virtq_needs_notify(&f.queue));
+    virtq_publish(&f.queue);
+    assert_true(virtq_needs_notify(&f.queue)); // the device waits for index 0
+    assert_false(virtq_needs_notify(&f.queue));
+    assert_true(fake_queue_pop(&f.fake, &chain));
+    assert_int_equal(chain.readable, 1);
+    assert_int_equal(chain.writable, 1);
+    assert_ptr_equal(chain.buffers[0].data, out);
+    assert_int_equal(chain.buffers[0].length, 10);
+    assert_ptr_equal(chain.buffers[1].data, in);
+    assert_int_equal(chain.buffers[1].length, 20);
+    assert_false(virtq_has_used(&f.queue));
+    assert_int_equal(virtq_take(&f.queue, &used), 0);
+    fake_queue_write_used(&f.fake, chain.id, 20);
+    assert_int_equal(virtq_take(&f.queue, &used), 0);
+    fake_queue_show(&f.fake);
+    assert_true(virtq_has_used(&f.queue));
+    assert_int_equal(virtq_take(&f.queue, &used), 1);
+    assert_int_equal(number_of(used.token), 7);
+    assert_int_equal(used.length, 20);
+    assert_int_equal(virtq_take(&f.queue, &used), 0);
+    assert_int_equal(virtq_in_flight(&f.queue), 0);
+    close_queue(&f);
+}
+
+static void test_full_queue(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_queue(&f, 4, 0, true);
+    struct fake_chain chain;
+    struct virtq_used used;
+    assert_int_equal(add_one(&f, 0, 3, 0), 0);
+    assert_int_equal(add_one(&f, 1, 2, 0), -ENOBUFS);
+    assert_int_equal(add_one(&f, 1, 0, 1), 0);
+    assert_int_equal(add_one(&f, 2, 1, 0), -ENOBUFS);
+    virtq_publish(&f.queue);
+    assert_true(fake_queue_pop(&f.fake, &chain));
+    assert_int_equal(chain.readable, 3);
+    fake_queue_write_used(&f.fake, chain.id, 0);
+    fake_queue_show(&f.fake);
+    assert_int_equal(virtq_take(&f.queue, &used), 1);
+    assert_int_equal(number_of(used.token), 0);
+    assert_int_equal(add_one(&f, 2, 3, 0), 0);
+    assert_int_equal(add_one(&f, 3, 1, 0), -ENOBUFS);
+    close_queue(&f);
+}
+
+static void test_indirect_only_where_it_pays(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_queue(&f, 4, 5, true);
+    struct fake_chain chain;
+    static const uint32_t totals[] = {1, 2, 3, 5};
+    for (size_t i = 0; i < ARRAY_COUNT(totals); i++) {
+        struct virtq_used used;
+        assert_int_equal(add_one(&f, 0, totals[i] - 1, 1), 0);
+        virtq_publish(&f.queue);
+        assert_true(fake_queue_pop(&f.fake, &chain));
+        assert_int_equal(chain.is_indirect, totals[i] > 2);
+        assert_int_equal(chain.readable, totals[i] - 1);
+        assert_int_equal(chain.buffers[totals[i] - 1].length, totals[i]);
+        fake_queue_write_used(&f.fake, chain.id, totals[i]);
+        fake_queue_show(&f.fake);
+        assert_int_equal(virtq_take(&f.queue, &used), 1);
+        assert_int_equal(used.length, totals[i]);
+    }
+    for (uint32_t i = 0; i < 4; i++) // four long chains in four descriptors
+        assert_int_equal(add_one(&f, i, 5, 0), 0);
+    assert_int_equal(add_one(&f, 4, 5, 0), -ENOBUFS);
+    close_queue(&f);
+}
+
+// Random steps of both sides against a model: what the driver must get back, in order.
+struct model {
+    struct fixture f;
+    uint32_t shape[4096][2]; // readable and writable buffers of a chain in flight, by number
+    bool is_busy[4096];
+    uint32_t next_number;
+    struct fake_chain held[256]; // taken by the device, not used yet
+    uint32_t held_count;
+    struct {
+        uint32_t number, length;
+    } expected[256]; // used, not taken yet
+    uint32_t expected_first, expected_count;
+    uint32_t unpublished, taken;
+    bool interrupt_armed, notify_armed, interrupt_due;
+};
+
+static void driver_adds(struct model *m)
+{
+    uint32_t number = m->next_number % 4096;
+    if (m->is_busy[number]) { // its chain is out still: the numbers went around
+        m->next_number++;
+        return;
+    }
+    uint32_t readable = (uint32_t)rand() % 4, writable = (uint32_t)rand() % 4;
+    if (readable + writable == 0)
+        return;
+    uint16_t room = m->f.queue.free_count;
+    uint32_t total = readable + writable;
+    bool is_indirect = total > 2 && total <= m->f.queue.config.indirect_entries;
+    uint32_t needed = is_indirect ? 1 : total;
+    if (needed > m->f.queue.config.size)
+        return;
+    int result = add_one(&m->f, number, readable, writable);
+    assert_int_equal(result, needed <= room ? 0 : -ENOBUFS);
+    if (result != 0)
+        return;
+    m->is_busy[number] = true;
+    m->shape[number][0] = readable;
+    m->shape[number][1] = writable;
+    m->next_number++;
+    m->unpublished++;
+}
+
+static void driver_publishes(struct model *m)
+{
+    bool is_due = m->notify_armed && m->unpublished > 0;
+    virtq_publish(&m->f.queue);
+    bool needs = virtq_needs_notify(&m->f.queue);
+    assert_int_equal(needs, is_due); // none too few, and none too many
+    m->unpublished = 0;
+    if (m->f.fake.event_index && needs) // without: until it says otherwise
+        m->notify_armed = false;
+}
+
+static void driver_takes(struct model *m)
+{
+    struct virtq_used used;
+    int got = virtq_take(&m->f.queue, &used);
+    assert_int_equal(got, m->expected_count > 0);
+    if (got == 0)
+        return;
+    uint32_t number = number_of(used.token);
+    assert_int_equal(number, m->expected[m->expected_first].number);
+    assert_int_equal(used.length, m->expected[m->expected_first].length);
+    assert_true(m->is_busy[number]);
+    m->is_busy[number] = false;
+    m->expected_first = (m->expected_first + 1) % 256;
+    m->expected_count--;
+    m->taken++;
+}
+
+static void device_takes(struct model *m)
+{
+    struct fake_chain chain;
+    while (m->held_count < 256 && fake_queue_pop(&m->f.fake, &chain))
+        m->held[m->held_count++] = chain;
+    m->notify_armed = rand() % 2;
+    if (m->notify_armed)
+        assert_false(fake_queue_ask_notify(&m->f.fake));
+    else
+        fake_queue_ignore_notify(&m->f.fake);
+}
+
+static void device_uses(struct model *m)
+{
+    uint32_t count = (uint32_t)rand() % 4;
+    bool is_any = false;
+    while (count-- > 0 && m->held_count > 0 && m->expected_count < 256) {
+        uint32_t pick = (uint32_t)rand() % m->held_count; // in any order
+        struct fake_chain chain = m->held[pick];
+        m->held[pick] = m->held[--m->held_count];
+        struct virtq_slot *slot = &m->f.queue.slots[chain.id];
+        uint32_t number = number_of(slot->token);
+        assert_int_equal(chain.readable, m->shape[number][0]);
+        assert_int_equal(chain.writable, m->shape[number][1]);
+        uint32_t length = chain.writable_bytes ? (uint32_t)rand() % (chain.writable_bytes + 1) : 0;
+        // A device that tells what it read, where nothing was to be written, is no worse.
+        uint32_t told = chain.writable_bytes == 0 && rand() % 2 ? 99 : length;
+        fake_queue_write_used(&m->f.fake, chain.id, told);
+        uint32_t at = (m->expected_first + m->expected_count++) % 256;
+        m->expected[at].number = number;
+        m->expected[at].length = length;
+        is_any = true;
+    }
+    fake_queue_show(&m->f.fake);
+    bool wants = fake_queue_wants_interrupt(&m->f.fake);
+    if (is_any && m->interrupt_armed) {
+        assert_true(wants);
+        m->interrupt_armed = false;
+    } else if (m->f.fake.event_index) {
+        assert_false(wants);
+    }
+}
+
+static void driver_arms(struct model *m)
+{
+    bool is_there = virtq_enable_interrupts(&m->f.queue);
+    assert_int_equal(is_there, m->expected_count > 0);
+    m->interrupt_armed = !is_there;
+}
+
+static void run_model(unsigned seed, uint16_t size, uint16_t indirect_entries, bool event_index,
+                      uint32_t steps, uint32_t taken_least)
+{
+    struct model *m = calloc(1, sizeof(*m));
+    srand(seed);
+    open_queue(&m->f, size, indirect_entries, event_index);
+    m->notify_armed = true; // a fresh ring asks for a notification at index 0
+    for (uint32_t i = 0; i < steps; i++) {
+        switch (rand() % 8) {
+        case 0:
+        case 1:
+        case 2:
+            driver_adds(m);
+            break;
+        case 3:
+            driver_publishes(m);
+            break;
+        case 4:
+            device_takes(m);
+            break;
+        case 5:
+            device_uses(m);
+            break;
+        case 6:
+            driver_takes(m);
+            driver_takes(m);
+            driver_takes(m);
+            break;
+        default:
+            driver_arms(m);
+        }
+    }
+    assert_null(virtq_broken(&m->f.queue, NULL));
+    assert_true(m->taken >= taken_least);
+    close_queue(&m->f);
+    free(m);
+}
+
+static void test_random_with_event_index(void **state)
+{
+    (void)state;
+    run_model(1, 16, 0, true, 700000, 66000); // indices wrap
+    run_model(2, 64, 6, true, 400000, 66000);
+    run_model(3, 256, 6, true, 50000, 8000);
+    run_model(4, 4, 3, true, 50000, 1000);
+    run_model(5, 2, 6, true, 50000, 1000);
+}
+
+static void test_random_with_flags(void **state)
+{
+    (void)state;
+    run_model(6, 16, 0, false, 100000, 10000);
+    run_model(7, 64, 6, false, 100000, 10000);
+}
+
+static void test_indices_wrap_in_large_queue(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_queue(&f, VIRTIO_QUEUE_SIZE_MAX, 0, true);
+    struct fake_chain chain;
+    struct virtq_used used;
+    for (uint32_t round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < VIRTIO_QUEUE_SIZE_MAX; i++)
+            assert_int_equal(add_one(&f, i, 0, 1), 0);
+        assert_int_equal(add_one(&f, 0, 0, 1), -ENOBUFS);
+        virtq_publish(&f.queue);
+        while (fake_queue_pop(&f.fake, &chain))
+            fake_queue_write_used(&f.fake, chain.id, 1);
+        fake_queue_show(&f.fake);
+        for (uint32_t i = 0; i < VIRTIO_QUEUE_SIZE_MAX; i++) {
+            assert_int_equal(virtq_take(&f.queue, &used), 1);
+            assert_int_equal(number_of(used.token), i);
+        }
+        assert_int_equal(virtq_take(&f.queue, &used), 0);
+    }
+    close_queue(&f);
+}
+
+static void test_no_interrupt_unless_asked(void **state)
+{
+    (void)state;
+    for (int event_index = 0; event_index < 2; event_index++) {
+        struct fixture f;
+        open_queue(&f, 8, 0, event_index);
+        struct fake_chain chain;
+        struct virtq_used used;
+        for (uint32_t i = 0; i < 100; i++) {
+            assert_int_equal(add_one(&f, i, 0, 1), 0);
+            virtq_publish(&f.queue);
+            assert_true(fake_queue_pop(&f.fake, &chain));
+            fake_queue_write_used(&f.fake, chain.id, 1);
+            fake_queue_show(&f.fake);
+            assert_false(fake_queue_wants_interrupt(&f.fake));
+            assert_int_equal(virtq_take(&f.queue, &used), 1);
+        }
+        close_queue(&f);
+    }
+}
+
+static void test_interrupt_after_several(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_queue(&f, 8, 0, true);
+    struct fake_chain chain;
+    for (uint32_t i = 0; i < 6; i++)
+        assert_int_equal(add_one(&f, i, 1, 0), 0);
+    virtq_publish(&f.queue);
+    assert_false(virtq_enable_interrupts_after(&f.queue, 3));
+    for (uint32_t i = 0; i < 6; i++) {
+        assert_true(fake_queue_pop(&f.fake, &chain));
+        fake_queue_write_used(&f.fake, chain.id, 0);
+        fake_queue_show(&f.fake);
+        assert_int_equal(fake_queue_wants_interrupt(&f.fake), i == 2);
+    }
+    assert_true(virtq_enable_interrupts_after(&f.queue, 6));
+    close_queue(&f);
+}
+
+// ---- a device that does not ---------------------------------------------------------------------
+
+static void expect_broken(struct fixture *f, const char *reason, uint32_t value)
+{
+    struct virtq_used used;
+    uint32_t found;
+    assert_int_equal(virtq_take(&f->queue, &used), -EIO);
+    assert_non_null(virtq_broken(&f->queue, &found));
+    assert_string_equal(virtq_broken(&f->queue, NULL), reason);
+    assert_int_equal(found, value);
+    // and from then on nothing moves
+    assert_int_equal(virtq_take(&f->queue, &used), -EIO);
+    assert_int_equal(add_one(f, 0, 1, 0), -EIO);
+    assert_false(virtq_needs_notify(&f->queue));
+    assert_true(virtq_enable_interrupts(&f->queue));
+    assert_true(virtq_has_used(&f->queue));
+    assert_string_equal(virtq_broken(&f->queue, NULL), reason);
+    close_queue(f);
+}
+
+// A queue of 8 with two chains of 3 writable bytes with the device.
+static void open_hostile(struct fixture *f, struct fake_chain *chain)
+{
+    open_queue(f, 8, 0, true);
+    assert_int_equal(add_one(f, 0, 0, 2), 0);
+    assert_int_equal(add_one(f, 1, 0, 2), 0);
+    virtq_publish(&f->queue);
+    assert_true(virtq_needs_notify(&f->queue));
+    assert_true(fake_queue_pop(&f->fake, chain));
+}
+
+static void test_hostile_id_out_of_range(void **state)
+{
+    (void)state;
+    static const uint32_t ids[] = {8, 9, 0xffff, 0x10000, 0x80000000, UINT32_MAX};
+    for (size_t i = 0; i < ARRAY_COUNT(ids); i++) {
+        struct fixture f;
+        struct fake_chain chain;
+        open_hostile(&f, &chain);
+        fake_queue_write_used(&f.fake, ids[i], 0);
+        fake_queue_show(&f.fake);
+        expect_broken(&f, "used id is out of range", ids[i]);
+    }
+}
+
+static void test_hostile_id_not_in_flight(void **state)
+{
+    (void)state;
+    static const uint32_t ids[] = {1, 3, 5, 7}; // middle of a chain, and free
+    for (size_t i = 0; i < ARRAY_COUNT(ids); i++) {
+        struct fixture f;
+        struct fake_chain chain;
+        open_hostile(&f, &chain);
+        fake_queue_write_used(&f.fake, ids[i], 0);
+        fake_queue_show(&f.fake);
+        expect_broken(&f, "used id is not in flight", ids[i]);
+    }
+}
+
+static void test_hostile_id_not_published(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct fake_chain chain;
+    open_hostile(&f, &chain);
+    assert_int_equal(add_one(&f, 2, 1, 0), 0); // head 4, not shown to the device yet
+    fake_queue_write_used(&f.fake, 4, 0);
+    fake_queue_show(&f.fake);
+    expect_broken(&f, "used id is not in flight", 4);
+}
+
+static void test_hostile_same_id_twice(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct fake_chain chain;
+    struct virtq_used used;
+    open_hostile(&f, &chain);
+    fake_queue_write_used(&f.fake, chain.id, 1);
+    fake_queue_write_used(&f.fake, chain.id, 1);
+    fake_queue_show(&f.fake);
+    assert_int_equal(virtq_take(&f.queue, &used), 1);
+    expect_broken(&f, "used id is not in flight", chain.id);
+}
+
+static void test_hostile_length(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {4, 0x10000, UINT32_MAX};
+    for (size_t i = 0; i < ARRAY_COUNT(lengths); i++) {
+        struct fixture f;
+        struct fake_chain chain;
+        open_hostile(&f, &chain);
+        fake_queue_write_used(&f.fake, chain.id, lengths[i]);
+        fake_queue_show(&f.fake);
+        expect_broken(&f, "used length is larger than the buffers", lengths[i]);
+    }
+}
+
+static void test_hostile_index_jumps(void **state)
+{
+    (void)state;
+    static const uint16_t indices[] = {3, 8, 9, 0x8000, 0xffff};
+    for (size_t i = 0; i < ARRAY_COUNT(indices); i++) {
+        struct fixture f;
+        struct fake_chain chain;
+        open_hostile(&f, &chain);
+        f.fake.used->index = indices[i];
+        expect_broken(&f, "used index is ahead of what is in flight", indices[i]);
+    }
+    struct fixture f; // also found while arming
+    struct fake_chain chain;
+    open_hostile(&f, &chain);
+    f.fake.used->index = 3;
+    assert_true(virtq_enable_interrupts(&f.queue));
+    expect_broken(&f, "used index is ahead of what is in flight", 3);
+}
+
+static void test_descriptors_are_never_read_back(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_queue(&f, 8, 4, true);
+    for (uint32_t round = 0; round < 50; round++) {
+        struct fake_chain chains[4];
+        struct virtq_used used;
+        assert_int_equal(add_one(&f, 0, 2, 0), 0);
+        assert_int_equal(add_one(&f, 1, 1, 3), 0);
+        assert_int_equal(add_one(&f, 2, 3, 2), 0);
+        virtq_publish(&f.queue);
+        for (size_t i = 0; i < 3; i++)
+            assert_true(fake_queue_pop(&f.fake, &chains[i]));
+        for (uint32_t i = 0; i < 8; i++) // loops, wild addresses, wild flags
+            f.queue.descriptors[i] =
+                (struct virtio_descriptor){UINT64_MAX, UINT32_MAX, UINT16_MAX, (uint16_t)(i & 1)};
+        for (uint32_t i = 0; i < 8; i++)
+            f.queue.available->ring[i] = 0xeeee;
+        for (size_t i = 3; i-- > 0;)
+            fake_queue_write_used(&f.fake, chains[i].id, 0);
+        fake_queue_show(&f.fake);
+        for (uint32_t i = 3; i-- > 0;) {
+            assert_int_equal(virtq_take(&f.queue, &used), 1);
+            assert_int_equal(number_of(used.token), i);
+        }
+        assert_int_equal(f.queue.free_count, 8);
+    }
+    close_queue(&f);
+}
+
+// Any bytes in what the device may write: each token comes back at most once, or the queue breaks.
+static void test_hostile_random(void **state)
+{
+    (void)state;
+    uint32_t broken = 0, answers = 0;
+    for (unsigned seed = 0; seed < 3000; seed++) {
+        struct fixture f;
+        bool is_out[64] = {0};
+        srand(seed);
+        open_queue(&f, 16, seed % 2 ? 4 : 0, seed % 3);
+        for (uint32_t step = 0; step < 60; step++) {
+            uint32_t number = (uint32_t)rand() % 64;
+            if (!is_out[number] && add_one(&f, number, rand() % 3, 1 + rand() % 2) == 0)
+                is_out[number] = true;
+            virtq_publish(&f.queue);
+            answers += virtq_needs_notify(&f.queue);
+            if (rand() % 3 == 0) {
+                struct virtio_used_element *element = &f.fake.used->ring[rand() % 16];
+                element->id = (uint32_t)(rand() % 8 ? rand() % 16 : rand());
+                element->length = (uint32_t)(rand() % 8 ? rand() % 3 : rand());
+                f.fake.used->index =
+                    (uint16_t)(rand() % 50 ? f.fake.used->index + rand() % 2 : rand());
+            }
+            struct virtq_used used;
+            int got;
+            while ((got = virtq_take(&f.queue, &used)) > 0) {
+                assert_true(number_of(used.token) < 64 && is_out[number_of(used.token)]);
+                is_out[number_of(used.token)] = false;
+            }
+            answers += virtq_enable_interrupts(&f.queue);
+        }
+        broken += virtq_broken(&f.queue, NULL) != NULL;
+        void *token; // and what is left comes back, once
+        while ((token = virtq_reclaim(&f.queue)) != NULL) {
+            assert_true(is_out[number_of(token)]);
+            is_out[number_of(token)] = false;
+        }
+        for (size_t i = 0; i < 64; i++)
+            assert_false(is_out[i]);
+        close_queue(&f);
+    }
+    assert_true(broken > 1000 && broken <= 3000 && answers > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_chain),
+        cmocka_unit_test(test_full_queue),
+        cmocka_unit_test(test_indirect_only_where_it_pays),
+        cmocka_unit_test(test_random_with_event_index),
+        cmocka_unit_test(test_random_with_flags),
+        cmocka_unit_test(test_indices_wrap_in_large_queue),
+        cmocka_unit_test(test_no_interrupt_unless_asked),
+        cmocka_unit_test(test_interrupt_after_several),
+        cmocka_unit_test(test_hostile_id_out_of_range),
+        cmocka_unit_test(test_hostile_id_not_in_flight),
+        cmocka_unit_test(test_hostile_id_not_published),
+        cmocka_unit_test(test_hostile_same_id_twice),
+        cmocka_unit_test(test_hostile_length),
+        cmocka_unit_test(test_hostile_index_jumps),
+        cmocka_unit_test(test_descriptors_are_never_read_back),
+        cmocka_unit_test(test_hostile_random),
+    };
+    return cmocka_run_group_tests_name("virtq", tests, NULL, NULL);
+}

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+# Third-party code: fetched by third_party/fetch, built from unedited source.
+# Whoever needs it includes it; the second time it is empty.
+ifndef B3
+B3 := build/third_party
+
+MUSL_DIR     := $(B3)/musl/source
+MUSL_INCLUDE := $(B3)/musl/include
+MUSL_LIB     := $(B3)/musl/libc.a
+# After -nostdinc: musl's headers, then those only the compiler has (stdatomic.h, cpuid.h).
+MUSL_CFLAGS  := -nostdinc -isystem $(MUSL_INCLUDE) -isystem $(shell gcc -print-file-name=include)
+
+LWIP_DIR     := $(B3)/lwip/source
+LWIP_INCLUDE := $(LWIP_DIR)/src/include
+LWIP_SOURCES := $(addprefix $(LWIP_DIR)/src/, \
+    core/init.c core/def.c core/dns.c core/inet_chksum.c core/ip.c core/mem.c core/memp.c \
+    core/netif.c core/pbuf.c core/raw.c core/stats.c core/sys.c core/tcp.c core/tcp_in.c \
+    core/tcp_out.c core/timeouts.c core/udp.c \
+    core/altcp.c core/altcp_alloc.c core/altcp_tcp.c \
+    core/ipv4/autoip.c core/ipv4/dhcp.c core/ipv4/etharp.c core/ipv4/icmp.c \
+    core/ipv4/igmp.c core/ipv4/ip4.c core/ipv4/ip4_addr.c core/ipv4/ip4_frag.c \
+    netif/ethernet.c)
+LWIP_SOURCES_IPV6 := $(addprefix $(LWIP_DIR)/src/core/ipv6/, \
+    dhcp6.c ethip6.c icmp6.c inet6.c ip6.c ip6_addr.c ip6_frag.c mld6.c nd6.c)
+
+LLHTTP_DIR     := $(B3)/llhttp/source
+LLHTTP_SOURCES := $(addprefix $(LLHTTP_DIR)/,llhttp.c api.c http.c)
+
+SPLEEN_DIR := $(B3)/spleen/source/usr/share/consolefonts
+
+# Everything fetched. What compiles third-party sources, or includes their headers, waits for it:
+#   $(objects): | $(THIRD_PARTY_STAMP)
+THIRD_PARTY_STAMP := $(foreach name,musl lwip spleen llhttp,$(B3)/$(name)/source/.toril-source)
+$(THIRD_PARTY_STAMP) &: third_party/sources | third_party/fetch
+	@third_party/fetch
+	@touch $(THIRD_PARTY_STAMP)
+# The files themselves, for rules that name them: there once everything is fetched.
+$(LWIP_SOURCES) $(LWIP_SOURCES_IPV6) $(LLHTTP_SOURCES): | $(THIRD_PARTY_STAMP) ;
+
+# musl's headers and its archive are made together, the archive last. What includes <stdio.h> waits:
+#   $(objects): | $(MUSL_LIB)
+$(MUSL_LIB): $(wildcard third_party/musl/*) posix/calls.h $(MUSL_DIR)/.toril-source
+	@echo "  MUSL    $@"
+	@third_party/musl/build $(MUSL_DIR) $(B3)/musl
+$(MUSL_INCLUDE): $(MUSL_LIB) ;
+
+# posix/start.c alone sees musl's internal headers, before the public ones.
+POSIX_START_CFLAGS := -Ithird_party/musl -I$(MUSL_DIR)/arch/x86_64 -I$(MUSL_DIR)/arch/generic \
+    -I$(MUSL_DIR)/src/include -I$(MUSL_DIR)/src/internal
+POSIX_SOURCES := posix/start.c posix/syscalls.c posix/file.c posix/memory.c posix/process.c \
+    posix/signal.c posix/threads.c posix/time.c
+endif
