@@ -6,11 +6,11 @@
 
 #include "kernel/log.h"
 
-#define RSDP_V1_BYTES       20
-#define RSDP_V2_BYTES       36
-#define RSDP_BYTES_MAX      4096
-#define HEADER_BYTES        36
-#define TABLE_BYTES_MAX     (1u << 20) // no table read here comes near it, a broken length soon does
+#define RSDP_V1_BYTES        20
+#define RSDP_V2_BYTES        36
+#define RSDP_BYTES_MAX       4096
+#define HEADER_BYTES         36
+#define TABLE_BYTES_MAX      (1u << 20) // no table read here comes near it, a broken length soon does
 #define ADDRESS_SPACE_MEMORY 0
 #define ADDRESS_SPACE_IO     1
 
@@ -69,7 +69,8 @@ static const uint8_t *map_bytes(const struct parser *parser, uint64_t phys, size
     return parser->map(phys, size_bytes);
 }
 
-// Maps the table at `phys` whole and verifies it. Returns: false, having said why, if it is no good.
+// Maps the table at `phys` whole and verifies it. Returns: false, having said why, if it is no
+// good.
 static bool open_table(const struct parser *parser, uint64_t phys, struct table *table)
 {
     const uint8_t *header = map_bytes(parser, phys, HEADER_BYTES);
@@ -103,8 +104,8 @@ static bool is_at_least(const struct table *table, size_t size_bytes)
 {
     if (table->size_bytes >= size_bytes)
         return true;
-    log_warn("acpi: %s skipped: %zu bytes, at least %zu are needed", table->name,
-             table->size_bytes, size_bytes);
+    log_warn("acpi: %s skipped: %zu bytes, at least %zu are needed", table->name, table->size_bytes,
+             size_bytes);
     return false;
 }
 
@@ -366,9 +367,9 @@ int acpi_parse(uint64_t rsdp_phys, acpi_map_fn map, struct acpi_facts *facts)
     if (rsdp == NULL || memcmp(rsdp, "RSD PTR ", 8) != 0 ||
         !checksum_is_right(rsdp, RSDP_V1_BYTES)) {
         log_warn("acpi: root pointer at %#llx is unusable: %s", (unsigned long long)rsdp_phys,
-                 rsdp == NULL                          ? "not in readable memory"
+                 rsdp == NULL                       ? "not in readable memory"
                  : memcmp(rsdp, "RSD PTR ", 8) != 0 ? "its signature is wrong"
-                                                       : "its checksum is wrong");
+                                                    : "its checksum is wrong");
         return -EINVAL;
     }
     uint64_t rsdt_phys = read32(rsdp + 16);

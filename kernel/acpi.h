@@ -1,43 +1,45 @@
 // SPDX-License-Identifier: MIT
 // ACPI tables, read as data: found by signature, lengths and checksums checked before anything in
 // them is believed. Parsing takes bytes and writes structs, so it is tested on the host.
-// Spec: ACPI 6.5, chapters 5.2 (tables) and 5.2.12 (MADT); PCI Firmware 3.3 (MCFG); IA-PC HPET 1.0a.
+// Spec: ACPI 6.5, chapters 5.2 (tables) and 5.2.12 (MADT); PCI Firmware 3.3 (MCFG); IA-PC
+// HPET 1.0a.
 #pragma once
 
 #include "kernel/compiler.h"
 
-#define ACPI_CPUS_MAX      1024
-#define ACPI_SEGMENTS_MAX  16
+#define ACPI_CPUS_MAX     1024
+#define ACPI_SEGMENTS_MAX 16
 
 struct acpi_cpu {
     uint32_t apic_id;
     uint32_t processor_uid;
 };
 
-struct acpi_ecam { // one memory-mapped PCI configuration window
+struct acpi_ecam { // one memory-mapped PCI configuration window; base_phys is where bus 0 would be
     uint64_t base_phys;
     uint16_t segment;
     uint8_t first_bus, last_bus;
 };
 
 struct acpi_facts {
-    uint64_t local_apic_phys;          // MADT, type 5 override included
+    uint64_t local_apic_phys;            // MADT, type 5 override included
     struct acpi_cpu cpus[ACPI_CPUS_MAX]; // enabled processors, types 0 and 9, each APIC id once
     size_t cpu_count;
-    size_t cpus_disabled;              // skipped: not enabled
-    size_t cpus_left_out;              // skipped: more than ACPI_CPUS_MAX
+    size_t cpus_disabled; // skipped: not enabled
+    size_t cpus_left_out; // skipped: more than ACPI_CPUS_MAX
     struct acpi_ecam ecam[ACPI_SEGMENTS_MAX];
     size_t ecam_count;
-    uint64_t hpet_phys;                // 0: none
-    uint16_t pm_timer_port;            // 0: none
+    uint64_t hpet_phys;     // 0: none
+    uint16_t pm_timer_port; // 0: none
     bool pm_timer_is_32bit;
-    uint16_t serial_port;              // SPCR: I/O port of a 16550, 0: not stated
-    bool serial_port_absent;           // SPCR says the console is something else than I/O ports
+    uint16_t serial_port;    // SPCR: I/O port of a 16550, 0: not stated
+    bool serial_port_absent; // SPCR says the console is something else than I/O ports
 };
 
 // How the parser reaches physical memory: a pointer to `size` readable bytes at `phys`, or NULL.
 typedef const void *(*acpi_map_fn)(uint64_t phys, size_t size_bytes);
 
 // Reads all tables behind the root pointer into *facts. What is broken is logged, by table name and
-// reason, and skipped. Returns: 0, or -EINVAL when there is no usable root pointer (facts are then empty).
+// reason, and skipped. Returns: 0, or -EINVAL when there is no usable root pointer (facts are then
+// empty).
 int acpi_parse(uint64_t rsdp_phys, acpi_map_fn map, struct acpi_facts *facts) MUST_CHECK;

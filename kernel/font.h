@@ -8,8 +8,10 @@
 #define FONT_LAST  0x7E
 
 struct font {
-    uint8_t width, height; // pixels of a character; width is at most 16
-    const uint16_t *rows;  // `height` for each character; the leftmost pixel is bit 15
+    uint8_t width, height; // pixels of a character; width is even and at most 16
+    // All lines of all characters, `width` bits each without gaps, the leftmost pixel in the
+    // highest bit; then 2 bytes more, so that the last line can be read like any other.
+    const uint8_t *bits;
 };
 
 #define FONT_COUNT 2

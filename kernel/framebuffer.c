@@ -22,24 +22,26 @@ static struct screen {
     uint32_t *pixels;
     uint32_t width, height, pixels_per_line;
     const struct font *font;
-    uint32_t scale;                    // a pixel of the font is scale x scale on the screen
-    uint32_t cell_width, cell_height;  // pixels
+    uint32_t scale;                   // a pixel of the font is scale x scale on the screen
+    uint32_t cell_width, cell_height; // pixels
     uint32_t columns, rows;
-    uint8_t *wanted;                   // characters, row by row
-    uint8_t *shown;                    // what the pixels show
-    uint32_t column, row;              // of the next character; column == columns: wraps first
-    uint32_t first_dirty, last_dirty;  // rows to look through; none if first > last
+    uint8_t *wanted;                  // characters, row by row
+    uint8_t *shown;                   // what the pixels show
+    uint32_t column, row;             // of the next character; column == columns: wraps first
+    uint32_t first_dirty, last_dirty; // rows to look through; none if first > last
     enum text_state state;
-    uint64_t pairs[4];                 // two pixels for two bits, the left one the higher bit
+    uint64_t pairs[4]; // two pixels for two bits, the left one the higher bit
 } screen;
 
 // ---- drawing ------------------------------------------------------------------------------------
 
-static const uint16_t *glyph(const struct screen *s, uint8_t character)
+// Line `y` of a character, its leftmost pixel in bit 15.
+static uint16_t glyph_line(const struct font *font, uint8_t character, uint32_t y)
 {
-    if (character < FONT_FIRST || character > FONT_LAST)
-        character = '?';
-    return s->font->rows + (size_t)(character - FONT_FIRST) * s->font->height;
+    uint32_t bit = ((uint32_t)(character - FONT_FIRST) * font->height + y) * font->width;
+    const uint8_t *bytes = font->bits + bit / 8;
+    uint32_t line = (uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 8 | bytes[2];
+    return (uint16_t)(line << bit % 8 >> 8 & ~(0xFFFFu >> font->width));
 }
 
 // Cells have an even width, so a line of a cell is a number of pairs.
@@ -59,13 +61,14 @@ static void draw_line(const struct screen *s, uint32_t *pixels, uint16_t bits)
 static void draw_cell(const struct screen *s, uint32_t column, uint32_t row, uint8_t before,
                       uint8_t after)
 {
-    const uint16_t *old_lines = glyph(s, before), *new_lines = glyph(s, after);
     uint32_t *pixels = s->pixels + (size_t)row * s->cell_height * s->pixels_per_line +
                        (size_t)column * s->cell_width;
     for (uint32_t y = 0; y < s->font->height; y++) {
+        uint16_t line = glyph_line(s->font, after, y);
+        bool differs = line != glyph_line(s->font, before, y);
         for (uint32_t i = 0; i < s->scale; i++, pixels += s->pixels_per_line)
-            if (old_lines[y] != new_lines[y])
-                draw_line(s, pixels, new_lines[y]);
+            if (differs)
+                draw_line(s, pixels, line);
     }
 }
 

@@ -99,7 +99,8 @@ void kernel_main(const struct boot_info *info)
     __stack_chk_guard ^= (boot_info.entry_tsc * 0x9e3779b97f4a7c15 ^ entropy_word()) & ~0xffull;
     posix_start_core();
     console_start();
-    log_info("toril: " TORIL_VERSION ", started by %s", boot_info.firmware_name);
+    log_info("toril: " TORIL_VERSION " at %#llx, started by %s",
+             (unsigned long long)boot_info.image_phys, boot_info.firmware_name);
     options_parse(boot_info.load_options, boot_info.config_text, boot_info.config_bytes);
     power_start(&boot_info);
     boot_info.memory_count = memory_map_normalise(boot_info.memory, boot_info.memory_count);

@@ -87,14 +87,18 @@ def main():
         fail(error)
     lines = ["// Written by kernel/mkfont.py.", '#include "kernel/font.h"', "",
              f'_Static_assert(FONT_COUNT == {len(fonts)}, "as many as were packed");', ""]
-    for index, (_, height, glyphs) in enumerate(fonts):
-        lines.append(f"static const uint16_t rows{index}[{(LAST - FIRST + 1) * height}] = {{")
-        for code in range(FIRST, LAST + 1):
-            lines.append("    " + ", ".join(f"0x{row:04x}" for row in glyphs[code]) + ",")
+    for index, (width, height, glyphs) in enumerate(fonts):
+        bits = "".join(f"{row >> 16 - width:0{width}b}"
+                       for code in range(FIRST, LAST + 1) for row in glyphs[code])
+        bits += "0" * (-len(bits) % 8 + 16)
+        data = [int(bits[at:at + 8], 2) for at in range(0, len(bits), 8)]
+        lines.append(f"static const uint8_t bits{index}[{len(data)}] = {{")
+        for at in range(0, len(data), 16):
+            lines.append("    " + ", ".join(f"0x{byte:02x}" for byte in data[at:at + 16]) + ",")
         lines += ["};", ""]
     lines.append("const struct font fonts[FONT_COUNT] = {")
     for index, (width, height, _) in enumerate(fonts):
-        lines.append(f"    {{{width}, {height}, rows{index}}},")
+        lines.append(f"    {{{width}, {height}, bits{index}}},")
     lines += ["};", ""]
     with open(sys.argv[2], "w", encoding="ascii") as file:
         file.write("\n".join(lines))

@@ -11,7 +11,7 @@ import sys
 NAME_BYTES = 64  # SYMBOLS_NAME_BYTES
 # What the linker script defines is no function, wherever it lies.
 LINKER = {f"{part}_{end}" for end in ("start", "end")
-          for part in ("image", "text", "rodata", "data", "percore", "symbols")}
+          for part in ("image", "text", "rodata", "data", "percore", "symbols")} | {"ImageBase"}
 # A dot in a name is a label inside of assembly, but for these parts that gcc makes of a function.
 PARTS = re.compile(r"[^.]+(\.(cold|part|constprop|isra|localalias)(\.\d+)*)+")
 
@@ -50,22 +50,23 @@ def pack(start, functions):
     addresses = sorted(functions)
     if not addresses:
         fail("there are no functions")
-    if addresses[0] < start or addresses[-1] - start >= 1 << 32:
+    if addresses[0] < start or addresses[-1] - start >= 1 << 31:
         fail("functions lie outside of the image")
     table = bytearray(b"SYM1" + struct.pack("<2I", len(addresses), addresses[0] - start))
     last_address, last_name = addresses[0], b""
     for address in addresses:
         distance = address - last_address
-        while distance > 0x7F:
-            table.append(distance & 0x7F | 0x80)
-            distance >>= 7
-        table.append(distance)
+        number = distance // 16 << 1 if distance % 16 == 0 else distance << 1 | 1
+        while number > 0x7F:
+            table.append(number & 0x7F | 0x80)
+            number >>= 7
+        table.append(number)
         name = functions[address].encode()[:NAME_BYTES - 1]
         shared = 0
-        while shared < min(len(name), len(last_name)) and name[shared] == last_name[shared]:
+        while shared < min(len(name) - 1, len(last_name)) and name[shared] == last_name[shared]:
             shared += 1
         table.append(shared)
-        table += name[shared:] + b"\0"
+        table += name[shared:-1] + bytes([name[-1] | 0x80])
         last_address, last_name = address, name
     return bytes(table)
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
 
@@ -27,11 +28,11 @@ struct key {
 static const struct key keys[] = {
     {"args", KIND_ARGUMENTS, 0, 0, NULL, "the app's arguments: args=\"one two\""},
     {"connections", KIND_NUMBER, 1, 16777216, NULL, "TCP connections a core can hold at once"},
-    {"cores", KIND_NUMBER, 1, 65536, NULL, "use at most this many cores"},
+    {"cores", KIND_NUMBER, 1, CORES_MAX, NULL, "use at most this many cores"},
     {"env", KIND_ENVIRONMENT, 0, 0, NULL, "NAME=VALUE for the app's environment; repeatable"},
     {"exit", KIND_CHOICE, 0, 0, "poweroff|reset|halt|debug", "what follows the app's end"},
     {"hostname", KIND_TEXT, 0, 0, NULL, "the machine's name, for DHCP and the app"},
-    {"ip", KIND_TEXT, 0, 0, NULL, "network address; see docs"},
+    {"ip", KIND_TEXT, 0, 0, NULL, "ADDRESS/PREFIX[,gw=ADDRESS][,dns=ADDRESS], or dhcp"},
     {"on_panic", KIND_CHOICE, 0, 0, "halt|reset|debug", "what follows a panic"},
     {"options", KIND_COMMAND_LINE, 0, 0, NULL, "a whole command line, as the UEFI shell passes it"},
     {"stack_kib", KIND_NUMBER, 16, 65536, NULL, "stack of each thread, in KiB"},
@@ -99,7 +100,8 @@ static void log_known_keys(void)
     log_info("options: these are known:");
     for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
         log_info("options:   %-11s %s%s%s%s", keys[i].name, keys[i].help,
-                 keys[i].choices == NULL ? "" : " (", keys[i].choices == NULL ? "" : keys[i].choices,
+                 keys[i].choices == NULL ? "" : " (",
+                 keys[i].choices == NULL ? "" : keys[i].choices,
                  keys[i].choices == NULL ? "" : ")");
 }
 
@@ -363,8 +365,8 @@ static void parse_line(char *line, const struct source *source)
 static void parse_config(const char *config, size_t config_bytes)
 {
     struct source source = {"toril.cfg", 0, 0, false};
-    if (config_bytes >= 2 && (memcmp(config, "\xFF\xFE", 2) == 0 ||
-                              memcmp(config, "\xFE\xFF", 2) == 0)) {
+    if (config_bytes >= 2 &&
+        (memcmp(config, "\xFF\xFE", 2) == 0 || memcmp(config, "\xFE\xFF", 2) == 0)) {
         complain(&source, "", "the file is UTF-16 text, save it as UTF-8; it was not read");
         return;
     }

@@ -12,10 +12,10 @@
 #include "kernel/compiler.h"
 
 #define OPTIONS_TEXT_BYTES      16384 // all values, arguments and environment together
-#define OPTIONS_LINE_MAX        1024  // bytes of a line or a word; longer ones are taken for garbage
-#define OPTIONS_ARGUMENTS_MAX   128   // of the app, its name not counted
-#define OPTIONS_ENVIRONMENT_MAX 64    // NAME=VALUE pairs
-#define OPTIONS_COMPLAINTS_MAX  20    // named on the console one by one; the rest is only counted
+#define OPTIONS_LINE_MAX        1024 // bytes of a line or a word; longer ones are taken for garbage
+#define OPTIONS_ARGUMENTS_MAX   128  // of the app, its name not counted
+#define OPTIONS_ENVIRONMENT_MAX 64   // NAME=VALUE pairs
+#define OPTIONS_COMPLAINTS_MAX  20   // named on the console one by one; the rest is only counted
 
 // Takes in what the user wrote. Unknown keys and whatever is malformed are named on the console by
 // source, line and word, and have no other effect. Allocates nothing.

@@ -12,8 +12,8 @@
 #define BLOCK_BYTES      64
 #define REFILL_BYTES     512 // 480 of them are given out, 32 are the next key
 #define STRONG_BYTES     32
-#define CPU_WORDS        4   // 64-bit numbers taken from the CPU for a seed
-#define NONCE_OUTPUT     0   // what a block is for: no two uses share a stream
+#define CPU_WORDS        4 // 64-bit numbers taken from the CPU for a seed
+#define NONCE_OUTPUT     0 // what a block is for: no two uses share a stream
 #define NONCE_STIR       1
 #define NONCE_NEXT_CORES 2
 #define NONCE_CORE       3

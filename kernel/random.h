@@ -14,7 +14,8 @@ void random_start(const struct boot_info *info);
 // Seeds this core's generator, with a stream of its own. Context: each further core, once, before
 // random_seal().
 void random_start_core(void);
-// Forgets what the cores' generators were derived from. Context: core 0, once all cores are started.
+// Forgets what the cores' generators were derived from. Context: core 0, once all cores are
+// started.
 void random_seal(void);
 
 // Fills `buffer` with unpredictable bytes. Context: any thread.

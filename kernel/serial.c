@@ -7,7 +7,7 @@
 
 // Offsets from the port's base.
 enum {
-    DATA = 0, // with DIVISOR_ACCESS: divisor, low byte
+    DATA = 0,             // with DIVISOR_ACCESS: divisor, low byte
     INTERRUPT_ENABLE = 1, // with DIVISOR_ACCESS: divisor, high byte
     FIFO_CONTROL = 2,     // written
     INTERRUPT_ID = 2,     // read
@@ -114,8 +114,8 @@ static bool loopback_works(uint16_t port)
 {
     cpu_out8(port + MODEM_CONTROL, MODEM_READY | MODEM_LOOPBACK);
     cpu_out8(port + DATA, 0xAE);
-    bool works = wait_for(port, STATUS_DATA_READY, POLLS_FOR_LOOPBACK) &&
-                 cpu_in8(port + DATA) == 0xAE;
+    bool works =
+        wait_for(port, STATUS_DATA_READY, POLLS_FOR_LOOPBACK) && cpu_in8(port + DATA) == 0xAE;
     cpu_out8(port + MODEM_CONTROL, MODEM_READY);
     return works;
 }
@@ -135,6 +135,7 @@ struct console_device *serial_find(uint16_t port)
         return NULL;
     struct serial *serial = &ports[port_count++];
     bool has_fifo = (cpu_in8(port + INTERRUPT_ID) & INTERRUPT_ID_FIFO_ON) == INTERRUPT_ID_FIFO_ON;
-    *serial = (struct serial){{"serial port", write_text, NULL}, port, has_fifo ? 16 : 1, 0, false, 0};
+    *serial =
+        (struct serial){{"serial port", write_text, NULL}, port, has_fifo ? 16 : 1, 0, false, 0};
     return &serial->device;
 }

@@ -20,12 +20,14 @@ static uint32_t read32(const uint8_t *bytes)
 
 static bool read_distance(struct reader *reader, uint32_t *distance)
 {
-    *distance = 0;
+    uint32_t number = 0;
     for (unsigned shift = 0; shift < 32 && reader->next < reader->end; shift += 7) {
         uint8_t byte = *reader->next++;
-        *distance |= (uint32_t)(byte & 0x7F) << shift;
-        if ((byte & 0x80) == 0)
-            return true;
+        number |= (uint32_t)(byte & 0x7F) << shift;
+        if (byte & 0x80)
+            continue;
+        *distance = (number >> 1) * (number & 1 ? 1 : 16);
+        return true;
     }
     return false;
 }
@@ -34,11 +36,13 @@ static bool read_name(struct reader *reader, char name[SYMBOLS_NAME_BYTES])
 {
     if (reader->next == reader->end || *reader->next > strlen(name))
         return false;
-    for (size_t length = *reader->next++; length < SYMBOLS_NAME_BYTES; length++) {
+    for (size_t length = *reader->next++; length < SYMBOLS_NAME_BYTES - 1; length++) {
         if (reader->next == reader->end)
             return false;
-        name[length] = (char)*reader->next++;
-        if (name[length] == '\0')
+        uint8_t byte = *reader->next++;
+        name[length] = (char)(byte & 0x7F);
+        name[length + 1] = '\0';
+        if (byte & 0x80)
             return true;
     }
     return false;
@@ -62,10 +66,8 @@ const char *symbols_find_in(const uint8_t *table, size_t size_bytes, uint32_t po
         if (position - start < distance) // the one before was it
             break;
         start += distance;
-        if (!read_name(&reader, name)) {
-            name[SYMBOLS_NAME_BYTES - 1] = '\0';
+        if (!read_name(&reader, name))
             return NULL;
-        }
     }
     *offset = position - start;
     return name[0] == '\0' ? NULL : name;

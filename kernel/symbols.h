@@ -2,10 +2,13 @@
 // Names of the image's functions, for backtraces. mksymbols.py makes the table from the first link;
 // the second link has it in section .symbols at the image's end, so that no function moves.
 //
-// The table: "SYM1", the number of functions, the first one's offset from the image's start (32 bits
-// each, little-endian); then for each function, by address: how far it is behind the one before
-// (7 bits a byte, low ones first, bit 7 set in all but the last), how many bytes of its name are
-// those of the name before (1 byte), and the rest of the name with a NUL.
+// The table: "SYM1", the number of functions, the first one's offset from the image's start (32
+// bits each, little-endian); then for each function, by address:
+// - how far it is behind the one before: a number of 7 bits a byte, low ones first, bit 7 set in
+// all
+//   but the last byte; without its lowest bit it counts 16 bytes if that bit is 0, else single ones
+// - how many bytes of its name are those of the name before: 1 byte
+// - the rest of the name, bit 7 set in its last byte
 #pragma once
 
 #include "kernel/compiler.h"

@@ -320,7 +320,6 @@ static void read_link(struct virtio_net *self)
 static void take_config_change(struct virtio_net *self)
 {
     struct transport *transport = self->device->transport;
-    bool was_up = self->pair.net.link_up;
     atomic_store_explicit(&self->config_marked, false, memory_order_relaxed);
     uint8_t status = transport->ops->status_read(transport);
     if ((status & VIRTIO_STATUS_NEEDS_RESET) != 0) {
@@ -328,8 +327,6 @@ static void take_config_change(struct virtio_net *self)
         return;
     }
     read_link(self);
-    if (self->pair.net.link_up != was_up)
-        log_info("virtio: %s: link %s", self->device->name, was_up ? "down" : "up");
 }
 
 // Frames are there though the interrupt armed for them did not come. A hypervisor that drops memory

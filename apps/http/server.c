@@ -187,7 +187,7 @@ static size_t session_write(struct http_connection *http, const char *data, size
     bool copy = !lasting || size_bytes <= COPY_BYTES_MAX;
     size_t taken = 0;
     while (taken < size_bytes) {
-        size_t room = tcp_sndbuf(pcb);
+        size_t room = pcb->snd_buf; // tcp_sndbuf() stops at 65535
         size_t queued = TCP_SND_BUF - room;
         if (copy)
             room = queued < COPIED_BYTES_MAX ? LWIP_MIN(room, COPIED_BYTES_MAX - queued) : 0;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 UNIT_TESTS += console
 UNIT_SOURCES_console := kernel/console.c kernel/debugport.c kernel/framebuffer.c kernel/serial.c
 UNIT_CFLAGS_console := -iquote tests/unit/shadow

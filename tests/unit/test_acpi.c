@@ -113,15 +113,15 @@ static int setup(void **state)
 // ---- tables like those of a small real machine --------------------------------------------------
 
 static const uint8_t madt_body[] = {
-    0,  0,  0xE0, 0xFE, 1,    0,    0, 0,                   // local APICs at 0xFEE00000
-    0,  8,  10,   0,    1,    0,    0, 0,                   // enabled
-    0,  8,  11,   1,    0,    0,    0, 0,                   // disabled
-    0,  8,  12,   2,    2,    0,    0, 0,                   // only online capable
-    1,  12, 0,    0,    0,    0,    0xC0, 0xFE, 0, 0, 0, 0, // an I/O APIC
-    9,  16, 0,    0,    0,    0,    0, 0,    1, 0, 0, 0, 20, 0, 0, 0, // id 0 again
-    9,  16, 0,    0,    0x34, 0x12, 0, 0,    1, 0, 0, 0, 21, 0, 0, 0, // id 0x1234
-    0,  8,  13,   0xFF, 1,    0,    0, 0,                   // broadcast: senseless
-    5,  12, 0,    0,    0,    0,    0xE1, 0xFE, 1, 0, 0, 0, // local APICs at 0x1FEE10000
+    0, 0,  0xE0, 0xFE, 1,    0,    0,    0,                             // local APICs at 0xFEE00000
+    0, 8,  10,   0,    1,    0,    0,    0,                             // enabled
+    0, 8,  11,   1,    0,    0,    0,    0,                             // disabled
+    0, 8,  12,   2,    2,    0,    0,    0,                             // only online capable
+    1, 12, 0,    0,    0,    0,    0xC0, 0xFE, 0, 0, 0, 0,              // an I/O APIC
+    9, 16, 0,    0,    0,    0,    0,    0,    1, 0, 0, 0, 20, 0, 0, 0, // id 0 again
+    9, 16, 0,    0,    0x34, 0x12, 0,    0,    1, 0, 0, 0, 21, 0, 0, 0, // id 0x1234
+    0, 8,  13,   0xFF, 1,    0,    0,    0,                             // broadcast: senseless
+    5, 12, 0,    0,    0,    0,    0xE1, 0xFE, 1, 0, 0, 0, // local APICs at 0x1FEE10000
 };
 
 static void put_fadt(uint32_t legacy_port, uint64_t extended_port, uint32_t flags, size_t length)
@@ -355,8 +355,8 @@ static void madt_that_ends_early_keeps_what_came_before(void **state)
     (void)state;
     static const uint8_t lengths[] = {0, 1, 200};
     for (size_t i = 0; i < sizeof(lengths); i++) {
-        uint8_t body[] = {0, 0, 0xE0, 0xFE, 0, 0, 0, 0, 0, 8, 1, 7, 1,
-                          0, 0, 0,    0,    0, 2, 8, 1, 0, 0, 0};
+        uint8_t body[] = {0, 0, 0xE0, 0xFE, 0, 0, 0, 0, 0, 8, 1, 7,
+                          1, 0, 0,    0,    0, 0, 2, 8, 1, 0, 0, 0};
         body[17] = lengths[i];
         setup(NULL);
         put_table("APIC", body, sizeof(body));
@@ -506,8 +506,8 @@ static void serial_port_is_one_at_io_ports(void **state)
         uint16_t port;
         bool absent;
     } cases[] = {
-        {0, 1, 0x3F8, 0x3F8, false},    {1, 1, 0x2F8, 0x2F8, false}, {0x12, 1, 0x3E8, 0x3E8, false},
-        {0, 0, 0xFE034000, 0, true},    {3, 0, 0x9000000, 0, true},  {0, 1, 0, 0, false},
+        {0, 1, 0x3F8, 0x3F8, false},   {1, 1, 0x2F8, 0x2F8, false}, {0x12, 1, 0x3E8, 0x3E8, false},
+        {0, 0, 0xFE034000, 0, true},   {3, 0, 0x9000000, 0, true},  {0, 1, 0, 0, false},
         {0, 1, 0xFFFFFFFFFF, 0, true},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {

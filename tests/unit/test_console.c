@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // All consoles against fake hardware: a 16550 that keeps book of what it could not take, a debug
-// port, and a frame buffer of exactly its size, compared pixel by pixel with a rendering of its own.
+// port, and a frame buffer of exactly its size, compared pixel by pixel with a rendering of its
+// own.
 #include "host.h"
 
 #include <stdio.h>
@@ -52,7 +53,9 @@ static size_t debugport_bytes;
 
 static struct fake_uart *uart_at(uint16_t port)
 {
-    return port >= 0x3F8 && port <= 0x3FF ? &uarts[0] : port >= 0x2F8 && port <= 0x2FF ? &uarts[1] : NULL;
+    return port >= 0x3F8 && port <= 0x3FF   ? &uarts[0]
+           : port >= 0x2F8 && port <= 0x2FF ? &uarts[1]
+                                            : NULL;
 }
 
 static void uart_send(struct fake_uart *uart, uint8_t value)
@@ -126,22 +129,30 @@ static void assert_sent(const struct fake_uart *uart, const char *expected)
 #define INK      0x00C0C0C0u
 
 // Every row of every character is different, so that no mix-up goes unseen; the blank is blank.
-static uint16_t rows_8[95 * 16], rows_12[95 * 24];
-const struct font fonts[FONT_COUNT] = {{8, 16, rows_8}, {12, 24, rows_12}};
+static uint16_t rows_8[95 * 16], rows_12[95 * 24]; // leftmost pixel in bit 15
+static uint8_t bits_8[95 * 16 + 2], bits_12[95 * 24 * 12 / 8 + 2];
+static uint16_t *const rows_of[FONT_COUNT] = {rows_8, rows_12};
+const struct font fonts[FONT_COUNT] = {{8, 16, bits_8}, {12, 24, bits_12}};
 
 static void make_fonts(void)
 {
-    for (size_t i = 16; i < ARRAY_COUNT(rows_8); i++)
+    for (size_t i = 16; i < ARRAY_COUNT(rows_8); i++) {
         rows_8[i] = (uint16_t)((i * 37 & 0xFF) << 8);
-    for (size_t i = 24; i < ARRAY_COUNT(rows_12); i++)
+        bits_8[i] = (uint8_t)(i * 37);
+    }
+    for (size_t i = 24; i < ARRAY_COUNT(rows_12); i++) {
         rows_12[i] = (uint16_t)((i * 1237 & 0xFFF) << 4);
+        for (size_t bit = 0; bit < 12; bit++)
+            if (rows_12[i] & 0x8000u >> bit)
+                bits_12[(i * 12 + bit) / 8] |= (uint8_t)(0x80u >> (i * 12 + bit) % 8);
+    }
 }
 
 static struct {
     uint32_t *pixels;
     size_t count;
     uint32_t width, height, stride, cell_width, cell_height, columns, rows, scale;
-    const struct font *font;
+    int font;
     char grid[400][512];
     uint32_t column, row;
     struct console_device *device;
@@ -197,7 +208,7 @@ static void screen_start(uint32_t width, uint32_t height, uint32_t stride, int f
     fake.width = width;
     fake.height = height;
     fake.stride = stride;
-    fake.font = &fonts[font];
+    fake.font = font;
     fake.scale = scale;
     fake.cell_width = fonts[font].width * scale;
     fake.cell_height = fonts[font].height * scale;
@@ -222,7 +233,7 @@ static uint32_t expected_pixel(uint32_t x, uint32_t y)
         return 0;
     uint32_t line = y % fake.cell_height / fake.scale, bit = x % fake.cell_width / fake.scale;
     uint8_t character = (uint8_t)fake.grid[row][column];
-    uint16_t bits = fake.font->rows[(character - 0x20) * fake.font->height + line];
+    uint16_t bits = rows_of[fake.font][(character - 0x20) * fonts[fake.font].height + line];
     return bits & 0x8000u >> bit ? INK : 0;
 }
 
@@ -284,11 +295,16 @@ static void screens_of_all_sizes(void **state)
         int font;
         uint32_t scale, columns, rows;
     } cases[] = {
-        {640, 480, 640, 0, 1, 80, 30},    {800, 600, 832, 0, 1, 100, 37},
-        {1280, 800, 1280, 0, 1, 160, 50}, {1366, 768, 1376, 1, 1, 113, 32},
-        {1920, 1080, 1920, 1, 1, 160, 45}, {2560, 400, 2560, 0, 2, 160, 12},
-        {3840, 2160, 3840, 1, 2, 160, 45}, {5120, 300, 5120, 0, 4, 160, 4},
-        {100, 50, 100, 0, 1, 12, 3},      {101, 51, 107, 0, 1, 12, 3},
+        {640, 480, 640, 0, 1, 80, 30},
+        {800, 600, 832, 0, 1, 100, 37},
+        {1280, 800, 1280, 0, 1, 160, 50},
+        {1366, 768, 1376, 1, 1, 113, 32},
+        {1920, 1080, 1920, 1, 1, 160, 45},
+        {2560, 400, 2560, 0, 2, 160, 12},
+        {3840, 2160, 3840, 1, 2, 160, 45},
+        {5120, 300, 5120, 0, 4, 160, 4},
+        {100, 50, 100, 0, 1, 12, 3},
+        {101, 51, 107, 0, 1, 12, 3},
         {8, 16, 8, 0, 1, 1, 1},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -314,7 +330,8 @@ static void lines_wrap_and_controls_work(void **state)
     expect_row(0, "exactly 12 c");
     expect_row(1, "next");
     assert_screen(false);
-    screen_write("\r\ta\b\b\tx\n\x1B[1;31mred\x1B[0m\x1B" "cno\x07\x7F");
+    screen_write("\r\ta\b\b\tx\n\x1B[1;31mred\x1B[0m\x1B"
+                 "cno\x07\x7F");
     // back to the start: the tab blanks 8 columns, 'a', two back, a tab from 7 to 8, 'x'
     expect_row(1, "        x");
     expect_row(2, "redno");

@@ -53,6 +53,8 @@ static void client_segment(struct client *client, uint8_t flags, const void *dat
 static void client_frame(const struct world_frame *frame)
 {
     const uint8_t *ip = frame->bytes + 14, *tcp = ip + 20;
+    if (world_get16(frame->bytes + 12) == 0x0806 && frame->bytes[21] == 1) // asks who the peer is
+        world_deliver(bytes, world_arp_request(bytes, WORLD_OWN_IP), false);
     if (world_get16(frame->bytes + 12) != 0x0800 || ip[9] != 6)
         return;
     struct client *client = NULL;

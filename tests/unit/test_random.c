@@ -112,7 +112,7 @@ static void strength_is_told(void **state)
         {0, false, false, 1, 99, false}, {31, false, false, 1, 99, false},
         {32, false, false, 1, 99, true}, {0xFFFFFFFF, false, false, 1, 99, true},
         {0, true, false, 77, 99, true},  {0, false, true, 77, 99, true},
-        {0, true, true, 0, 99, false}, // always the same number
+        {0, true, true, 0, 99, false},  // always the same number
         {0, true, false, 77, 3, false}, // dries up
         {0, true, true, 77, 4, true},
     };

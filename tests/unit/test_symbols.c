@@ -33,7 +33,8 @@ static int pack(const char *listing)
     assert_non_null(file);
     fputs(listing, file);
     fclose(file);
-    FILE *pipe = popen("/usr/bin/python3 kernel/mksymbols.py --binary < " LISTING_NAME " 2>&1", "r");
+    FILE *pipe =
+        popen("/usr/bin/python3 kernel/mksymbols.py --binary < " LISTING_NAME " 2>&1", "r");
     assert_non_null(pipe);
     table_bytes = fread(table, 1, sizeof(table) - 1, pipe);
     table[table_bytes] = '\0';
@@ -121,7 +122,8 @@ static void long_names_are_cut(void **state)
     name[200] = '\0';
     memset(cut, 'n', sizeof(cut) - 1);
     cut[sizeof(cut) - 1] = '\0';
-    snprintf(line, sizeof(line), "00000000 T image_start\n00000010 T %s\n00000020 T %s2\n", name, name);
+    snprintf(line, sizeof(line), "00000000 T image_start\n00000010 T %s\n00000020 T %s2\n", name,
+             name);
     assert_int_equal(pack(line), 0);
     assert_found(0x18, cut, 8);
     assert_found(0x21, cut, 1);
@@ -131,7 +133,10 @@ static void listings_without_sense_are_refused(void **state)
 {
     (void)state;
     static const char *const listings[] = {
-        "", "00000010 T f\n", "00000010 T image_start\n", "00000010 T image_start\n00000008 T f\n",
+        "",
+        "00000010 T f\n",
+        "00000010 T image_start\n",
+        "00000010 T image_start\n00000008 T f\n",
         "00000000 T image_start\n0000000100000000 T f\n",
     };
     for (size_t i = 0; i < ARRAY_COUNT(listings); i++) {

@@ -623,12 +623,10 @@ static void test_link_change(void **state)
     fake.config_interrupt(fake.config_context);
     assert_int_equal(net->ops->poll(net, 10), 0);
     assert_false(net->link_up);
-    assert_true(host_log_has("virtio: net at 00:02.0: link down"));
     fake.config[VIRTIO_NET_CONFIG_STATUS] = 1;
     fake.config_interrupt(fake.config_context);
     assert_int_equal(net->ops->poll(net, 10), 0);
     assert_true(net->link_up);
-    assert_true(host_log_has("virtio: net at 00:02.0: link up\n"));
 }
 
 // ---- hostile devices ----------------------------------------------------------------------------
