@@ -10,7 +10,7 @@
 #define RSDP_V2_BYTES        36
 #define RSDP_BYTES_MAX       4096
 #define HEADER_BYTES         36
-#define TABLE_BYTES_MAX      (1u << 20) // no table read here comes near it, a broken length soon does
+#define TABLE_BYTES_MAX      (1u << 20) // real ones are far below, broken lengths above
 #define ADDRESS_SPACE_MEMORY 0
 #define ADDRESS_SPACE_IO     1
 

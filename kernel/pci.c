@@ -301,41 +301,59 @@ uint8_t pci_find_capability(const struct pci_device *device, uint8_t id, uint8_t
     return 0;
 }
 
-int pci_bar(const struct pci_device *device, int index, uint64_t *phys, uint64_t *size_bytes)
+// Finds address and size of one BAR. Returns: how many of the six it takes.
+static int size_bar(struct pci_device *device, int index)
 {
-    if (index < 0 || index > 5 || (pci_read8(device, CONFIG_HEADER_TYPE) & HEADER_TYPE_MASK) != 0)
-        return -ENODEV;
     uint16_t offset = (uint16_t)(CONFIG_BAR + 4 * index);
     uint32_t low = pci_read32(device, offset), high = 0;
-    bool is_64 = (low & BAR_TYPE_MASK) == BAR_TYPE_64;
-    if ((low & BAR_IO) != 0 || (is_64 && index == 5))
-        return -ENODEV;
-    if (is_64)
-        high = pci_read32(device, (uint16_t)(offset + 4));
-
-    // Sizing moves the BAR about: the device must not decode it meanwhile.
-    uint16_t command = pci_read16(device, CONFIG_COMMAND);
-    pci_write16(device, CONFIG_COMMAND, command & (uint16_t) ~(COMMAND_MEMORY | COMMAND_IO));
+    if ((low & BAR_IO) != 0)
+        return 1;
+    bool is_64 = (low & BAR_TYPE_MASK) == BAR_TYPE_64 && index < 5;
     pci_write32(device, offset, UINT32_MAX);
     uint64_t mask = pci_read32(device, offset) & ~0xfull;
     pci_write32(device, offset, low);
     if (is_64) {
+        high = pci_read32(device, (uint16_t)(offset + 4));
         pci_write32(device, (uint16_t)(offset + 4), UINT32_MAX);
         mask |= (uint64_t)pci_read32(device, (uint16_t)(offset + 4)) << 32;
         pci_write32(device, (uint16_t)(offset + 4), high);
     } else if (mask != 0) {
         mask |= 0xffffffffull << 32;
     }
-    pci_write16(device, CONFIG_COMMAND, command);
+    uint64_t phys = (uint64_t)high << 32 | (low & ~0xfull);
+    uint64_t size_bytes = ~mask + 1; // 0 if the BAR is not there
+    if (phys != 0 && (size_bytes & (size_bytes - 1)) == 0 && phys + size_bytes - 1 >= phys) {
+        device->bars[index].phys = phys;
+        device->bars[index].size_bytes = size_bytes;
+    }
+    return is_64 ? 2 : 1;
+}
 
-    uint64_t base = (uint64_t)high << 32 | (low & ~0xfull);
-    if (mask == 0 || base == 0)
+// Sizing moves BARs about, so the device must not decode them meanwhile. All at once: to a
+// hypervisor each change of decoding is a new memory map.
+static void size_bars(struct pci_device *device)
+{
+    device->bars_known = true;
+    if ((pci_read8(device, CONFIG_HEADER_TYPE) & HEADER_TYPE_MASK) != 0)
+        return; // a bridge
+    uint16_t command = pci_read16(device, CONFIG_COMMAND);
+    uint16_t decoding = command & (COMMAND_MEMORY | COMMAND_IO);
+    if (decoding != 0)
+        pci_write16(device, CONFIG_COMMAND, command & (uint16_t)~decoding);
+    for (int index = 0; index < (int)ARRAY_COUNT(device->bars);)
+        index += size_bar(device, index);
+    if (decoding != 0)
+        pci_write16(device, CONFIG_COMMAND, command);
+}
+
+int pci_bar(struct pci_device *device, int index, uint64_t *phys, uint64_t *size_bytes)
+{
+    if (!device->bars_known)
+        size_bars(device);
+    if (index < 0 || index >= (int)ARRAY_COUNT(device->bars) || device->bars[index].size_bytes == 0)
         return -ENODEV;
-    uint64_t size = ~mask + 1;
-    if ((size & (size - 1)) != 0 || base + size - 1 < base) // no power of two: no BAR
-        return -ENODEV;
-    *phys = base;
-    *size_bytes = size;
+    *phys = device->bars[index].phys;
+    *size_bytes = device->bars[index].size_bytes;
     return 0;
 }
 
@@ -359,7 +377,7 @@ static volatile uint8_t *msix_entry(const struct pci_msix *msix, uint16_t entry)
     return (volatile uint8_t *)msix->table + (size_t)entry * MSIX_ENTRY_BYTES;
 }
 
-int pci_msix_enable(const struct pci_device *device, struct pci_msix *msix)
+int pci_msix_enable(struct pci_device *device, struct pci_msix *msix)
 {
     uint8_t at = pci_find_capability(device, CAPABILITY_MSIX, 0);
     if (at == 0)

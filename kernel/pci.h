@@ -14,7 +14,12 @@ struct pci_device {
     uint16_t vendor_id, device_id;
     uint8_t class_code, subclass, interface, revision;
     const char *driver; // name of the driver that is for it, NULL without one
-    volatile uint8_t *config; // its memory-mapped configuration space, NULL: through ports
+    // pci.c's
+    volatile uint8_t *config; // memory-mapped configuration space, NULL: through ports
+    struct {
+        uint64_t phys, size_bytes; // size 0: no usable memory BAR
+    } bars[6];
+    bool bars_known;
     struct pci_device *next;
 };
 
@@ -39,8 +44,7 @@ void pci_write32(const struct pci_device *device, uint16_t offset, uint32_t valu
 uint8_t pci_find_capability(const struct pci_device *device, uint8_t id, uint8_t from);
 // Physical address and size of memory BAR `index` (0..5), 64-bit ones included.
 // Returns: 0, or -ENODEV when the BAR is absent, of I/O type, or was given no address.
-int pci_bar(const struct pci_device *device, int index, uint64_t *phys,
-            uint64_t *size_bytes) MUST_CHECK;
+int pci_bar(struct pci_device *device, int index, uint64_t *phys, uint64_t *size_bytes) MUST_CHECK;
 // Lets the device decode memory and master the bus.
 void pci_enable(const struct pci_device *device);
 // Stops the device from mastering the bus: it cannot touch memory any more.
@@ -53,6 +57,6 @@ struct pci_msix {
 };
 // Maps the table, masks all entries, turns MSI-X on. Returns: 0, or -ENODEV without MSI-X, or
 // -EINVAL when its table lies outside of its BAR, or -ENOMEM.
-int pci_msix_enable(const struct pci_device *device, struct pci_msix *msix) MUST_CHECK;
+int pci_msix_enable(struct pci_device *device, struct pci_msix *msix) MUST_CHECK;
 // Routes `entry` to interrupt `vector` of this core and unmasks it.
 void pci_msix_route(struct pci_msix *msix, uint16_t entry, int vector);

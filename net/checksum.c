@@ -11,6 +11,13 @@ static inline uint64_t load64(const uint8_t *bytes)
     return value;
 }
 
+static inline uint64_t load32(const uint8_t *bytes)
+{
+    uint32_t value;
+    memcpy(&value, bytes, sizeof(value));
+    return value;
+}
+
 static inline uint64_t add_with_carry(uint64_t sum, uint64_t value)
 {
     sum += value;
@@ -29,12 +36,16 @@ uint16_t net_checksum(const void *data, int size_bytes)
     }
     for (; size_bytes >= 8; bytes += 8, size_bytes -= 8)
         sum = add_with_carry(sum, load64(bytes));
-    if (size_bytes > 0) {
-        uint64_t last = 0; // an odd last byte counts as if a zero followed it
-        for (int i = 0; i < size_bytes; i++)
-            last |= (uint64_t)bytes[i] << (8 * i);
-        sum = add_with_carry(sum, last);
+    if (size_bytes & 4) {
+        sum = add_with_carry(sum, load32(bytes));
+        bytes += 4;
     }
+    if (size_bytes & 2) {
+        sum = add_with_carry(sum, (uint64_t)(bytes[0] | bytes[1] << 8));
+        bytes += 2;
+    }
+    if (size_bytes & 1)
+        sum = add_with_carry(sum, bytes[0]); // as if a zero followed it
     sum = (sum >> 32) + (sum & 0xffffffff);
     sum = (sum >> 32) + (sum & 0xffffffff);
     sum = (sum >> 16) + (sum & 0xffff);

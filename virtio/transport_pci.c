@@ -118,8 +118,11 @@ static int config_read(struct transport *transport, uint32_t offset, void *field
 static int route(struct transport_pci *self, uint16_t entry, void (*interrupt)(void *context),
                  void *context)
 {
-    if (entry >= self->msix.table_size)
+    if (entry >= self->msix.table_size) {
+        log_warn("virtio: %s: no interrupt: MSI-X offers %u vectors", self->transport.place,
+                 self->msix.table_size);
         return -ENOSPC;
+    }
     int vector = interrupt_allocate(interrupt, context);
     if (vector < 0)
         return vector;
@@ -235,7 +238,7 @@ uint32_t transport_pci_device_type(const struct pci_device *pci)
 static bool find_region(struct transport_pci *self, uint8_t type, uint32_t least_bytes,
                         uint8_t least_capability_bytes, struct region *region)
 {
-    const struct pci_device *pci = self->pci;
+    struct pci_device *pci = self->pci;
     uint8_t at = 0;
     while ((at = pci_find_capability(pci, CAPABILITY_VENDOR, at)) != 0) {
         uint8_t capability_bytes = pci_read8(pci, at + VIRTIO_PCI_CAP_LENGTH);
@@ -294,8 +297,9 @@ static const char *map_registers(struct transport_pci *self)
         if (self->config == NULL)
             return "out of memory";
     }
+    // A driver that only polls does without; one that asks for an interrupt will hear of it.
     if (pci_msix_enable(self->pci, &self->msix) != 0)
-        return "no usable MSI-X";
+        self->msix.table_size = 0;
     return NULL;
 }
 

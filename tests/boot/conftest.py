@@ -32,10 +32,16 @@ def free_port() -> int:
 
 
 @functools.cache
-def built(app: str) -> pathlib.Path:
-    """The folder with the app's BOOTX64.EFI, toril.elf and toril.map, built once a test run."""
+def build(app: str) -> str:
+    """Builds an app, once a test run. Returns: what went wrong, or nothing."""
     done = subprocess.run([TORIL, "build", app], stderr=subprocess.PIPE, text=True)
-    assert done.returncode == 0, f"./toril build {app}:\n{done.stderr}"
+    return done.stderr if done.returncode != 0 else ""
+
+
+def built(app: str) -> pathlib.Path:
+    """The folder with the app's BOOTX64.EFI, toril.elf and toril.map."""
+    wrong = build(app)
+    assert not wrong, f"./toril build {app}:\n{wrong}"
     return ROOT / "build" / app
 
 

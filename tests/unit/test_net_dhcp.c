@@ -14,7 +14,7 @@ static struct world_frame asked;
 
 static struct {
     bool silent;
-    bool refuses;        // answers a REQUEST with NAK
+    bool refuses;        // answers a REQUEST with NAK, then not at all
     uint32_t offered;
     uint32_t lease_s;
     unsigned discovers, requests;
@@ -50,6 +50,7 @@ static void serve(void)
         uint8_t reply = type == 1         ? WORLD_DHCP_OFFER
                         : server.refuses ? WORLD_DHCP_NAK
                                          : WORLD_DHCP_ACK;
+        server.silent = reply == WORLD_DHCP_NAK;
         uint32_t transaction = world_dhcp_transaction(&asked);
         world_deliver(frame, world_dhcp(frame, reply, transaction, server.offered, server.lease_s),
                       false);
@@ -170,6 +171,7 @@ static void a_refused_renewal_starts_anew(void **unused)
     assert_true(host_log_has("the DHCP lease ended"));
     assert_true(host_log_has("no DHCP lease after 10 s"));
     server.refuses = false;
+    server.silent = false;
     server.offered = WORLD_OWN_IP + 5;
     world_pass_ms(120 * 1000);
     assert_true(host_log_has("net: 10.0.2.20/24 by DHCP"));
