@@ -26,7 +26,7 @@ LWIP_CFLAGS := -Inet -I$(LWIP_INCLUDE)
 # The image holds no dynamic linking but the relocations it applies to itself.
 LDFLAGS := -nostdlib -pie --no-dynamic-linker -Bsymbolic -z noexecstack -z norelro -z max-page-size=4096 \
     --no-warn-rwx-segments --hash-style=sysv --build-id=none --gc-sections -T efi/image.ld
-LIBRARIES = $(NET_LIB) $(LWIP_LIB) $(MUSL_LIB) $(GNU_EFI)/libgnuefi.a $(shell $(CC) -print-libgcc-file-name)
+LIBRARIES = --start-group $(NET_LIB) $(LWIP_LIB) --end-group $(MUSL_LIB) $(GNU_EFI)/libgnuefi.a $(shell $(CC) -print-libgcc-file-name)
 GNU_EFI := /usr/lib
 
 .DEFAULT_GOAL := help
@@ -89,7 +89,10 @@ APP_SOURCES_selftest := $(wildcard apps/selftest/*.c)
 
 # The second link puts the table of function names, read from the first, at the image's end.
 define app_rules
-APP_OBJECTS_$(1) += $$(patsubst %.c,build/$(1)/obj/%.o,$$(APP_SOURCES_$(1)))
+APP_OBJECTS_$(1) += $$(patsubst %.c,build/$(1)/obj/%.o,$$(APP_SOURCES_$(1)) build/$(1)/name.c)
+build/$(1)/name.c:
+	@mkdir -p $$(@D)
+	@printf '#include "kernel/main.h"\n\nchar app_name[] = "$(1)";\n' > $$@
 build/$(1)/obj/%.o: %.c Makefile | $$(MUSL_LIB)
 	@mkdir -p $$(@D)
 	@echo "  CC      $$<"

@@ -42,8 +42,10 @@ _Noreturn void switch_run_on(uintptr_t stack_top, void (*function)(void));
 
 static const void *acpi_map(uint64_t phys, size_t size_bytes)
 {
-    // The firmware's own tables are still loaded: they map all of its memory at its address.
-    return phys != 0 && phys + size_bytes > phys ? (const void *)phys : NULL;
+    // The firmware's own page tables are still loaded: they map all memory of its map.
+    return memory_map_contains(boot_info.memory, boot_info.memory_count, phys, size_bytes)
+               ? (const void *)phys
+               : NULL;
 }
 
 // The thread in which the boot goes on once the loop of core 0 runs: its steps may sleep.
@@ -64,6 +66,7 @@ static void boot_thread(void *argument)
              stats.boot_since_firmware_ns / NS_PER_MS,
              stats.boot_since_firmware_ns / NS_PER_US % 1000, stats.cores,
              (unsigned long long)stats.memory_total_bytes >> 20);
+    options_set_program(app_name);
     posix_run_main(options_argc(), options_argv(), options_environ());
 }
 
@@ -74,11 +77,13 @@ static void boot_own_stack(void)
     apic_start(acpi_facts.local_apic_phys);
     time_start(&acpi_facts, boot_info.entry_tsc);
     random_start(&boot_info);
+    memset(boot_info.entropy, 0, sizeof(boot_info.entropy)); // nobody finds it here later
     bringup_begin(&acpi_facts, &boot_info); // the other cores come up meanwhile
     console_start_serial(acpi_facts.serial_port);
     console_start_framebuffer(&boot_info.framebuffer);
     time_calibrate();
     bringup_finish();
+    random_seal();
     if (thread_create("main", boot_thread, NULL) == NULL)
         panic("boot: no memory for the first thread");
     scheduler_run();
@@ -99,7 +104,7 @@ void kernel_main(const struct boot_info *info)
     __stack_chk_guard ^= (boot_info.entry_tsc * 0x9e3779b97f4a7c15 ^ entropy_word()) & ~0xffull;
     posix_start_core();
     console_start();
-    log_info("toril: " TORIL_VERSION " at %#llx, started by %s",
+    log_info("toril: " TORIL_VERSION " with %s, at %#llx, started by %s", app_name,
              (unsigned long long)boot_info.image_phys, boot_info.firmware_name);
     options_parse(boot_info.load_options, boot_info.config_text, boot_info.config_bytes);
     power_start(&boot_info);

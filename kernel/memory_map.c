@@ -106,6 +106,18 @@ size_t memory_map_normalise(struct memory_range *ranges, size_t count)
     return out;
 }
 
+bool memory_map_contains(const struct memory_range *ranges, size_t count, uint64_t phys,
+                         uint64_t size_bytes)
+{
+    // Neighbours of different types follow each other, so one pass in order is enough.
+    uint64_t next = phys, end = phys + size_bytes;
+    for (size_t i = 0; i < count && next < end; i++)
+        if (ranges[i].type != MEMORY_MMIO && ranges[i].start_phys <= next &&
+            range_end(&ranges[i]) > next)
+            next = range_end(&ranges[i]);
+    return end > phys && next >= end;
+}
+
 uint64_t memory_map_total_bytes(const struct memory_range *ranges, size_t count,
                                 enum memory_type type)
 {

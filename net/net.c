@@ -57,8 +57,8 @@ static void report_no_device(void)
         char name[PCI_NAME_BYTES];
         cards++;
         if (pci->driver == NULL)
-            log_warn("net: network card %04x:%04x at %s: there is no driver for it",
-                     pci->vendor_id, pci->device_id, pci_name(pci, name));
+            log_warn("net: network card %04x:%04x at %s: there is no driver for it", pci->vendor_id,
+                     pci->device_id, pci_name(pci, name));
         else
             log_warn("net: network card %04x:%04x at %s: driver %s could not start it",
                      pci->vendor_id, pci->device_id, pci_name(pci, name), pci->driver);
@@ -80,7 +80,8 @@ static bool has_address(void)
 
 static unsigned prefix_bits(void)
 {
-    return (unsigned)__builtin_popcount(netif_ip4_netmask(state.netif)->addr);
+    uint32_t mask = lwip_ntohl(netif_ip4_netmask(state.netif)->addr);
+    return mask == UINT32_MAX ? 32 : (unsigned)__builtin_clz(~mask);
 }
 
 static void address_text(char text[NET_ADDRESS_TEXT_BYTES], const ip4_addr_t *address)
@@ -303,8 +304,8 @@ static void fill_protocol_counters(struct net_facts *out)
     out->udp_sent = lwip_stats.udp.xmit;
     out->icmp_received = lwip_stats.icmp.recv;
     out->icmp_sent = lwip_stats.icmp.xmit;
-    const struct stats_proto *layers[] = {&lwip_stats.link, &lwip_stats.etharp, &lwip_stats.ip,
-                                          &lwip_stats.ip_frag, &lwip_stats.icmp, &lwip_stats.udp,
+    const struct stats_proto *layers[] = {&lwip_stats.link,    &lwip_stats.etharp, &lwip_stats.ip,
+                                          &lwip_stats.ip_frag, &lwip_stats.icmp,   &lwip_stats.udp,
                                           &lwip_stats.tcp};
     for (size_t i = 0; i < ARRAY_COUNT(layers); i++) {
         out->checksum_errors += layers[i]->chkerr;

@@ -24,9 +24,9 @@ int net_wait_ready(uint64_t deadline_ns) MUST_CHECK;
 
 // What the network is and did, at one moment. Counters only grow.
 struct net_facts {
-    bool present;         // there is a device; without one all else is empty
+    bool present; // there is a device; without one all else is empty
     bool link_up;
-    bool by_dhcp;         // false: option ip
+    bool by_dhcp; // false: option ip
     bool has_address;
     char device[40];
     uint8_t mac[6];
@@ -35,14 +35,14 @@ struct net_facts {
     char gateway[NET_ADDRESS_TEXT_BYTES];
     char dns[NET_DNS_MAX][NET_ADDRESS_TEXT_BYTES];
 
-    struct net_device_stats frames;  // the device's counters
-    uint64_t rx_copied;              // frames copied: an app held too many buffers, or bad pieces
-    uint64_t rx_dropped;             // frames dropped above the device: too long, or no memory
-    uint64_t tx_coalesced;           // frames copied because they were in too many pieces
-    uint64_t tx_queue_full;          // frames the device's queue had no room for
-    uint64_t tx_failed;              // frames that could not be sent
-    uint32_t rx_buffers_held;        // receive buffers above the device now
-    uint32_t tx_buffers_held;        // buffers being sent now
+    struct net_device_stats frames; // the device's counters
+    uint64_t rx_copied;             // frames copied: an app held too many buffers, or bad pieces
+    uint64_t rx_dropped;            // frames dropped above the device: too long, or no memory
+    uint64_t tx_coalesced;          // frames copied because they were in too many pieces
+    uint64_t tx_queue_full;         // frames the device's queue had no room for
+    uint64_t tx_failed;             // frames that could not be sent
+    uint32_t rx_buffers_held;       // receive buffers above the device now
+    uint32_t tx_buffers_held;       // buffers being sent now
 
     uint32_t tcp_connections;        // that exist now, opening and closing ones included
     uint32_t tcp_time_wait;          // ended, remembered for a while
@@ -50,7 +50,7 @@ struct net_facts {
     uint64_t udp_received, udp_sent; // datagrams
     uint64_t icmp_received, icmp_sent;
     uint64_t checksum_errors, length_errors, protocol_errors; // packets dropped for it, all layers
-    uint64_t memory_errors;          // packets dropped or put off without memory, all layers
+    uint64_t memory_errors; // packets dropped or put off without memory, all layers
 };
 
 // Context: a thread of the core that called net_start(). Returns: true if there is a device.

@@ -6,21 +6,21 @@
 
 #include "lwip/etharp.h"
 #include "lwip/pbuf.h"
+#include "lwip/priv/tcp_priv.h"
 #include "lwip/prot/ethernet.h"
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/tcp.h"
 #include "lwip/prot/udp.h"
-#include "lwip/priv/tcp_priv.h"
 #include "netif/ethernet.h"
 
 #define POLL_BUDGET_FRAMES 64 // then what was answered is sent and the other work gets its turn
 // Receive buffers lwIP and the app may hold. Beyond, frames are copied and their buffers go back at
 // once, so that a reader that stops reading cannot keep the device from receiving.
-#define RX_HELD_MAX        64
+#define RX_HELD_MAX 64
 // lwIP reads Ethernet's and ARP's or IPv4's header (14 + 28 bytes) before it looks at the length.
-#define RX_READABLE_MIN    42
-#define IPV4_MTU_MIN       576 // what every host must take, RFC 791; DHCP needs it
-#define ETHERNET_MTU       1500
+#define RX_READABLE_MIN 42
+#define IPV4_MTU_MIN    576 // what every host must take, RFC 791; DHCP needs it
+#define ETHERNET_MTU    1500
 
 struct rx_pbuf { // lives in net_rx_buffer.user
     struct pbuf_custom custom;
@@ -32,9 +32,9 @@ _Static_assert(sizeof(struct rx_pbuf) <= sizeof(((struct net_rx_buffer *)0)->use
 static PERCORE struct {
     struct net_device *device;
     struct netif netif;
-    bool flush_needed;    // frames were queued or buffers given back since the last flush
-    bool tx_queue_full;   // a frame was turned away, connections wait to send again
-    bool tx_reaped;       // since then there is room
+    bool flush_needed;  // frames were queued or buffers given back since the last flush
+    bool tx_queue_full; // a frame was turned away, connections wait to send again
+    bool tx_reaped;     // since then there is room
     struct net_netif_stats stats;
 } state;
 
@@ -69,8 +69,8 @@ static struct pbuf *wrap_buffer(struct net_rx_buffer *buffer)
     rx->buffer = buffer;
     rx->custom.custom_free_function = rx_pbuf_freed;
     state.stats.rx_held++;
-    return pbuf_alloced_custom(PBUF_RAW, (u16_t)buffer->length, PBUF_ROM, &rx->custom,
-                               buffer->data, (u16_t)buffer->length);
+    return pbuf_alloced_custom(PBUF_RAW, (u16_t)buffer->length, PBUF_ROM, &rx->custom, buffer->data,
+                               (u16_t)buffer->length);
 }
 
 static struct pbuf *wrap_frame(struct net_rx_buffer *frame)

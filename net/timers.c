@@ -114,7 +114,7 @@ void net_timers_start(void)
     uint64_t now_ns = time_now_ns();
     state.timer.expired = timer_expired;
     for (size_t i = 0; i < ARRAY_COUNT(clocks); i++)
-        state.due_ns[i] = clocks[i].is_needed() ? next_on_grid(now_ns, clocks[i].interval_ms)
-                                                : TIME_NEVER;
+        state.due_ns[i] =
+            clocks[i].is_needed() ? next_on_grid(now_ns, clocks[i].interval_ms) : TIME_NEVER;
     arm_earliest();
 }

@@ -48,10 +48,14 @@ static void unusable_cards_are_named(void **unused)
 {
     (void)unused;
     struct pci_device disk = {.class_code = 1, .vendor_id = 0x1af4, .device_id = 0x1042};
-    struct pci_device broken = {.class_code = 2, .slot = 4, .vendor_id = 0x1af4,
-                                .device_id = 0x1041, .driver = "virtio-net", .next = &disk};
-    struct pci_device intel = {.class_code = 2, .slot = 3, .vendor_id = 0x8086,
-                               .device_id = 0x100e, .next = &broken};
+    struct pci_device broken = {.class_code = 2,
+                                .slot = 4,
+                                .vendor_id = 0x1af4,
+                                .device_id = 0x1041,
+                                .driver = "virtio-net",
+                                .next = &disk};
+    struct pci_device intel = {
+        .class_code = 2, .slot = 3, .vendor_id = 0x8086, .device_id = 0x100e, .next = &broken};
     pci_devices = &intel;
     host_log_clear();
     net_start();

@@ -14,7 +14,7 @@ static struct world_frame asked;
 
 static struct {
     bool silent;
-    bool refuses;        // answers a REQUEST with NAK, then not at all
+    bool refuses; // answers a REQUEST with NAK, then not at all
     uint32_t offered;
     uint32_t lease_s;
     unsigned discovers, requests;
@@ -47,7 +47,7 @@ static void serve(void)
         }
         if (server.silent || type == 0)
             continue;
-        uint8_t reply = type == 1         ? WORLD_DHCP_OFFER
+        uint8_t reply = type == 1        ? WORLD_DHCP_OFFER
                         : server.refuses ? WORLD_DHCP_NAK
                                          : WORLD_DHCP_ACK;
         server.silent = reply == WORLD_DHCP_NAK;

@@ -92,11 +92,15 @@ static void follow(void)
     while (world_take(&sent)) {
         const uint8_t *tcp = sent.bytes + 34;
         if (world_dhcp_type(&sent) == 1)
-            world_deliver(frame, world_dhcp(frame, WORLD_DHCP_OFFER, world_dhcp_transaction(&sent),
-                                            WORLD_OWN_IP, 600), false);
+            world_deliver(frame,
+                          world_dhcp(frame, WORLD_DHCP_OFFER, world_dhcp_transaction(&sent),
+                                     WORLD_OWN_IP, 600),
+                          false);
         else if (world_dhcp_type(&sent) == 3)
-            world_deliver(frame, world_dhcp(frame, WORLD_DHCP_ACK, world_dhcp_transaction(&sent),
-                                            WORLD_OWN_IP, 600), false);
+            world_deliver(
+                frame,
+                world_dhcp(frame, WORLD_DHCP_ACK, world_dhcp_transaction(&sent), WORLD_OWN_IP, 600),
+                false);
         if (sent.bytes[12] != 8 || sent.bytes[13] != 0 || sent.bytes[23] != 6)
             continue;
         for (size_t i = 0; i < ARRAY_COUNT(peers); i++) {
@@ -130,9 +134,9 @@ static size_t make_tcp(void)
 
 static size_t make_dns(void)
 {
-    uint8_t message[] = {0, 0, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0, 1, 'a', 0, 0, 1, 0, 1,
-                         0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 9, 0, 2, 0xc0, 12,
-                         0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 1, 2, 3, 4};
+    uint8_t message[] = {0,  0, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0, 1, 'a', 0,    0,  1,
+                         0,  1, 0xc0, 12,   0, 5, 0, 1, 0, 0, 0, 9, 0, 2,   0xc0, 12, 0xc0,
+                         12, 0, 1,    0,    1, 0, 0, 0, 9, 0, 4, 1, 2, 3,   4};
     ip_addr_t address;
     dns_gethostbyname("a", &address, name_found, NULL);
     world_turn();

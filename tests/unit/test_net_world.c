@@ -306,8 +306,8 @@ void world_deliver(const void *frame, size_t size_bytes, bool checksum_valid)
     struct net_rx_buffer **at = &waiting->frame;
     size_t done = 0;
     do {
-        size_t part = size_bytes - done < world_buffer_bytes ? size_bytes - done
-                                                             : world_buffer_bytes;
+        size_t part =
+            size_bytes - done < world_buffer_bytes ? size_bytes - done : world_buffer_bytes;
         struct net_rx_buffer *buffer = calloc(1, sizeof(*buffer));
         buffer->data = malloc(part);
         memcpy(buffer->data, (const uint8_t *)frame + done, part);

@@ -20,13 +20,13 @@ struct world_frame {
 
 extern struct net_device world_device;
 extern uint64_t world_now_ns;
-extern uint32_t world_tx_room;        // frames the device takes until it is full
-extern bool world_hold_sent;          // sent frames are not given back until this is false
-extern unsigned world_buffers_out;    // receive buffers that were not given back
-extern unsigned world_flushes;        // calls of flush()
+extern uint32_t world_tx_room;     // frames the device takes until it is full
+extern bool world_hold_sent;       // sent frames are not given back until this is false
+extern unsigned world_buffers_out; // receive buffers that were not given back
+extern unsigned world_flushes;     // calls of flush()
 extern unsigned world_arms;
-extern unsigned world_wakeups;        // times a timer expired
-extern uint32_t world_buffer_bytes;   // size of one receive buffer: longer frames are chains
+extern unsigned world_wakeups;      // times a timer expired
+extern uint32_t world_buffer_bytes; // size of one receive buffer: longer frames are chains
 
 // Called after every turn: who answers what was sent. May be NULL.
 extern void (*world_peer)(void);
@@ -42,7 +42,8 @@ void world_deliver(const void *frame, size_t size_bytes, bool checksum_valid);
 void world_turn(void);
 // Lets time pass, turning the loop at each timer on the way.
 void world_pass_ms(uint64_t milliseconds);
-// The next sent frame; false if there is none. With offload the checksum is filled in as a device would.
+// The next sent frame; false if there is none. With offload the checksum is filled in as a device
+// would.
 bool world_take(struct world_frame *frame);
 void world_drop_sent(void);
 
