@@ -73,8 +73,9 @@ static void boot_thread(void *argument)
 // On a stack of our own: nothing of the firmware's is in use any more.
 static void boot_own_stack(void)
 {
-    page_pool_reclaim(&boot_info);
     apic_start(acpi_facts.local_apic_phys);
+    bringup_reset(&acpi_facts);
+    page_pool_reclaim(&boot_info);
     time_start(&acpi_facts, boot_info.entry_tsc);
     random_start(&boot_info);
     memset(boot_info.entropy, 0, sizeof(boot_info.entropy)); // nobody finds it here later

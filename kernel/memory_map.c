@@ -61,55 +61,93 @@ static bool range_trim(struct memory_range *range)
     return end > start;
 }
 
-// `next` starts inside `last`: one of them gives way. The part of a usable range that lies behind a
-// reserved one inside it is given up rather than kept apart: the array has no room to grow.
-static void ranges_resolve(struct memory_range *last, struct memory_range *next)
+// Puts ranges[at], whose start has grown, behind those that now start before it.
+static void ranges_move_back(struct memory_range *ranges, size_t at, size_t count)
 {
+    struct memory_range moved = ranges[at];
+    for (; at + 1 < count && ranges[at + 1].start_phys < moved.start_phys; at++)
+        ranges[at] = ranges[at + 1];
+    ranges[at] = moved;
+}
+
+// What is settled lies in front of `out`, what is to come from `next` to `count`, sorted; slots
+// between them are free.
+struct merge {
+    struct memory_range *ranges;
+    size_t out, next, count;
+};
+
+// The next range starts inside the last settled one, which is less usable: what is left of it begins
+// behind that.
+static void merge_cut_next(struct merge *merge)
+{
+    struct memory_range *next = &merge->ranges[merge->next];
+    uint64_t last_end = range_end(&merge->ranges[merge->out - 1]), next_end = range_end(next);
+    if (next_end <= last_end) {
+        merge->next++;
+        return;
+    }
+    next->start_phys = last_end;
+    next->size_bytes = next_end - last_end;
+    ranges_move_back(merge->ranges, merge->next, merge->count);
+}
+
+// The next range starts inside the last settled one and is less usable: the last ends there, and
+// what lies behind comes again as a range of its own. Without a slot for it usable memory is given
+// up, and of any other kind the next range grows over it: nobody else may take it for free.
+static void merge_cut_last(struct merge *merge)
+{
+    struct memory_range *last = &merge->ranges[merge->out - 1];
+    struct memory_range *next = &merge->ranges[merge->next];
     uint64_t last_end = range_end(last), next_end = range_end(next);
-    if (last->type == next->type) {
-        next->start_phys = last_end < next_end ? last_end : next_end;
-        next->size_bytes = next_end - next->start_phys;
-    } else if (last->type < next->type) {
-        last->size_bytes = next->start_phys - last->start_phys;
-    } else {
-        next->start_phys = last_end < next_end ? last_end : next_end;
-        next->size_bytes = next_end - next->start_phys;
+    struct memory_range tail = {next_end, last_end - next_end, last->type};
+    last->size_bytes = next->start_phys - last->start_phys;
+    if (last->size_bytes == 0)
+        merge->out--;
+    if (last_end <= next_end)
+        return;
+    if (merge->out < merge->next) {
+        merge->ranges[merge->next - 1] = *next;
+        *next = tail;
+        ranges_move_back(merge->ranges, merge->next, merge->count);
+        merge->next--;
+    } else if (tail.type != MEMORY_USABLE) {
+        next->size_bytes += tail.size_bytes;
     }
 }
 
 size_t memory_map_normalise(struct memory_range *ranges, size_t count)
 {
-    size_t kept = 0;
+    struct merge merge = {.ranges = ranges};
     for (size_t i = 0; i < count; i++)
         if (range_trim(&ranges[i]))
-            ranges[kept++] = ranges[i];
-    ranges_sort(ranges, kept);
+            ranges[merge.count++] = ranges[i];
+    ranges_sort(ranges, merge.count);
 
-    size_t out = 0;
-    for (size_t i = 0; i < kept; i++) {
-        struct memory_range next = ranges[i];
-        while (out > 0 && next.size_bytes > 0 && range_end(&ranges[out - 1]) > next.start_phys) {
-            ranges_resolve(&ranges[out - 1], &next);
-            if (ranges[out - 1].size_bytes == 0)
-                out--;
-            else if (range_end(&ranges[out - 1]) <= next.start_phys)
-                break;
+    while (merge.next < merge.count) {
+        struct memory_range *last = merge.out > 0 ? &ranges[merge.out - 1] : NULL;
+        const struct memory_range *next = &ranges[merge.next];
+        if (last == NULL || range_end(last) < next->start_phys ||
+            (range_end(last) == next->start_phys && last->type != next->type)) {
+            ranges[merge.out++] = *next;
+            merge.next++;
+        } else if (last->type == next->type) {
+            if (range_end(next) > range_end(last))
+                last->size_bytes = range_end(next) - last->start_phys;
+            merge.next++;
+        } else if (last->type > next->type) {
+            merge_cut_next(&merge);
+        } else {
+            merge_cut_last(&merge);
         }
-        if (next.size_bytes == 0)
-            continue;
-        if (out > 0 && ranges[out - 1].type == next.type &&
-            range_end(&ranges[out - 1]) == next.start_phys)
-            ranges[out - 1].size_bytes += next.size_bytes;
-        else
-            ranges[out++] = next;
     }
-    return out;
+    return merge.out;
 }
 
 bool memory_map_contains(const struct memory_range *ranges, size_t count, uint64_t phys,
                          uint64_t size_bytes)
 {
-    // Neighbours of different types follow each other, so one pass in order is enough.
+    // Ranges are in order, so those that follow each other without a gap are found in one pass.
     uint64_t next = phys, end = phys + size_bytes;
     for (size_t i = 0; i < count && next < end; i++)
         if (ranges[i].type != MEMORY_MMIO && ranges[i].start_phys <= next &&

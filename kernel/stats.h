@@ -7,20 +7,20 @@
 #include "kernel/compiler.h"
 
 struct machine_stats {
-    const char *version;              // of this build, one line, lasts for good
-    unsigned cores;                   // that run, this one included
-    uint64_t uptime_ns;               // since efi_main
-    uint64_t memory_total_bytes;      // handed to the page pools of all cores
-    uint64_t memory_free_bytes;       // free in them now
-    uint64_t boot_ns;                 // efi_main until the app's main was called
-    uint64_t boot_since_firmware_ns;  // leaving the firmware until the app's main was called
+    const char *version;             // of this build, one line, lasts for good
+    unsigned cores;                  // that run, this one included
+    uint64_t uptime_ns;              // since efi_main
+    uint64_t memory_total_bytes;     // handed to the page pools of all cores
+    uint64_t memory_free_bytes;      // free in them now
+    uint64_t boot_ns;                // efi_main until the app's main was called
+    uint64_t boot_since_firmware_ns; // leaving the firmware until the app's main was called
 };
 
 struct core_stats {
-    uint64_t threads;    // that exist now
-    uint64_t switches;   // from thread to thread
-    uint64_t halts;      // times the core had nothing to do
-    uint64_t halted_ns;  // time spent so
+    uint64_t threads;   // that exist now
+    uint64_t switches;  // from thread to thread
+    uint64_t halts;     // times the core had nothing to do
+    uint64_t halted_ns; // time spent so
     uint64_t interrupts;
 };
 

@@ -89,14 +89,25 @@ uint64_t timer_next_deadline_ns(void)
     return heap_root != NULL ? heap_root->deadline_ns : TIME_NEVER;
 }
 
+// What is due is set aside first: a timer that a callback starts waits for the loop's next turn, so
+// that one which restarts itself in the past cannot keep the core here.
 bool timer_expire(uint64_t now_ns)
 {
-    bool any = false;
+    static PERCORE struct timer due; // heads the list of them, where timer_stop() finds them too
+    struct timer *last = &due;
     while (heap_root != NULL && heap_root->deadline_ns <= now_ns) {
         struct timer *timer = heap_root;
         heap_remove(timer);
+        timer->pending = true;
+        timer->previous = last;
+        last->sibling = timer;
+        last = timer;
+    }
+    bool any = due.sibling != NULL;
+    while (due.sibling != NULL) {
+        struct timer *timer = due.sibling;
+        heap_remove(timer);
         timer->expired(timer);
-        any = true;
     }
     return any;
 }

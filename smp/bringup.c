@@ -106,6 +106,14 @@ static bool prepare_trampoline(const struct boot_info *info)
     return true;
 }
 
+void bringup_reset(const struct acpi_facts *facts)
+{
+    uint32_t own_id = apic_id();
+    for (size_t i = 0; i < facts->cpu_count; i++)
+        if (facts->cpus[i].apic_id != own_id)
+            apic_send_init(facts->cpus[i].apic_id);
+}
+
 void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info)
 {
     _Static_assert(sizeof(struct trampoline_parameters) + TRAMPOLINE_PARAMETERS <= PAGE_BYTES, "");
@@ -137,9 +145,7 @@ void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info)
     trampoline_phys = info->trampoline_phys;
     if (start_count == 0 || !prepare_trampoline(info))
         return;
-    for (unsigned i = 0; i < start_count; i++)
-        apic_send_init(starts[i].apic_id);
-    // CPUs of this century need no pause here; the clock is not calibrated yet anyway.
+    // CPUs of this century need no pause after INIT; preparing took one anyway.
     for (unsigned i = 0; i < start_count; i++)
         apic_send_startup(starts[i].apic_id, trampoline_phys);
 }

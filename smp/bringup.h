@@ -7,9 +7,13 @@
 #include "kernel/boot_info.h"
 #include "kernel/compiler.h"
 
+// Stops the cores that firmware left waiting somewhere in its own code: INIT to all. The sooner the
+// better, for that code's memory is about to be used again, and some firmware waits by spinning.
+// Context: core 0, interrupts off.
+void bringup_reset(const struct acpi_facts *facts);
 // Gives every core its page tables, core-local pages, stack and share of the memory, and sends the
 // interrupts that start it. Only core 0's part is done when this returns; the others come up meanwhile.
-// Context: core 0, interrupts off, nothing logged by other cores yet.
+// Context: core 0, interrupts off, after bringup_reset().
 void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info);
 // Waits until all are up; names those that do not come in time and leaves them out.
 // Context: core 0, the clock runs.

@@ -89,13 +89,13 @@ test_boot() { # NAME, or nothing for all
 }
 
 run_tests() {
-    parts='unit lint boot' name=
+    parts='unit lint boot' only=
     case ${1-} in
     unit | lint | boot) parts=$1; shift ;;
     esac
     case $#,${1-} in
     0,) ;;
-    2,-k) name=$2 ;;
+    2,-k) only=$2 ;;
     *) usage "test [unit|lint|boot] [-k NAME], not '$*'" ;;
     esac
     needs=$needs_build
@@ -105,10 +105,10 @@ run_tests() {
     # shellcheck disable=SC2086 # a list of words
     install_needs $needs
     for part in $parts; do
-        "test_$part" "$name"
+        "test_$part" "$only"
     done
     if [ $((passed + failed + skipped)) = 0 ]; then
-        say "no test has '$name' in its name"
+        say "no test has '$only' in its name"
         failed=1
     fi
     [ "$skipped" = 0 ] && tail= || tail=", $skipped skipped"

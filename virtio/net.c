@@ -106,6 +106,7 @@ INTERRUPT_CONTEXT static void config_interrupt(void *context)
 
 static void recycle(struct queue_pair *pair, struct rx_buffer *buffer)
 {
+    buffer->is_lent = false;
     buffer->next_free = pair->free_buffers;
     pair->free_buffers = buffer;
 }
@@ -232,19 +233,17 @@ static void net_rx_release(struct net_device *device, struct net_rx_buffer *lent
 {
     struct rx_buffer *buffer = CONTAINER_OF(lent, struct rx_buffer, lent);
     ASSERT(buffer->is_lent);
-    buffer->is_lent = false;
     recycle(from(device), buffer);
 }
 
 static void refill(struct queue_pair *pair)
 {
-    while (pair->free_buffers != NULL) {
+    while (pair->free_buffers != NULL && virtq_room(&pair->rx.ring) > 0) {
         struct rx_buffer *buffer = pair->free_buffers;
-        struct virtq_buffer memory = {(uintptr_t)buffer->memory, pair->buffer_bytes};
-        if (virtq_add(&pair->rx.ring, &memory, 0, 1, buffer) != 0)
+        if (virtq_add_writable(&pair->rx.ring, (uintptr_t)buffer->memory, pair->buffer_bytes,
+                               buffer) != 0)
             return;
         pair->free_buffers = buffer->next_free;
-        buffer->is_lent = false;
     }
 }
 

@@ -27,8 +27,8 @@ struct virtio_rng {
 
 static void ask(struct virtio_rng *self)
 {
-    struct virtq_buffer buffer = {(uintptr_t)self->bytes, sizeof(self->bytes)};
-    if (virtq_add(&self->queue.ring, &buffer, 0, 1, self) == 0)
+    if (virtq_add_writable(&self->queue.ring, (uintptr_t)self->bytes, sizeof(self->bytes), self) ==
+        0)
         (void)virtio_queue_flush(&self->queue);
 }
 

@@ -83,13 +83,17 @@ const char *virtq_broken(const struct virtq *queue, uint32_t *value)
 }
 
 static void fill_descriptor(struct virtio_descriptor *descriptor, const struct virtq_buffer *buffer,
-                            bool is_writable, bool is_last, uint16_t next)
+                            uint16_t flags, uint16_t next)
 {
     descriptor->address_phys = buffer->phys;
     descriptor->length = buffer->length;
-    descriptor->flags = (uint16_t)((is_writable ? VIRTIO_DESCRIPTOR_WRITE : 0) |
-                                   (is_last ? 0 : VIRTIO_DESCRIPTOR_NEXT));
-    descriptor->next = is_last ? 0 : next;
+    descriptor->flags = flags;
+    descriptor->next = next; // means nothing in the last one
+}
+
+static uint16_t flags_of(uint32_t i, uint32_t readable)
+{
+    return i < readable ? 0 : VIRTIO_DESCRIPTOR_WRITE;
 }
 
 // Fills ring descriptors from the free list. Returns: the last one.
@@ -97,14 +101,14 @@ static uint16_t fill_direct(struct virtq *queue, const struct virtq_buffer *buff
                             uint32_t readable, uint32_t total)
 {
     uint16_t id = queue->free_head;
-    for (uint32_t i = 0;; i++) {
+    for (uint32_t i = 0; i + 1 < total; i++) {
         uint16_t next = queue->slots[id].next;
-        bool is_last = i + 1 == total;
-        fill_descriptor(&queue->descriptors[id], &buffers[i], i >= readable, is_last, next);
-        if (is_last)
-            return id;
+        fill_descriptor(&queue->descriptors[id], &buffers[i],
+                        flags_of(i, readable) | VIRTIO_DESCRIPTOR_NEXT, next);
         id = next;
     }
+    fill_descriptor(&queue->descriptors[id], &buffers[total - 1], flags_of(total - 1, readable), 0);
+    return id;
 }
 
 static void fill_indirect(struct virtq *queue, const struct virtq_buffer *buffers,
@@ -112,12 +116,32 @@ static void fill_indirect(struct virtq *queue, const struct virtq_buffer *buffer
 {
     uint16_t id = queue->free_head;
     struct virtio_descriptor *table = &queue->indirect[(size_t)id * queue->config.indirect_entries];
-    for (uint32_t i = 0; i < total; i++)
-        fill_descriptor(&table[i], &buffers[i], i >= readable, i + 1 == total, (uint16_t)(i + 1));
-    queue->descriptors[id].address_phys = (uintptr_t)table; // RAM is identity-mapped
-    queue->descriptors[id].length = total * (uint32_t)sizeof(struct virtio_descriptor);
-    queue->descriptors[id].flags = VIRTIO_DESCRIPTOR_INDIRECT;
-    queue->descriptors[id].next = 0;
+    uint32_t last = total - 1;
+    for (uint32_t i = 0; i < last; i++)
+        fill_descriptor(&table[i], &buffers[i], flags_of(i, readable) | VIRTIO_DESCRIPTOR_NEXT,
+                        (uint16_t)(i + 1));
+    fill_descriptor(&table[last], &buffers[last], flags_of(last, readable), 0);
+    struct virtq_buffer whole = {(uintptr_t)table, // RAM is identity-mapped
+                                 total * (uint32_t)sizeof(struct virtio_descriptor)};
+    fill_descriptor(&queue->descriptors[id], &whole, VIRTIO_DESCRIPTOR_INDIRECT, 0);
+}
+
+// Takes the descriptors from the free head to `tail` as one chain, and puts it on the ring.
+static inline void add_chain(struct virtq *queue, uint16_t tail, uint16_t count,
+                             uint32_t writable_bytes, void *token)
+{
+    uint16_t head = queue->free_head;
+    struct virtq_slot *slot = &queue->slots[head];
+    queue->free_head = queue->slots[tail].next;
+    queue->free_count = (uint16_t)(queue->free_count - count);
+    slot->token = token;
+    slot->writable_bytes = writable_bytes;
+    slot->tail = tail;
+    slot->count = count;
+    slot->sequence = queue->added;
+    atomic_store_explicit(&queue->available->ring[(uint16_t)queue->added & queue->mask], head,
+                          memory_order_relaxed);
+    queue->added++;
 }
 
 int virtq_add(struct virtq *queue, const struct virtq_buffer *buffers, uint32_t readable,
@@ -132,27 +156,30 @@ int virtq_add(struct virtq *queue, const struct virtq_buffer *buffers, uint32_t 
     if (needed > queue->free_count)
         return -ENOBUFS;
 
-    uint16_t head = queue->free_head;
-    uint16_t tail = head;
+    uint16_t tail = queue->free_head;
     if (is_indirect)
         fill_indirect(queue, buffers, readable, total);
     else
         tail = fill_direct(queue, buffers, readable, total);
-    queue->free_head = queue->slots[tail].next;
-    queue->free_count = (uint16_t)(queue->free_count - needed);
-
     uint64_t writable_bytes = 0;
     for (uint32_t i = readable; i < total; i++)
         writable_bytes += buffers[i].length;
-    struct virtq_slot *slot = &queue->slots[head];
-    slot->token = token;
-    slot->writable_bytes = writable_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)writable_bytes;
-    slot->tail = tail;
-    slot->count = (uint16_t)needed;
-    slot->sequence = queue->added;
-    atomic_store_explicit(&queue->available->ring[(uint16_t)queue->added & queue->mask], head,
-                          memory_order_relaxed);
-    queue->added++;
+    if (writable_bytes > UINT32_MAX)
+        writable_bytes = UINT32_MAX;
+    add_chain(queue, tail, (uint16_t)needed, (uint32_t)writable_bytes, token);
+    return 0;
+}
+
+int virtq_add_writable(struct virtq *queue, uint64_t phys, uint32_t length, void *token)
+{
+    if (queue->broken != NULL)
+        return -EIO;
+    if (queue->free_count == 0)
+        return -ENOBUFS;
+    ASSERT(token != NULL);
+    struct virtq_buffer buffer = {phys, length};
+    fill_descriptor(&queue->descriptors[queue->free_head], &buffer, VIRTIO_DESCRIPTOR_WRITE, 0);
+    add_chain(queue, queue->free_head, 1, length, token);
     return 0;
 }
 
@@ -268,6 +295,11 @@ void virtq_disable_interrupts(struct virtq *queue)
     if (!queue->config.event_index)
         atomic_store_explicit(&queue->available->flags, VIRTIO_AVAILABLE_NO_INTERRUPT,
                               memory_order_relaxed);
+}
+
+uint32_t virtq_room(const struct virtq *queue)
+{
+    return queue->free_count;
 }
 
 uint32_t virtq_in_flight(const struct virtq *queue)

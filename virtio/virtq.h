@@ -83,6 +83,8 @@ void virtq_init(struct virtq *queue, const struct virtq_config *config, void *sh
 // Returns: 0, -ENOBUFS or -EIO; the caller then still owns the buffers.
 int virtq_add(struct virtq *queue, const struct virtq_buffer *buffers, uint32_t readable,
               uint32_t writable, void *token) MUST_CHECK;
+// The same for one writable buffer, in fewer instructions: what a receive queue is refilled with.
+int virtq_add_writable(struct virtq *queue, uint64_t phys, uint32_t length, void *token) MUST_CHECK;
 // Shows the device all chains added so far.
 void virtq_publish(struct virtq *queue);
 // Whether the device wants to hear of what was published since the last call.
@@ -101,6 +103,8 @@ bool virtq_enable_interrupts_after(struct virtq *queue, uint16_t count) MUST_CHE
 // Asks for no interrupts. A late one may still come.
 void virtq_disable_interrupts(struct virtq *queue);
 
+// Descriptors that are free.
+uint32_t virtq_room(const struct virtq *queue);
 // Chains added and not taken back.
 uint32_t virtq_in_flight(const struct virtq *queue);
 // What the device did wrong, with the number that shows it; NULL while all is well.

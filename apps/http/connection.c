@@ -148,6 +148,23 @@ static int request_measure(struct http_connection *connection, const char *at)
     return 0;
 }
 
+// A header value that goes on in a further line is refused: others may read it differently, and the
+// parser would not tell. Between a header's name and its value, or two pieces of the value, no line ends.
+// Spec: RFC 9112, 5.2.
+static void gap_begin(struct http_connection *connection, const char *at)
+{
+    connection->gap = at;
+    connection->in_gap = true;
+    connection->gap_has_newline = false;
+}
+
+static void gap_look(struct http_connection *connection, const char *end)
+{
+    if (connection->in_gap && connection->gap < end &&
+        memchr(connection->gap, '\n', (size_t)(end - connection->gap)))
+        connection->gap_has_newline = true;
+}
+
 // ---- what the parser found ----------------------------------------------------------------------
 
 static int on_message_begin(llhttp_t *parser)
@@ -164,6 +181,7 @@ static int on_message_begin(llhttp_t *parser)
     connection->head_only = false;
     connection->not_modified = connection->expects_continue = false;
     connection->begun = true;
+    connection->in_gap = false;
     parser->http_minor = 1; // what an error before the version is answered with
     return 0;
 }
@@ -215,6 +233,7 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t length)
     } else {
         connection->name_length = sizeof(connection->name) + 1; // none that matters is so long
     }
+    gap_begin(connection, at + length);
     return request_measure(connection, at + length);
 }
 
@@ -244,13 +263,13 @@ static int on_header_field_complete(llhttp_t *parser)
     return 0;
 }
 
-// Spec: RFC 3986, 3.2: what a host and port may be made of.
+// Spec: RFC 3986, 3.2: what a host and port may be made of: letters, digits, -._~%!$&'()*+,;=:[]
 static bool host_is_plausible(const char *host, size_t length)
 {
+    static const uint64_t allowed[2] = {0x2FFF7FF200000000, 0x47FFFFFEAFFFFFFE};
     for (size_t i = 0; i < length; i++) {
         unsigned char letter = (unsigned char)host[i];
-        bool word = (letter >= '0' && letter <= '9') || ((letter | 0x20) >= 'a' && (letter | 0x20) <= 'z');
-        if (!word && (letter == 0 || !strchr("-._~%!$&'()*+,;=:[]", letter)))
+        if (letter > 127 || !(allowed[letter / 64] >> (letter % 64) & 1))
             return false;
     }
     return true;
@@ -259,6 +278,12 @@ static bool host_is_plausible(const char *host, size_t length)
 static int on_header_value(llhttp_t *parser, const char *at, size_t length)
 {
     struct http_connection *connection = parser->data;
+    if (length == 0)
+        return 0; // an empty value, told about after its line
+    gap_look(connection, at);
+    if (connection->gap_has_newline)
+        return refuse(connection, 400);
+    gap_begin(connection, at + length);
     if (request_measure(connection, at + length) != 0)
         return STOP;
     return connection->field == FIELD_OTHER ? 0 : text_add(connection, at, length);
@@ -271,6 +296,7 @@ static int on_header_value_complete(llhttp_t *parser)
     size_t length = connection->text_length;
     uint8_t field = connection->field;
     connection->field = FIELD_OTHER;
+    connection->in_gap = false;
     text_drop(connection);
     while (length > 0 && (value[length - 1] == ' ' || value[length - 1] == '\t'))
         length--;
@@ -302,7 +328,8 @@ static int on_headers_complete(llhttp_t *parser)
         return refuse(connection, 400); // RFC 9112, 6.1: its framing is not to be trusted
     if (parser->content_length > HTTP_BODY_BYTES_MAX)
         return refuse(connection, 413);
-    // A client that waits for leave to send its body gets the answer at once: no resource takes one.
+    // A client that waits for leave to send its body gets the answer at once: no resource takes
+    // one.
     bool reads = parser->method == HTTP_GET || parser->method == HTTP_HEAD;
     if (connection->expects_continue && (chunked || parser->content_length > 0))
         return refuse(connection, !connection->resource ? 404 : reads ? 417 : 405);
@@ -419,6 +446,7 @@ static void input_ends(struct http_connection *connection, const char *end)
     if (!connection->begun || connection->last)
         return;
     connection->refusal = 0;
+    gap_look(connection, end);
     if (request_measure(connection, end) == 0 && connection->text_length > 0 &&
         connection->text != connection->text_block && !text_keep(connection, 0))
         connection->refusal = 503;
@@ -439,6 +467,7 @@ size_t http_connection_receive(struct http_connection *connection, const char *d
     // Counting goes on where the input before this one ended.
     if (connection->begun && connection->measured)
         connection->mark = data;
+    connection->gap = data;
     connection->refusal = 0;
     llhttp_errno_t result = llhttp_execute(parser, data, size_bytes);
     if (result == HPE_OK) {

@@ -28,7 +28,8 @@ struct http_connection;
 
 // Takes up to `size_bytes` bytes to be sent. `lasting`: the bytes stay where they are for good and
 // need not be copied. `more`: the rest of the response follows at once.
-// Returns: how many it took; fewer than offered means no more for now: http_connection_resume() later.
+// Returns: how many it took; fewer than offered means no more for now: http_connection_resume()
+// later.
 typedef size_t (*http_write_fn)(struct http_connection *connection, const char *data,
                                 size_t size_bytes, bool lasting, bool more);
 
@@ -41,6 +42,7 @@ struct http_connection {
     const char *text; // of the target or header value being collected: in the input, or text_block
     char *text_block; // heap, when it came in pieces
     uint32_t text_length, text_capacity;
+    const char *gap;  // where the header's name, or a piece of its value, ended in this input
     const char *mark; // counted up to here: header section and body, as sent
     uint32_t request_bytes;
     uint32_t body_bytes;
@@ -49,6 +51,7 @@ struct http_connection {
     uint8_t field;       // which header's value is being read
     uint8_t name_length; // of the header's name, stops at sizeof(name) + 1
     char name[14];
+    bool in_gap, gap_has_newline;
     bool begun, measured, in_body, host_seen, not_modified, expects_continue, head_only;
     uint32_t answered; // requests, so far; may wrap
 
@@ -60,7 +63,7 @@ struct http_connection {
         bool lasting;
     } pieces[2];
     uint8_t piece_count, piece_at;
-    bool last;              // the connection ends after it
+    bool last; // the connection ends after it
     bool finished;
     struct http_text owned; // what a piece points into
 };

@@ -29,7 +29,8 @@ struct http_counters {
 
 extern struct http_counters http_counters[CORES_MAX];
 
-// Relaxed, and not one atomic step: nobody else writes this core's row, readers want some recent value.
+// Relaxed, and not one atomic step: nobody else writes this core's row, readers want some recent
+// value.
 static inline void http_count(enum http_counter counter, uint64_t amount)
 {
     _Atomic uint64_t *value = &http_counters[core_index()].values[counter];

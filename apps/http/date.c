@@ -23,10 +23,10 @@ void http_date_set(uint64_t unix_seconds)
     date_known = false;
     if (unix_seconds < EARLIEST_PLAUSIBLE_UNIX_SECONDS || !gmtime_r(&seconds, &tm))
         return;
-    int length = snprintf(date_line, sizeof(date_line),
-                          "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[tm.tm_wday],
-                          tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
-                          tm.tm_sec);
+    int length =
+        snprintf(date_line, sizeof(date_line), "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
+                 days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
+                 tm.tm_min, tm.tm_sec);
     date_known = length == HTTP_DATE_LINE_BYTES;
 }
 

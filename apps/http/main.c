@@ -56,8 +56,9 @@ static void address_wait(void)
         int ready = net_wait_ready(deadline_ns);
         if (ready == 0)
             return;
-        log_warn(ready == -ENODEV ? "http: no network device: nobody can reach this machine"
-                                  : "http: no address yet: no answer from a DHCP server, see option ip");
+        log_warn(ready == -ENODEV
+                     ? "http: no network device: nobody can reach this machine"
+                     : "http: no address yet: no answer from a DHCP server, see option ip");
         thread_sleep_until(deadline_ns);
     }
 }

@@ -14,8 +14,8 @@ static void metric_open(struct http_text *text, const char *name, const char *ty
     http_text_format(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void metric_put(struct http_text *text, const char *name, const char *type,
-                       const char *help, uint64_t value)
+static void metric_put(struct http_text *text, const char *name, const char *type, const char *help,
+                       uint64_t value)
 {
     metric_open(text, name, type, help);
     http_text_format(text, "%s %" PRIu64 "\n", name, value);
@@ -48,8 +48,7 @@ static void machine_metrics(struct http_text *text)
     metric_put_seconds(text, "toril_uptime_seconds", "gauge", "Time since the image was entered.",
                        machine.uptime_ns);
     metric_put_seconds(text, "toril_boot_seconds", "gauge",
-                       "Time from entering the image to the application's start.",
-                       machine.boot_ns);
+                       "Time from entering the image to the application's start.", machine.boot_ns);
     metric_put_seconds(text, "toril_boot_since_firmware_seconds", "gauge",
                        "Time from leaving the firmware to the application's start.",
                        machine.boot_since_firmware_ns);
@@ -102,10 +101,10 @@ static void server_metrics(struct http_text *text)
     for (unsigned core = 0; core < core_count(); core++) {
         if (!core_is_online(core))
             continue;
-        for (int class = HTTP_RESPONSES_1XX; class <= HTTP_RESPONSES_5XX; class ++)
+        for (int kind = HTTP_RESPONSES_1XX; kind <= HTTP_RESPONSES_5XX; kind++)
             http_text_format(text,
                              "toril_http_requests_total{core=\"%u\",class=\"%dxx\"} %" PRIu64 "\n",
-                             core, class + 1, http_counted(core, (enum http_counter)class));
+                             core, kind + 1, http_counted(core, (enum http_counter)kind));
     }
     uint64_t accepted = http_counted_total(HTTP_CONNECTIONS_ACCEPTED);
     metric_put(text, "toril_http_connections", "gauge", "Connections open.",

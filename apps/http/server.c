@@ -42,13 +42,13 @@ struct session {
     struct http_connection http; // first: CONTAINER_OF
     struct server *server;
     struct tcp_pcb *pcb;
-    struct pbuf *unread;   // what came in and was not read yet
-    uint16_t unread_at;    // bytes of its first buffer that were
-    bool peer_closed;      // it sends no more
-    bool closing;          // we send no more
+    struct pbuf *unread; // what came in and was not read yet
+    uint16_t unread_at;  // bytes of its first buffer that were
+    bool peer_closed;    // it sends no more
+    bool closing;        // we send no more
     uint8_t list;
-    uint32_t answered;     // of http, when the deadline was set
-    uint32_t taken_bytes;  // by the client since then
+    uint32_t answered;    // of http, when the deadline was set
+    uint32_t taken_bytes; // by the client since then
     uint64_t deadline_ns;
     struct session *next, *previous;
 };
@@ -341,7 +341,8 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error)
     if (crowded)
         http_count(HTTP_CONNECTIONS_REFUSED, 1);
     // Being told 503 takes a session too, of which there are some more.
-    bool hopeless = server->connections >= server->connections_max + server->connections_max / 8 + 8;
+    bool hopeless =
+        server->connections >= server->connections_max + server->connections_max / 8 + 8;
     struct session *session = crowded && hopeless ? NULL : heap_alloc_zeroed(sizeof(*session));
     if (!session) {
         if (!crowded)
@@ -360,7 +361,7 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error)
     tcp_sent(pcb, on_sent);
     tcp_err(pcb, on_error);
     tcp_poll(pcb, on_poll, 4); // about 2 s
-    tcp_nagle_disable(pcb); // answers are written whole
+    tcp_nagle_disable(pcb);    // answers are written whole
     if (!crowded)
         return ERR_OK;
     http_connection_refuse(&session->http, 503);

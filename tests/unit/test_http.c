@@ -112,7 +112,8 @@ static const struct {
     {"GET /hello.txt HTTP/1.1\r\n" HOST "Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n", 200, true},
     {"GET /hello.txt HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nbody", 200, true},
     {"GET /hello.txt HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
-     "4\r\nbody\r\n0\r\nHost: trailer\r\n\r\n", 200, true},
+     "4\r\nbody\r\n0\r\nHost: trailer\r\n\r\n",
+     200, true},
     {"GET /hello.txt HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n\r\n", 200, true},
     {"GET /nothing HTTP/1.1\r\n" HOST "\r\n", 404, true},
     {"HEAD /nothing HTTP/1.1\r\n" HOST "\r\n", 404, true},
@@ -157,6 +158,13 @@ static const struct {
     {"\x16\x03\x01\x02", 400, false},
     {"GET / HTTP/1.1\r\n" HOST "Bad Name: x\r\n\r\n", 400, false},
     {"GET / HTTP/1.1\r\n" HOST "Name : x\r\n\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST "A: b\r\n c\r\n\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST "A: b\r\n\t\tc\r\n\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST "A:\r\n c\r\n\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST "A: \r\n \r\n c\r\n\r\n", 400, false},
+    {"GET / HTTP/1.1\r\n" HOST "A:\r\nB:\r\n\r\n", 200, true},
+    {"GET / HTTP/1.1\r\nHost:\r\n toril\r\n\r\n", 400, false},
+    {"GET / HTTP/1.1\nHost: toril\n\n", 400, false},
     {"GET / HTTP/1.1\r\n" HOST ": x\r\n\r\n", 400, false},
     {"GET / HTTP/1.1\r\n" HOST "Name: a\x01z\r\n\r\n", 400, false},
     {"GET / HTTP/1.1\r\n" HOST "Name: a\rb: c\r\n\r\n", 400, false},
@@ -168,14 +176,17 @@ static const struct {
     {"POST / HTTP/1.1\r\n" HOST "Content-Length: 0x4\r\n\r\nabcd", 400, false},
     {"POST / HTTP/1.1\r\n" HOST "Content-Length: 18446744073709551617\r\n\r\nabcd", 400, false},
     {"POST / HTTP/1.1\r\n" HOST "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
-     "4\r\nbody\r\n0\r\n\r\n", 400, false},
+     "4\r\nbody\r\n0\r\n\r\n",
+     400, false},
     {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n"
-     "4\r\nbody\r\n0\r\n\r\n", 400, false},
+     "4\r\nbody\r\n0\r\n\r\n",
+     400, false},
     {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\r\n\r\nabcd", 400, false},
     {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked, gzip\r\n\r\nabcd", 400, false},
     {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, false},
     {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", 400, false},
-    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n", 400, false},
+    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n", 400,
+     false},
 };
 
 static void check_row(size_t row)
@@ -377,11 +388,13 @@ static void floods_end_at_their_limits(void **state)
         {"GET / HTTP/1.1\r\n" HOST, "X: yyyyyyyyyyyyy\r\n", 431, 100 * 18},
         {"GET / HTTP/1.1\r\n", "If-None-Match: \"a\"\r\n", 431, 100 * 20},
         {"GET / HTTP/1.1\r\n" HOST "If-None-Match: ", "\"a\",", 431, 8192},
-        {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n", 413, 139264},
+        {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n", 413,
+         139264},
         {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n10000\r\n", "a", 400, 65540},
         {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n20000\r\n", "a", 413, 65536},
         {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1;", "x", 413, 139264},
-        {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n", "X: y\r\n", 431, 606},
+        {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n", "X: y\r\n", 431,
+         606},
     };
     static const size_t pieces[] = {1, 7, 1460, 65536};
     for (size_t i = 0; i < ARRAY_COUNT(floods); i++) {
@@ -444,7 +457,8 @@ static void pipelined_requests_are_answered_in_order(void **state)
     }
 }
 
-// With so little room that every response stops somewhere, the bytes are the same and reading waits.
+// With so little room that every response stops somewhere, the bytes are the same and reading
+// waits.
 static void a_full_network_stops_reading(void **state)
 {
     (void)state;
@@ -468,8 +482,8 @@ static void a_full_network_stops_reading(void **state)
             read += now;
             if (http_connection_state(&client.http) == HTTP_WRITING) {
                 // nothing more is read while a response waits
-                assert_int_equal(
-                    http_connection_receive(&client.http, batch + read, length - read), 0);
+                assert_int_equal(http_connection_receive(&client.http, batch + read, length - read),
+                                 0);
             }
             client.room = room;
             http_connection_resume(&client.http);
@@ -489,7 +503,8 @@ static void a_full_network_stops_reading(void **state)
 static void a_connection_can_end_in_any_state(void **state)
 {
     (void)state;
-    static const char request[] = "GET /status.json HTTP/1.1\r\n" HOST "If-None-Match: \"x\"\r\n\r\n";
+    static const char request[] =
+        "GET /status.json HTTP/1.1\r\n" HOST "If-None-Match: \"x\"\r\n\r\n";
     for (size_t sent = 0; sent < sizeof(request); sent++) {
         client_open();
         client.room = 50;
@@ -540,33 +555,60 @@ static uint32_t random_below(uint32_t limit)
     return (uint32_t)(random_state >> 32) % limit;
 }
 
-// Requests of the table, some one after the other, with bytes changed, cut out and put in. Each
-// must end in a state that makes sense, and every response must start as one.
+// Requests of the table, some one after the other, with bytes changed, cut out and put in.
+// Returns: how many bytes.
+static size_t mutated_requests(char *input)
+{
+    static const char spice[] = "\r\n\0 :;,%/.?\"*\t\x7f\x80\xff"
+                                "0123456789abcdefHTP";
+    size_t length = 0;
+    for (uint32_t i = 0, count = 1 + random_below(3); i < count; i++) {
+        const char *request = table[random_below(ARRAY_COUNT(table))].request;
+        length += (size_t)sprintf(input + length, "%s", request);
+    }
+    for (uint32_t i = random_below(4); i > 0 && length > 1; i--) {
+        size_t at = random_below((uint32_t)length);
+        switch (random_below(3)) {
+        case 0:
+            input[at] = spice[random_below(sizeof(spice) - 1)];
+            break;
+        case 1:
+            memmove(input + at, input + at + 1, --length - at);
+            break;
+        default:
+            memmove(input + at + 1, input + at, length++ - at);
+            input[at] = spice[random_below(sizeof(spice) - 1)];
+        }
+    }
+    return length;
+}
+
+// The statuses of all responses, and the state after them: what must not depend on how input is
+// cut.
+static void summarize(char *summary, size_t size_bytes)
+{
+    size_t used = 0;
+    for (const char *at = client.output; (at = strstr(at, "HTTP/1.1 ")) != NULL; at++) {
+        unsigned status = status_of(at);
+        assert_int_not_equal(status, 0);
+        // a broken method is told from an unknown one by the byte where the parser gave up
+        used += (size_t)snprintf(summary + used, size_bytes - used, "%u ",
+                                 status == 501 ? 400 : status);
+    }
+    snprintf(summary + used, size_bytes - used, "%d", http_connection_state(&client.http));
+}
+
 static void no_input_breaks_it(void **state)
 {
     (void)state;
-    static const char spice[] = "\r\n\0 :;,%/.?\"*\t\x7f\x80\xff" "0123456789abcdefHTP";
     static char input[4096];
-    for (int round = 0; round < 100000; round++) {
-        size_t length = 0;
-        for (uint32_t i = 0; i <= random_below(3); i++) {
-            const char *request = table[random_below(ARRAY_COUNT(table))].request;
-            length += (size_t)sprintf(input + length, "%s", request);
-        }
-        for (uint32_t i = random_below(4); i > 0 && length > 1; i--) {
-            size_t at = random_below((uint32_t)length);
-            switch (random_below(3)) {
-            case 0:
-                input[at] = spice[random_below(sizeof(spice) - 1)];
-                break;
-            case 1:
-                memmove(input + at, input + at + 1, --length - at);
-                break;
-            default:
-                memmove(input + at + 1, input + at, length++ - at);
-                input[at] = spice[random_below(sizeof(spice) - 1)];
-            }
-        }
+    for (int round = 0; round < 50000; round++) {
+        char whole[128], cut[128];
+        size_t length = mutated_requests(input);
+        client_open();
+        client_send(input, length);
+        summarize(whole, sizeof(whole));
+        client_close();
         client_open();
         for (size_t sent = 0; sent < length;) {
             size_t piece = 1 + random_below(round % 2 ? 16 : (uint32_t)length);
@@ -575,8 +617,9 @@ static void no_input_breaks_it(void **state)
             sent += piece;
         }
         assert_int_not_equal(http_connection_state(&client.http), HTTP_WRITING);
-        if (client.used > 0)
-            assert_int_not_equal(status_of(client.output), 0);
+        summarize(cut, sizeof(cut));
+        if (strcmp(whole, cut) != 0)
+            fail_msg("%s whole, %s cut: %.*s", whole, cut, (int)length, input);
         client_close();
     }
 }

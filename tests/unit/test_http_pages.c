@@ -118,13 +118,27 @@ static void entity_tags_are_found_in_lists(void **state)
         const char *list;
         bool listed;
     } table[] = {
-        {"\"abc\"", true},     {"W/\"abc\"", true},          {"*", true},
-        {" * ", true},         {"\"x\", \"abc\"", true},     {"\"x\",W/\"y\" ,\t\"abc\"", true},
-        {",,\"abc\",", true},  {"\"a,bc\", \"abc\"", true},  {"\"\", \"abc\"", true},
-        {"", false},           {"\"ab\"", false},            {"\"abcd\"", false},
-        {"abc", false},        {"\"abc", false},             {"\"x\" y \"abc\"", false},
-        {"W/", false},         {"W", false},                 {"w/\"abc\"", false},
-        {"\"", false},         {"\"x,\"abc\"", false},       {"\"ABC\"", false},
+        {"\"abc\"", true},
+        {"W/\"abc\"", true},
+        {"*", true},
+        {" * ", true},
+        {"\"x\", \"abc\"", true},
+        {"\"x\",W/\"y\" ,\t\"abc\"", true},
+        {",,\"abc\",", true},
+        {"\"a,bc\", \"abc\"", true},
+        {"\"\", \"abc\"", true},
+        {"", false},
+        {"\"ab\"", false},
+        {"\"abcd\"", false},
+        {"abc", false},
+        {"\"abc", false},
+        {"\"x\" y \"abc\"", false},
+        {"W/", false},
+        {"W", false},
+        {"w/\"abc\"", false},
+        {"\"", false},
+        {"\"x,\"abc\"", false},
+        {"\"ABC\"", false},
     };
     for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
         size_t size = strlen(table[i].list);
@@ -155,7 +169,8 @@ static void check_response(const struct http_response *response, unsigned status
     if (status == 304)
         assert_null(field);
     else
-        assert_int_equal(strtoul(field + 18, NULL, 10), response->total_bytes - response->head_bytes);
+        assert_int_equal(strtoul(field + 18, NULL, 10),
+                         response->total_bytes - response->head_bytes);
 }
 
 static void files_are_found_and_whole(void **state)
@@ -239,11 +254,22 @@ static void the_page_shows_the_machine(void **state)
     http_count(HTTP_CONNECTIONS_CLOSED, 5);
     const char *page = render("/");
     static const char *const expected[] = {
-        ">1\u202f851\u202f851</b>", ">1 d 2 h 3 min 4 s</b>", ">41.3 ms</b>", "8.2 ms of it",
-        ">128 MiB</b>", "of 512 MiB", "--share:25%", ">384 MiB</span> free", ">7</b>", ">12</span>",
-        "0.1 &#60;&#34;test&#34;&#62;", "<p>10.0.2.15</p>", "<span class=\"tag\">4</span>",
+        ">1\u202f851\u202f851</b>",
+        ">1 d 2 h 3 min 4 s</b>",
+        ">41.3 ms</b>",
+        "8.2 ms of it",
+        ">128 MiB</b>",
+        "of 512 MiB",
+        "--share:25%",
+        ">384 MiB</span> free",
+        ">7</b>",
+        ">12</span>",
+        "0.1 &#60;&#34;test&#34;&#62;",
+        "<p>10.0.2.15</p>",
+        "<span class=\"tag\">4</span>",
         "--share:100%\"><span class=\"name\">core 1</span>",
-        "--share:50%\"><span class=\"name\">core 4</span>", "</html>\n",
+        "--share:50%\"><span class=\"name\">core 4</span>",
+        "</html>\n",
     };
     for (size_t i = 0; i < ARRAY_COUNT(expected); i++) {
         if (!strstr(page, expected[i]))
@@ -271,9 +297,15 @@ static void numbers_of_any_size_are_written(void **state)
         uint64_t bytes;
         const char *text;
     } sizes[] = {
-        {0, "0 B"},           {1023, "1023 B"},           {1024, "1 KiB"},
-        {1536, "1.50 KiB"},   {10240 + 512, "10.5 KiB"},  {1047552, "1023 KiB"},
-        {1048575, "1023 KiB"}, {3ull << 30, "3 GiB"},     {UINT64_MAX, "167772 TiB"},
+        {0, "0 B"},
+        {1023, "1023 B"},
+        {1024, "1 KiB"},
+        {1536, "1.50 KiB"},
+        {10240 + 512, "10.5 KiB"},
+        {1047552, "1023 KiB"},
+        {1048575, "1023 KiB"},
+        {3ull << 30, "3 GiB"},
+        {UINT64_MAX, "167772 TiB"},
     };
     struct http_facts facts = {0};
     for (size_t i = 0; i < ARRAY_COUNT(times); i++) {
@@ -309,7 +341,8 @@ static void metrics_are_well_formed(void **state)
     (void)state;
     char *metrics = strdup(render("/metrics")), *rest = metrics, *line;
     assert_non_null(strstr(metrics, "\ntoril_build_info{version=\"0.1 <\\\"test\\\">\"} 1\n"));
-    assert_non_null(strstr(metrics, "\ntoril_http_requests_total{core=\"4\",class=\"4xx\"} 617284\n"));
+    assert_non_null(
+        strstr(metrics, "\ntoril_http_requests_total{core=\"4\",class=\"4xx\"} 617284\n"));
     assert_non_null(strstr(metrics, "\ntoril_uptime_seconds 93784.000000000\n"));
     assert_non_null(strstr(metrics, "\ntoril_http_connections 7\n"));
     assert_null(strstr(metrics, "core=\"3\""));

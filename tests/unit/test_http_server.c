@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// apps/http/server.c on the unedited TCP/IP stack, frame by frame: time limits, how many connections
-// there may be, clients that do not read, and every way a connection ends.
+// apps/http/server.c on the unedited TCP/IP stack, frame by frame: time limits, how many
+// connections there may be, clients that do not read, and every way a connection ends.
 #include "test_net_world.h"
 
 #include <stdio.h>
@@ -15,10 +15,10 @@
 
 #include "lwip/priv/tcp_priv.h"
 
-#define HOST             "Host: toril\r\n"
-#define HELLO            "GET /hello.txt HTTP/1.1\r\n" HOST "\r\n"
-#define CONNECTIONS      8
-#define FIRST_PORT       40000
+#define HOST        "Host: toril\r\n"
+#define HELLO       "GET /hello.txt HTTP/1.1\r\n" HOST "\r\n"
+#define CONNECTIONS 8
+#define FIRST_PORT  40000
 
 struct pci_device *pci_first(void)
 {
@@ -37,7 +37,7 @@ static struct client {
     struct world_tcp tcp;
     char *output; // what the server sent, NUL-terminated
     size_t used, capacity;
-    bool deaf; // does not acknowledge
+    bool deaf;            // does not acknowledge
     bool finished, reset; // FIN, RST came
 } clients[64];
 static unsigned client_count;
@@ -245,7 +245,10 @@ static void a_client_may_finish_before_it_is_answered(void **state)
 static void a_reset_at_any_moment_leaves_nothing(void **state)
 {
     (void)state;
-    static const char *const sent[] = {"", "GET /", "GET / HTTP/1.1\r\n" HOST, HELLO,
+    static const char *const sent[] = {"",
+                                       "GET /",
+                                       "GET / HTTP/1.1\r\n" HOST,
+                                       HELLO,
                                        "POST / HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\nab",
                                        "GET / HTTP/1.0\r\n\r\n"};
     for (size_t i = 0; i < ARRAY_COUNT(sent); i++) {
@@ -481,8 +484,8 @@ void heap_free(void *block)
     free(block);
 }
 
-// With the n-th allocation failing and all after it, for each n: nothing breaks, nothing is lost, and
-// once there is memory again the server answers.
+// With the n-th allocation failing and all after it, for each n: nothing breaks, nothing is lost,
+// and once there is memory again the server answers.
 static void it_survives_running_out_of_memory(void **state)
 {
     for (int n = 0; n < 40; n++) {

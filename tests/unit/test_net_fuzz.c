@@ -239,6 +239,50 @@ static void damaged_frames_do_no_harm(void **unused)
     assert_true(received > 100000 && datagrams > 1000); // it got behind the first checks
 }
 
+// A device that vouches for a fragment says nothing of the datagram's checksum.
+static void vouched_fragments_are_still_summed(void **unused)
+{
+    (void)unused;
+    uint8_t data[1000] = {7};
+    for (int wrong = 0; wrong < 2; wrong++) {
+        static uint8_t first[WORLD_FRAME_MAX], second[WORLD_FRAME_MAX];
+        world_udp(frame, WORLD_PEER_IP, 9, WORLD_OWN_IP, 7, data, sizeof(data));
+        frame[34 + 8] ^= (uint8_t)wrong;
+        memcpy(first + 34, frame + 34, 512);
+        memcpy(second + 34, frame + 34 + 512, 8 + sizeof(data) - 512);
+        size_t first_bytes = world_ip_headers(first, 17, WORLD_PEER_IP, WORLD_OWN_IP, 512);
+        size_t second_bytes =
+            world_ip_headers(second, 17, WORLD_PEER_IP, WORLD_OWN_IP, 8 + sizeof(data) - 512);
+        world_put16(first + 18, (uint16_t)(77 + wrong));
+        world_put16(second + 18, (uint16_t)(77 + wrong));
+        world_put16(first + 20, 0x2000);
+        world_put16(second + 20, 512 / 8);
+        world_ip_checksum(first);
+        world_ip_checksum(second);
+        unsigned before = datagrams;
+        world_deliver(first, first_bytes, true);
+        world_deliver(second, second_bytes, true);
+        world_turn();
+        world_drop_sent();
+        assert_int_equal(datagrams, before + !wrong);
+    }
+}
+
+static void frames_too_long_for_lwip_are_dropped(void **unused)
+{
+    (void)unused;
+    static uint8_t longest[70000];
+    uint64_t before = net_netif_stats().rx_dropped;
+    unsigned out_before = world_buffers_out;
+    world_ping(longest, 1, 56);
+    world_deliver(longest, sizeof(longest), true);
+    world_deliver(longest, UINT16_MAX + 1, true);
+    world_turn();
+    assert_int_equal(net_netif_stats().rx_dropped, before + 2);
+    assert_int_equal(world_buffers_out, out_before);
+    assert_false(world_take(&sent));
+}
+
 static void everything_is_given_back(void **unused)
 {
     (void)unused;
@@ -271,6 +315,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(start),
+        cmocka_unit_test(vouched_fragments_are_still_summed),
+        cmocka_unit_test(frames_too_long_for_lwip_are_dropped),
         cmocka_unit_test(damaged_frames_do_no_harm),
         cmocka_unit_test(everything_is_given_back),
         cmocka_unit_test(it_still_answers),

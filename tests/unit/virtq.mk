@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 UNIT_TESTS += virtq virtio_net
 UNIT_SOURCES_virtq := virtio/virtq.c tests/unit/fake_virtio.c
 UNIT_DEPENDS_virtq := tests/unit/fake_virtio.h

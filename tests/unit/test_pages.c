@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: MIT
+// The allocator, included whole so that its lists can be held against a model that knows each page.
+#include "host.h"
+
+#include <string.h>
+
+#include "fake_core.h"
+#include "fake_memory.h"
+
+#include "kernel/pages.c"
+
+#define ARENA_BYTES (48ull << 20)
+#define ARENA_FIRST (FAKE_MEMORY_BASE / PAGE_BYTES)
+#define ARENA_PAGES (ARENA_BYTES / PAGE_BYTES)
+#define CORES       4
+
+static PERCORE uint64_t random_state;
+
+static uint64_t random_below(uint64_t limit)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state % limit;
+}
+
+static struct memory_range ranges[16];
+static struct boot_info info = {.memory = ranges};
+
+static void add_range(uint64_t first_page, uint64_t page_count, enum memory_type type)
+{
+    ranges[info.memory_count++] = (struct memory_range){
+        FAKE_MEMORY_BASE + first_page * PAGE_BYTES, page_count * PAGE_BYTES, type};
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    random_state = 88172645463325252ull;
+    info.memory_count = 0;
+    memset(&pool, 0, sizeof(pool));
+    boundary_bits = NULL;
+    piece_owner = NULL;
+    bitmap_pages = 0;
+    fake_core_reset();
+    fake_core_join(0);
+    return fake_memory_map(ARENA_BYTES) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fake_memory_unmap(ARENA_BYTES);
+    return 0;
+}
+
+// Counts this core's free pages in `is_free`, and looks whether every link, length and mark agrees.
+static uint64_t check_pool(uint8_t *is_free)
+{
+    uint64_t free_pages = 0, run_count = 0;
+    for (unsigned class = 0; class < RUN_CLASSES; class++) {
+        const struct free_run *previous = NULL;
+        for (struct free_run *run = pool.runs[class]; run != NULL; run = run->next) {
+            uint64_t first = page_number(run), last = first + run->page_count - 1;
+            FAKE_CHECK(first >= ARENA_FIRST && last < ARENA_FIRST + ARENA_PAGES);
+            FAKE_CHECK(run->previous == previous && run_class(run->page_count) == class);
+            FAKE_CHECK(boundary_is_set(first) && boundary_is_set(last));
+            FAKE_CHECK(run_end(last)->run == run);
+            for (uint64_t page = first; page <= last; page++) {
+                FAKE_CHECK(page == first || page == last || !boundary_is_set(page));
+                FAKE_CHECK(!is_free[page - ARENA_FIRST]);
+                FAKE_CHECK(piece_owner[page / PIECE_PAGES] == core_index());
+                is_free[page - ARENA_FIRST] = 1;
+            }
+            // Nothing stays in two pieces that could be one.
+            FAKE_CHECK(!page_borders_own_run(first - 1) && !page_borders_own_run(last + 1));
+            free_pages += run->page_count;
+            run_count++;
+            previous = run;
+        }
+    }
+    FAKE_CHECK(pool.free_bytes == free_pages * PAGE_BYTES);
+    return run_count;
+}
+
+static uint64_t run_count(void)
+{
+    static uint8_t is_free[ARENA_PAGES];
+    memset(is_free, 0, sizeof(is_free));
+    return check_pool(is_free);
+}
+
+// One range, all of the arena. Returns: bytes in the pool.
+static uint64_t start_whole(void)
+{
+    add_range(0, ARENA_PAGES, MEMORY_USABLE);
+    assert_int_equal(page_pool_start(&info), 0);
+    return page_stats_of(0).total_bytes;
+}
+
+static void pool_holds_what_the_map_says(void **state)
+{
+    (void)state;
+    add_range(0, 3, MEMORY_RESERVED);
+    add_range(3, 2, MEMORY_USABLE); // no room for the bitmap
+    add_range(5, 1000, MEMORY_USABLE);
+    add_range(1005, 10, MEMORY_ACPI);
+    add_range(1015, 100, MEMORY_BOOT_SERVICES);
+    add_range(1115, 100, MEMORY_USABLE);
+    add_range(ARENA_PAGES - 7, 7, MEMORY_USABLE);
+    assert_int_equal(page_pool_start(&info), 0);
+    uint64_t bitmap_bytes = (ARENA_FIRST + ARENA_PAGES) / 8 +
+                            (ARENA_FIRST + ARENA_PAGES) / PIECE_PAGES * 2;
+    uint64_t expected = 1109 - ALIGN_UP(bitmap_bytes, PAGE_BYTES) / PAGE_BYTES;
+    assert_int_equal(page_stats_of(0).total_bytes, expected * PAGE_BYTES);
+    assert_int_equal(page_stats_of(0).free_bytes, expected * PAGE_BYTES);
+    assert_int_equal(page_stats_of(1).total_bytes, 0); // no such core
+    assert_int_equal(run_count(), 4);
+    page_pool_reclaim(&info);
+    assert_int_equal(page_stats_of(0).free_bytes, (expected + 100) * PAGE_BYTES);
+    assert_int_equal(run_count(), 4); // joined with what came after it
+}
+
+static void no_room_for_the_bitmap(void **state)
+{
+    (void)state;
+    add_range(0, 2, MEMORY_USABLE);
+    add_range(2, 100, MEMORY_BOOT_SERVICES);
+    add_range(102, 2, MEMORY_USABLE);
+    assert_int_equal(page_pool_start(&info), -ENOMEM);
+    info.memory_count = 0;
+    assert_int_equal(page_pool_start(&info), -ENOMEM);
+}
+
+// Page 0 is never given out, and the first MiB does not hold the bitmap: told by the two functions
+// that decide it, for the test has no memory there.
+static void first_pages_are_left_alone(void **state)
+{
+    (void)state;
+    struct memory_range low = {0, 1 << 20, MEMORY_USABLE};
+    assert_int_equal(range_first_page(&low), 1);
+    ranges[0] = low;
+    info.memory_count = 1;
+    assert_int_equal(find_room(&info, 1), 0);
+    ranges[1] = (struct memory_range){1 << 20, 4 * PAGE_BYTES, MEMORY_USABLE};
+    info.memory_count = 2;
+    assert_int_equal(find_room(&info, 4), 256);
+    assert_int_equal(find_room(&info, 5), 0);
+}
+
+static void everything_given_and_taken_back(void **state)
+{
+    (void)state;
+    uint64_t total = start_whole();
+    assert_int_equal(run_count(), 1);
+    char *all = page_alloc(total / PAGE_BYTES);
+    assert_non_null(all);
+    memset(all, 0xa5, total);
+    assert_int_equal(page_stats_of(0).free_bytes, 0);
+    assert_null(page_alloc(1));
+    assert_null(page_alloc(SIZE_MAX / PAGE_BYTES));
+    assert_null(page_alloc_aligned(1, 1ull << 40));
+    // In parts: every second page, then those between.
+    for (uint64_t page = 0; page < total / PAGE_BYTES; page += 2)
+        page_free(all + page * PAGE_BYTES, 1);
+    assert_null(page_alloc(2));
+    for (uint64_t page = 1; page < total / PAGE_BYTES; page += 2)
+        page_free(all + page * PAGE_BYTES, 1);
+    assert_int_equal(run_count(), 1);
+    assert_int_equal(page_stats_of(0).free_bytes, total);
+    assert_null(page_alloc(total / PAGE_BYTES + 1));
+    assert_ptr_equal(page_alloc(total / PAGE_BYTES), all);
+}
+
+static void alignment_is_kept(void **state)
+{
+    (void)state;
+    uint64_t total = start_whole();
+    for (size_t alignment = PAGE_BYTES; alignment <= 16u << 20; alignment *= 2) {
+        void *pages = page_alloc_aligned(3, alignment);
+        assert_non_null(pages);
+        assert_int_equal((uintptr_t)pages % alignment, 0);
+        page_free(pages, 3);
+        assert_int_equal(run_count(), 1);
+    }
+    assert_int_equal(page_stats_of(0).free_bytes, total);
+}
+
+static void misuse_panics(void **state)
+{
+    (void)state;
+    start_whole();
+    char *pages = page_alloc(4);
+    char *fence = page_alloc(1);
+    if (!host_panicked()) {
+        assert_null(page_alloc(0));
+        fail();
+    }
+    if (!host_panicked()) {
+        assert_null(page_alloc_aligned(1, 3 * PAGE_BYTES));
+        fail();
+    }
+    if (!host_panicked()) {
+        assert_null(page_alloc_aligned(1, 64));
+        fail();
+    }
+    if (!host_panicked()) {
+        page_free(pages, 0);
+        fail();
+    }
+    if (!host_panicked()) {
+        page_free(pages + 16, 1);
+        fail();
+    }
+    if (!host_panicked()) {
+        page_free((void *)(bitmap_pages * PAGE_BYTES), 1);
+        fail();
+    }
+    page_free(fence, 1);
+    page_free(pages, 4);
+    if (!host_panicked()) {
+        page_free(pages, 4); // again
+        fail();
+    }
+    core_this_index = 1;
+    if (!host_panicked()) {
+        page_free(fence, 1); // another core's
+        fail();
+    }
+    core_this_index = 0;
+}
+
+// ---- random operations ----------------------------------------------------------------------------
+
+struct block {
+    char *pages;
+    size_t count;
+};
+#define BLOCKS 300
+
+static void block_fill(const struct block *block, uint64_t stamp)
+{
+    for (size_t i = 0; i < block->count; i++) {
+        *(uint64_t *)(block->pages + i * PAGE_BYTES) = stamp + i;
+        *(uint64_t *)(block->pages + (i + 1) * PAGE_BYTES - 8) = stamp + i;
+    }
+}
+
+static void block_check(const struct block *block, uint64_t stamp)
+{
+    for (size_t i = 0; i < block->count; i++) {
+        FAKE_CHECK(*(uint64_t *)(block->pages + i * PAGE_BYTES) == stamp + i);
+        FAKE_CHECK(*(uint64_t *)(block->pages + (i + 1) * PAGE_BYTES - 8) == stamp + i);
+    }
+}
+
+static uint64_t stamp_of(unsigned i)
+{
+    return ((uint64_t)core_index() << 48) + ((uint64_t)i << 32);
+}
+
+static void block_free_part(struct block *block, unsigned i)
+{
+    size_t count = 1 + random_below(block->count);
+    if (random_below(2) == 0) { // the end, else the start
+        page_free(block->pages + (block->count - count) * PAGE_BYTES, count);
+    } else {
+        page_free(block->pages, count);
+        block->pages += count * PAGE_BYTES;
+    }
+    block->count -= count;
+    block_fill(block, stamp_of(i));
+}
+
+// What is free is exactly what is not in a block.
+static void check_against_blocks(const struct block *blocks, uint64_t total_bytes)
+{
+    static PERCORE uint8_t taken[ARENA_PAGES];
+    uint64_t taken_pages = 0;
+    memset(taken, 0, sizeof(taken));
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        for (size_t page = 0; page < blocks[i].count; page++)
+            taken[page_number(blocks[i].pages) + page - ARENA_FIRST] = 1;
+        taken_pages += blocks[i].count;
+        block_check(&blocks[i], stamp_of(i));
+    }
+    check_pool(taken); // fails for a page that is marked already
+    FAKE_CHECK(pool.free_bytes + taken_pages * PAGE_BYTES == total_bytes);
+}
+
+// Allocates and frees at random on this core. Returns: how often the pool had nothing that fits.
+static unsigned churn(unsigned operations, size_t max_pages)
+{
+    static PERCORE struct block blocks[BLOCKS];
+    unsigned failures = 0;
+    uint64_t total_bytes = page_stats_of(core_index()).total_bytes;
+    for (unsigned operation = 0; operation < operations; operation++) {
+        unsigned i = (unsigned)random_below(BLOCKS);
+        struct block *block = &blocks[i];
+        if (block->count != 0) {
+            block_check(block, stamp_of(i));
+            if (random_below(3) == 0) {
+                block_free_part(block, i);
+            } else {
+                page_free(block->pages, block->count);
+                block->count = 0;
+            }
+        } else {
+            size_t count = 1 + random_below(1 + random_below(max_pages));
+            size_t alignment = PAGE_BYTES << (random_below(3) == 0 ? random_below(9) : 0);
+            block->pages = page_alloc_aligned(count, alignment);
+            block->count = block->pages != NULL ? count : 0;
+            failures += block->pages == NULL;
+            FAKE_CHECK((uintptr_t)block->pages % alignment == 0);
+            block_fill(block, stamp_of(i));
+        }
+        if (operation % 256 == 0)
+            check_against_blocks(blocks, total_bytes);
+    }
+    check_against_blocks(blocks, total_bytes);
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        if (blocks[i].count != 0)
+            page_free(blocks[i].pages, blocks[i].count);
+        blocks[i].count = 0;
+    }
+    check_against_blocks(blocks, total_bytes);
+    return failures;
+}
+
+static void random_operations(void **state)
+{
+    (void)state;
+    uint64_t total = start_whole();
+    assert_int_equal(churn(20000, 60), 0); // well below what there is
+    assert_int_equal(run_count(), 1);
+    assert_true(churn(20000, 400) > 100); // at the limit
+    assert_int_equal(run_count(), 1);
+    assert_int_equal(page_stats_of(0).free_bytes, total);
+}
+
+// ---- shares ---------------------------------------------------------------------------------------
+
+static void *shares[CORES];
+static uint64_t share_bytes;
+
+static void a_share_is_what_was_asked_for(void **state)
+{
+    (void)state;
+    uint64_t total = start_whole();
+    assert_null(page_pool_split(1, 0));
+    assert_null(page_pool_split(1, PAGE_PIECE_BYTES - 1));
+    assert_int_equal(page_stats_of(0).total_bytes, total);
+    struct free_run *run = page_pool_split(1, 3 * PAGE_PIECE_BYTES + 5);
+    assert_non_null(run);
+    assert_null(run->next);
+    assert_int_equal(run->page_count, 3 * PIECE_PAGES);
+    assert_int_equal((uintptr_t)run % PAGE_PIECE_BYTES, 0);
+    assert_int_equal(page_stats_of(0).total_bytes, total - 3 * PAGE_PIECE_BYTES);
+    assert_int_equal(page_stats_of(0).free_bytes, total - 3 * PAGE_PIECE_BYTES);
+    if (!host_panicked()) {
+        page_free(run, 1); // the heir's by now
+        fail();
+    }
+    // More than there is: all whole pieces, but no page of another piece.
+    uint64_t taken = 0;
+    for (run = page_pool_split(2, UINT64_MAX); run != NULL; run = run->next)
+        taken += run->page_count * PAGE_BYTES;
+    assert_int_equal(taken % PAGE_PIECE_BYTES, 0);
+    assert_int_equal(page_stats_of(0).total_bytes, total - 3 * PAGE_PIECE_BYTES - taken);
+    assert_true(page_stats_of(0).total_bytes < PAGE_PIECE_BYTES);
+    run_count();
+}
+
+static void a_share_comes_from_several_runs(void **state)
+{
+    (void)state;
+    uint64_t total = start_whole();
+    // A taken page in every fourth piece.
+    char *all = page_alloc(total / PAGE_BYTES);
+    for (uint64_t page = 0; page < total / PAGE_BYTES; page++)
+        if ((page_number(all) + page) % (4 * PIECE_PAGES) != 17)
+            page_free(all + page * PAGE_BYTES, 1);
+    uint64_t taken = 0;
+    unsigned runs = 0;
+    for (struct free_run *run = page_pool_split(1, 10 * PAGE_PIECE_BYTES); run != NULL;
+         run = run->next, runs++)
+        taken += run->page_count * PAGE_BYTES;
+    assert_int_equal(taken, 10 * PAGE_PIECE_BYTES);
+    assert_true(runs >= 4);
+    run_count();
+}
+
+static void core_body(unsigned core)
+{
+    random_state = 88172645463325252ull + core;
+    if (core == 0) {
+        FAKE_CHECK(page_pool_start(&info) == 0);
+        share_bytes = page_stats_of(0).free_bytes / CORES;
+        for (unsigned heir = 1; heir < CORES; heir++) {
+            shares[heir] = page_pool_split(heir, share_bytes);
+            FAKE_CHECK(shares[heir] != NULL);
+        }
+    }
+    fake_core_barrier();
+    if (core != 0)
+        page_pool_adopt(shares[core]);
+    // Boot services' memory lies between, and comes while the others work.
+    if (core == 0)
+        page_pool_reclaim(&info);
+    unsigned failures = churn(6000, 150);
+    FAKE_CHECK(failures > 0);
+    fake_core_barrier();
+    struct page_stats own = page_stats_of(core);
+    FAKE_CHECK(own.total_bytes == own.free_bytes);
+    if (core != 0) {
+        FAKE_CHECK(own.total_bytes <= share_bytes && own.total_bytes % PAGE_PIECE_BYTES == 0);
+        FAKE_CHECK(own.total_bytes + PAGE_PIECE_BYTES > share_bytes);
+        return;
+    }
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < CORES; i++)
+        sum += page_stats_of(i).total_bytes;
+    uint64_t bitmap_bytes = bitmap_pages / 8 + bitmap_pages / PIECE_PAGES * sizeof(*piece_owner);
+    FAKE_CHECK(sum == ARENA_BYTES - 20 * PAGE_BYTES - ALIGN_UP(bitmap_bytes, PAGE_BYTES));
+}
+
+static void cores_work_on_shares_at_once(void **state)
+{
+    (void)state;
+    add_range(0, 5000, MEMORY_USABLE);
+    add_range(5000, 700, MEMORY_BOOT_SERVICES);
+    add_range(5700, 20, MEMORY_RESERVED);
+    add_range(5720, ARENA_PAGES - 5720, MEMORY_USABLE);
+    fake_core_run(CORES, core_body);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(pool_holds_what_the_map_says, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_room_for_the_bitmap, setup, teardown),
+        cmocka_unit_test_setup_teardown(first_pages_are_left_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(everything_given_and_taken_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(alignment_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(misuse_panics, setup, teardown),
+        cmocka_unit_test_setup_teardown(random_operations, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_share_is_what_was_asked_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_share_comes_from_several_runs, setup, teardown),
+        cmocka_unit_test_setup_teardown(cores_work_on_shares_at_once, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
