@@ -17,7 +17,8 @@
 // ---- protocols ----------------------------------------------------------------------------------
 
 #define LWIP_IPV4                  1
-#define LWIP_IPV6                  0 // net/timers.c has its timers; what is missing is its set-up in net.c
+// net/timers.c has the timers of IPv6; what is missing is its set-up in net.c.
+#define LWIP_IPV6                  0
 #define LWIP_ARP                   1
 #define LWIP_ICMP                  1
 #define LWIP_UDP                   1

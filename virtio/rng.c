@@ -45,7 +45,7 @@ static int take_answer(struct virtio_rng *self)
     }
     if (got == 0)
         return 0;
-    random_add_entropy(self->bytes, used.length);
+    random_seed(self->bytes, used.length);
     memset(self->bytes, 0, sizeof(self->bytes)); // nobody finds them here later
     return (int)used.length;
 }
@@ -89,6 +89,10 @@ static void rng_start(struct virtio_device *device)
 {
     struct virtio_rng *self = device->driver_data;
     ask(self);
+    if (random_is_strong()) { // by the firmware or the CPU: the boot need not wait for more
+        timer_start(&self->timer, time_now_ns() + ANSWER_AFTER_NS);
+        return;
+    }
     uint64_t deadline_ns = time_now_ns() + FIRST_WAIT_NS;
     int got;
     while ((got = take_answer(self)) == 0 && time_now_ns() < deadline_ns)

@@ -149,8 +149,8 @@ static int request_measure(struct http_connection *connection, const char *at)
 }
 
 // A header value that goes on in a further line is refused: others may read it differently, and the
-// parser would not tell. Between a header's name and its value, or two pieces of the value, no line ends.
-// Spec: RFC 9112, 5.2.
+// parser would not tell. Between a header's name and its value, or two pieces of the value, no line
+// ends. Spec: RFC 9112, 5.2.
 static void gap_begin(struct http_connection *connection, const char *at)
 {
     connection->gap = at;
@@ -379,7 +379,6 @@ static int on_message_complete(llhttp_t *parser)
     connection->text_block = NULL;
     connection->text_capacity = 0;
     answer(connection, keep_alive);
-    connection->head_only = false;
     return connection->last || output_waits(connection) ? HPE_PAUSED : 0;
 }
 

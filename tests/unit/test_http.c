@@ -109,6 +109,7 @@ static const struct {
     {"GET /hello.txt HTTP/1.1\r\n" HOST "Connection: keep-alive, close\r\n\r\n", 200, false},
     {"GET /hello.txt HTTP/1.0\r\n\r\n", 200, false},
     {"GET /hello.txt HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200, true},
+    {"GET /hello.txt HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", 200, false},
     {"GET /hello.txt HTTP/1.1\r\n" HOST "Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n", 200, true},
     {"GET /hello.txt HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nbody", 200, true},
     {"GET /hello.txt HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"

@@ -370,6 +370,37 @@ static void what_is_not_read_waits_and_then_comes(void **state)
     assert_int_equal(open_now(), 0);
 }
 
+// What is more than the server wants to hold stays with lwIP, which then takes no more.
+static void unread_requests_are_held_back(void **state)
+{
+    (void)state;
+    static const char request[] = "GET /style.css HTTP/1.1\r\n" HOST "\r\n";
+    struct client *client = client_open();
+    unsigned sent = 0, per_batch = 1400 / (unsigned)strlen(request);
+    client->deaf = true;
+    while (!tcp_active_pcbs->refused_data) {
+        send_many(client, request, per_batch);
+        sent += per_batch;
+        assert_true(sent < 2000);
+    }
+    client->deaf = false;
+    for (int i = 0; i < 100 && responses(client, "HTTP/1.1 200 OK\r\n") < sent; i++)
+        pass_s(1);
+    assert_int_equal(responses(client, "HTTP/1.1 200 OK\r\n"), sent);
+    assert_false(client->reset);
+}
+
+static void few_copies_are_kept_for_who_does_not_read(void **state)
+{
+    (void)state;
+    struct client *client = client_open();
+    uint64_t before = http_counted_total(HTTP_BYTES_SENT);
+    client->deaf = true;
+    send_many(client, "GET / HTTP/1.1\r\n" HOST "\r\n", 200);
+    uint64_t written = http_counted_total(HTTP_BYTES_SENT) - before;
+    assert_true(written > 16 * 1024 && written <= 32 * 1024);
+}
+
 static void who_never_reads_is_cut_off(void **state)
 {
     (void)state;
@@ -519,6 +550,8 @@ int main(void)
         cmocka_unit_test_teardown(new_requests_have_new_time, nothing_is_left),
         cmocka_unit_test_teardown(a_body_that_never_comes_is_answered_408, nothing_is_left),
         cmocka_unit_test_teardown(what_is_not_read_waits_and_then_comes, nothing_is_left),
+        cmocka_unit_test_teardown(unread_requests_are_held_back, nothing_is_left),
+        cmocka_unit_test_teardown(few_copies_are_kept_for_who_does_not_read, nothing_is_left),
         cmocka_unit_test_teardown(who_never_reads_is_cut_off, nothing_is_left),
         cmocka_unit_test_teardown(a_finish_waits_for_answers_that_wait, nothing_is_left),
         cmocka_unit_test_teardown(the_oldest_idle_connection_makes_room, nothing_is_left),

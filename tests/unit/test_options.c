@@ -258,11 +258,10 @@ static void limits_are_named(void **state)
 static void numbers_and_switches(void **state)
 {
     (void)state;
-    parse("cores=0x1F stack_kib=64 connections=16777216", "");
+    parse("cores=0x1F stack_kib=64", "");
     assert_string_equal(host_log, "");
     assert_int_equal(option_get_number("cores", 1, 1, 100), 31);
     assert_int_equal(option_get_number("stack_kib", 1, 1, 100), 64);
-    assert_int_equal(option_get_number("connections", 1, 1, UINT64_MAX), 16777216);
     assert_int_equal(option_get_number("cores", 5, 1, 30), 5);
     assert_true(host_log_has("cores=0x1F: expected a number from 1 to 30; 5 is used"));
 

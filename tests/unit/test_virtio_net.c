@@ -74,7 +74,12 @@ void random_bytes(void *buffer, size_t size_bytes)
 {
     memset(buffer, 0x5f, size_bytes);
 }
-void random_add_entropy(const void *data, size_t size_bytes)
+static bool is_strong;
+bool random_is_strong(void)
+{
+    return is_strong;
+}
+void random_seed(const void *data, size_t size_bytes)
 {
     assert_true(size_bytes <= sizeof(entropy));
     memcpy(entropy, data, size_bytes);
@@ -832,6 +837,24 @@ static void test_rng_silent(void **state)
     virtio_rng_driver.undo(&device);
 }
 
+// The boot waits for the device only when nothing else seeded the generator.
+static void test_rng_not_needed(void **state)
+{
+    (void)state;
+    prepare(VIRTIO_TYPE_RNG, BIT(VIRTIO_F_VERSION_1));
+    sleeping = NULL;
+    is_strong = true;
+    entropy_bytes = 0;
+    uint64_t before_ns = now_ns;
+    assert_int_equal(virtio_device_start(&device, &virtio_rng_driver), 0);
+    is_strong = false;
+    assert_true(now_ns == before_ns);
+    answer();
+    expire_timer();
+    assert_int_equal(entropy_bytes, 40);
+    virtio_rng_driver.undo(&device);
+}
+
 static void test_rng_hostile(void **state)
 {
     (void)state;
@@ -874,6 +897,7 @@ int main(void)
         cmocka_unit_test(test_rng),
         cmocka_unit_test(test_rng_silent),
         cmocka_unit_test(test_rng_hostile),
+        cmocka_unit_test(test_rng_not_needed),
     };
     return cmocka_run_group_tests_name("virtio_net", tests, NULL, NULL);
 }
