@@ -125,7 +125,7 @@ include tests/unit/unit.mk
 .PHONY: all help clean check-no-traps
 all: $(APPS) ## every app
 clean: ## remove what was built, but not what was fetched
-	rm -rf build/obj build/unit build/liblwip.a build/font_glyphs.c $(APPS:%=build/%)
+	rm -rf build/obj build/unit build/liblwip.a build/libnet.a build/font_glyphs.c $(APPS:%=build/%)
 help: ## this list
 	@echo "make APP       build/APP/BOOTX64.EFI, toril.elf and toril.map; APP is one of: $(APPS)"
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t       \2/' | expand -t 8

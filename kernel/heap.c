@@ -169,6 +169,8 @@ void *heap_alloc_aligned(size_t size_bytes, size_t alignment_bytes)
     ASSERT((alignment_bytes & (alignment_bytes - 1)) == 0 && alignment_bytes <= SPAN_BYTES / 2);
     if (alignment_bytes <= HEAP_ALIGNMENT)
         return heap_alloc(size_bytes);
+    if (size_bytes == 0) // else it could lie at the end of its span
+        size_bytes = 1;
     if (alignment_bytes > SMALL_MAX || size_bytes > SMALL_MAX - alignment_bytes)
         return large_alloc(size_bytes,
                            alignment_bytes > SPAN_HEADER ? alignment_bytes : SPAN_HEADER);

@@ -2,6 +2,7 @@
 #include "kernel/pages.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "kernel/core.h"
@@ -20,9 +21,10 @@ struct free_run_end { // at the end of its last page
 };
 
 // For the whole physical address space in use. A core writes only the bits of pieces it owns: whole
-// cache lines. Owners are written by core 0 while it shares memory out and by the heir on adoption.
-static uint64_t *boundary_bits; // one a page: the first or last page of a free run
-static uint16_t *piece_owner;   // one a piece: the core whose pool its pages belong to
+// cache lines. Owners are written by core 0 while it shares memory out; meanwhile a core may look at
+// those of its neighbours, which are never itself, before and after.
+static uint64_t *boundary_bits;       // one a page: the first or last page of a free run
+static _Atomic uint16_t *piece_owner; // one a piece: the core whose pool its pages belong to
 static uint64_t bitmap_pages;
 
 static PERCORE struct {
@@ -48,11 +50,16 @@ static void boundary_clear(uint64_t page)
     boundary_bits[page / 64] &= ~(1ull << page % 64);
 }
 
+static bool page_is_own(uint64_t page)
+{
+    return page < bitmap_pages && atomic_load_explicit(&piece_owner[page / PIECE_PAGES],
+                                                       memory_order_relaxed) == core_index();
+}
+
 // Whether `page` borders a free run of this core's pool.
 static bool page_borders_own_run(uint64_t page)
 {
-    return page < bitmap_pages && piece_owner[page / PIECE_PAGES] == core_index() &&
-           boundary_is_set(page);
+    return page_is_own(page) && boundary_is_set(page);
 }
 
 static struct free_run_end *run_end(uint64_t last_page)
@@ -98,7 +105,7 @@ void page_free(void *pages, size_t count)
 {
     uint64_t first = page_number(pages);
     ASSERT(count > 0 && (uintptr_t)pages % PAGE_BYTES == 0 && first + count <= bitmap_pages);
-    ASSERT(piece_owner[first / PIECE_PAGES] == core_index() && !boundary_is_set(first));
+    ASSERT(page_is_own(first) && !boundary_is_set(first));
     if (first > 0 && page_borders_own_run(first - 1)) {
         struct free_run *before = run_end(first - 1)->run;
         run_remove(before);
@@ -194,7 +201,7 @@ int page_pool_start(const struct boot_info *info)
     if (table_first == 0)
         return -ENOMEM;
     boundary_bits = (uint64_t *)(table_first * PAGE_BYTES);
-    piece_owner = (uint16_t *)((char *)boundary_bits + bits_bytes);
+    piece_owner = (_Atomic uint16_t *)((char *)boundary_bits + bits_bytes);
     memset(boundary_bits, 0, table_bytes); // core 0 owns every piece
 
     for (size_t i = 0; i < info->memory_count; i++) {
@@ -221,7 +228,7 @@ static void piece_set_owner(uintptr_t start, size_t count, unsigned owner)
 {
     for (uint64_t piece = start / PAGE_PIECE_BYTES;
          piece < (start + count * PAGE_BYTES) / PAGE_PIECE_BYTES; piece++)
-        piece_owner[piece] = (uint16_t)owner;
+        atomic_store_explicit(&piece_owner[piece], (uint16_t)owner, memory_order_relaxed);
 }
 
 void *page_pool_split(unsigned heir, uint64_t size_bytes)
@@ -261,8 +268,7 @@ void page_pool_adopt(void *first_run)
     struct free_run *next;
     for (struct free_run *run = first_run; run != NULL; run = next) {
         next = run->next;
-        size_t count = run->page_count;
-        piece_set_owner((uintptr_t)run, count, core_index());
+        size_t count = run->page_count; // page_pool_split() made the pieces this core's
         page_free(run, count);
         pool.total_bytes += count * PAGE_BYTES;
     }

@@ -332,8 +332,7 @@ bool net_netif_poll(void)
 bool net_netif_arm(void)
 {
     flush();
-    // No interrupt tells of frames sent: with connections waiting for room, keep looking.
-    return state.device->ops->arm(state.device) || state.tx_queue_full;
+    return state.device->ops->arm(state.device); // of a full queue too it tells when there is room
 }
 
 struct net_netif_stats net_netif_stats(void)

@@ -12,10 +12,11 @@ MUSL_CFLAGS  := -nostdinc -isystem $(MUSL_INCLUDE) -isystem $(shell gcc -print-f
 
 LWIP_DIR     := $(B3)/lwip/source
 LWIP_INCLUDE := $(LWIP_DIR)/src/include
+# Without core/timeouts.c: net/timers.c takes its place.
 LWIP_SOURCES := $(addprefix $(LWIP_DIR)/src/, \
     core/init.c core/def.c core/dns.c core/inet_chksum.c core/ip.c core/mem.c core/memp.c \
     core/netif.c core/pbuf.c core/raw.c core/stats.c core/sys.c core/tcp.c core/tcp_in.c \
-    core/tcp_out.c core/timeouts.c core/udp.c \
+    core/tcp_out.c core/udp.c \
     core/altcp.c core/altcp_alloc.c core/altcp_tcp.c \
     core/ipv4/autoip.c core/ipv4/dhcp.c core/ipv4/etharp.c core/ipv4/icmp.c \
     core/ipv4/igmp.c core/ipv4/ip4.c core/ipv4/ip4_addr.c core/ipv4/ip4_frag.c \

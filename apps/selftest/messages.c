@@ -190,9 +190,8 @@ static void ping_pong(void *argument)
     for (unsigned other = 0; other < core_count(); other++) {
         if (!core_is_online(other))
             continue;
-        struct ball ball = {.message.receive = hit,
-                            .sides = {core_index(), other},
-                            .player = thread_self()};
+        struct ball ball = {
+            .message.receive = hit, .sides = {core_index(), other}, .player = thread_self()};
         exchange_send(other, &ball.message);
         while (!ball.over)
             thread_wait_until(TIME_NEVER);

@@ -9,7 +9,7 @@
 
 #define TEMPLATE   0x5eed5eedu
 #define BIG_BYTES  10000 // more than two pages
-#define MANY_TIMES 100
+#define MANY_TIMES 20
 
 static PERCORE unsigned initialised = TEMPLATE;
 static PERCORE unsigned zeroed;

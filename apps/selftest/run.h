@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Parts of a case that run on other cores. A part that does not end within RUN_HANG_S ends the machine
-// with a report: its memory could not be used again.
+// Parts of a case that run on other cores. A part that does not end within RUN_HANG_S ends the
+// machine with a report: its memory could not be used again.
 #pragma once
 
 #include "kernel/compiler.h"
@@ -16,14 +16,14 @@ void run_on_all(void (*function)(void *argument), void *argument);
 unsigned run_core_count(void);
 unsigned run_last_core(void);
 
-// Waits until all cores that run_on_all() started have come here. Each core by one thread; any number
-// of times.
+// Waits until all cores that run_on_all() started have come here. Each core by one thread; any
+// number of times.
 void run_barrier(void);
 
 // Yields until *value is true. Context: the core that sets it. Ends the machine after RUN_HANG_S.
 void run_wait_for(const bool *value);
-// Has this thread's core go round its loop until `holds(context)`. Returns: false if it did not within
-// `timeout_ms`.
+// Has this thread's core go round its loop until `holds(context)`. Returns: false if it did not
+// within `timeout_ms`.
 bool run_until(bool (*holds)(void *context), void *context, unsigned timeout_ms);
 
 // Numbers that look random and are the same each time.

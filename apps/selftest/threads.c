@@ -80,26 +80,26 @@ static PERCORE struct {
     unsigned order[THOUSAND];
     unsigned count;
     bool all_done;
-} log;
+} notes;
 
 static void note_order(void *argument)
 {
-    if (log.count < ARRAY_COUNT(log.order))
-        log.order[log.count++] = (unsigned)(uintptr_t)argument;
+    if (notes.count < ARRAY_COUNT(notes.order))
+        notes.order[notes.count++] = (unsigned)(uintptr_t)argument;
 }
 
 // Threads run in the order they were created, none before its creator lets go.
 static void create_in_order(void *argument)
 {
     (void)argument;
-    log.count = 0;
+    notes.count = 0;
     for (uintptr_t i = 0; i < 20; i++)
         CHECK(thread_create("order", note_order, (void *)i) != NULL);
-    CHECK_EQUAL(log.count, 0);
+    CHECK_EQUAL(notes.count, 0);
     thread_yield();
-    if (CHECK_EQUAL(log.count, 20))
+    if (CHECK_EQUAL(notes.count, 20))
         for (unsigned i = 0; i < 20; i++)
-            CHECK_EQUAL(log.order[i], i);
+            CHECK_EQUAL(notes.order[i], i);
 }
 
 void case_thread_order(void)
@@ -113,20 +113,20 @@ static void yield_and_note(void *argument)
         note_order(argument);
         thread_yield();
     }
-    log.all_done = (uintptr_t)argument == YIELDERS - 1;
+    notes.all_done = (uintptr_t)argument == YIELDERS - 1;
 }
 
 static void yield_round_robin(void *argument)
 {
     (void)argument;
-    log.count = 0;
-    log.all_done = false;
+    notes.count = 0;
+    notes.all_done = false;
     for (uintptr_t i = 0; i < YIELDERS; i++)
         CHECK(thread_create("yielder", yield_and_note, (void *)i) != NULL);
-    run_wait_for(&log.all_done);
-    if (CHECK_EQUAL(log.count, YIELDERS * ROUNDS))
+    run_wait_for(&notes.all_done);
+    if (CHECK_EQUAL(notes.count, YIELDERS * ROUNDS))
         for (unsigned i = 0; i < YIELDERS * ROUNDS; i++)
-            if (!CHECK_EQUAL(log.order[i], i % YIELDERS))
+            if (!CHECK_EQUAL(notes.order[i], i % YIELDERS))
                 break;
 }
 
@@ -135,11 +135,12 @@ void case_thread_yield_round_robin(void)
     run_on_all(yield_round_robin, NULL);
 }
 
-static void exit_deep(unsigned depth)
+static void __attribute__((noinline)) exit_deep(unsigned depth)
 {
-    if (depth == 0)
+    if (depth > 0)
+        exit_deep(depth - 1);
+    else if (notes.count > 0) // always: who calls has noted itself
         thread_exit();
-    exit_deep(depth - 1);
     CHECK(!"thread_exit returned");
 }
 
@@ -160,16 +161,17 @@ static bool only_one_left(void *context)
 static void thousand_threads(void *argument)
 {
     (void)argument;
+    thread_yield(); // whoever ended before is gone then
     uint64_t before = scheduler_stats_of(core_index()).threads;
-    log.count = 0;
+    notes.count = 0;
     for (uintptr_t i = 0; i < THOUSAND; i++)
         if (!CHECK(thread_create_with_stack("one", note_and_end, (void *)i, SMALL_STACK_BYTES)))
             return;
     CHECK_EQUAL(scheduler_stats_of(core_index()).threads, before + THOUSAND);
     CHECK(run_until(only_one_left, &before, 1000 * RUN_HANG_S));
-    if (CHECK_EQUAL(log.count, THOUSAND))
+    if (CHECK_EQUAL(notes.count, THOUSAND))
         for (unsigned i = 0; i < THOUSAND; i++)
-            if (!CHECK_EQUAL(log.order[i], i))
+            if (!CHECK_EQUAL(notes.order[i], i))
                 break;
 }
 
@@ -187,6 +189,7 @@ static void ends_at_once(void *argument)
 static void threads_in_turn(void *argument)
 {
     (void)argument;
+    thread_yield();
     uint64_t alone = scheduler_stats_of(core_index()).threads, free_bytes = 0;
     for (unsigned i = 0; i < THOUSAND; i++) {
         if (!CHECK(thread_create("in turn", ends_at_once, NULL) != NULL) ||

@@ -177,8 +177,8 @@ static void timer_fired(struct timer *timer)
     timers.late_fired |= test == &timers.timers[0];
 }
 
-// Of every four timers one is left alone, one is stopped, one moved back, one moved forth and started
-// over.
+// Of every four timers one is left alone, one is stopped, one moved back, one moved forth and
+// started over.
 static void start_move_stop(void *argument)
 {
     (void)argument;
@@ -187,7 +187,8 @@ static void start_move_stop(void *argument)
     uint64_t base_ns = time_now_ns() + 20 * NS_PER_MS;
     for (unsigned i = 0; i < TIMERS; i++) {
         timers.timers[i].timer.expired = timer_fired;
-        timer_start(&timers.timers[i].timer, base_ns + run_pseudo_random(&state) % (20 * NS_PER_MS));
+        timer_start(&timers.timers[i].timer,
+                    base_ns + run_pseudo_random(&state) % (20 * NS_PER_MS));
     }
     timer_start(&timers.timers[0].timer, base_ns + 21 * NS_PER_MS); // the last of all
     for (unsigned i = 1; i < TIMERS; i++) {

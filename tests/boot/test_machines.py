@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import collections
 import pathlib
+import socket
 import urllib.request
 
 import pytest
@@ -57,11 +59,31 @@ def test_no_console_at_all(boot: Starter) -> None:
     serves(boot, serial=False, qemu="-global isa-debugcon.iobase=0x402")
 
 
-def test_framebuffer(boot: Starter) -> None:
-    """With a display card the console is repeated on it and the serial port goes on."""
-    hello = boot("hello", net="none", qemu="-device VGA", append="-- 4")
-    hello.expect_end(4)
-    assert hello.find(r"^hello from ring 0$"), hello.console
+def test_framebuffer(boot: Starter, tmp_path: pathlib.Path) -> None:
+    """With a display card the console is on it too: more text lights more pixels."""
+    arguments = "-- " + "0 " * 20
+    lit = [lit_pixels(boot, tmp_path / name, append)
+           for name, append in (("short", ""), ("long", arguments))]
+    assert 0 < lit[0] < lit[1], lit
+
+
+def lit_pixels(boot: Starter, folder: pathlib.Path, arguments: str) -> int:
+    """How many pixels of the screen are not the background after hello ended."""
+    folder.mkdir()
+    monitor, picture = folder / "monitor", folder / "screen.ppm"
+    hello = boot("hello", net="none", append=f"exit=halt {arguments}",
+                 qemu=f"-device VGA -monitor unix:{monitor},server,nowait")
+    hello.wait_for(r"halted")
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(monitor))
+        connection.sendall(f"screendump {picture}\nquit\n".encode())
+        while connection.recv(4096):
+            pass
+    hello.wait_end()
+    header, pixels = picture.read_bytes().split(b"\n255\n", 1)
+    assert header.startswith(b"P6")
+    colours = collections.Counter(pixels[i:i + 3] for i in range(0, len(pixels), 3))
+    return colours.total() - colours.most_common(1)[0][1]
 
 
 def test_config_mistakes(boot: Starter) -> None:

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Documents tell the truth: each path they name exists, each command they show is one.
+"""Documents tell the truth: each path they name exists, each command they show is one, and the
+README's table of options has the keys that the kernel knows.
 
 Looked at: links, `code`, and blocks of code. Words in capitals (APP, FILE) stand for something.
 """
@@ -19,7 +20,10 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 CODE = re.compile(r"`([^`\n]+)`")
 BLOCK = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PATH = re.compile(r"(?<![\w./-])\.?/?([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.*{},-]+)+/?)")
-PLACEHOLDER = re.compile(r"\b[A-Z]{2,}\b|\bNAME\b")
+DOCUMENT = re.compile(r"(?<![\w./-])[\w-]+\.md\b")
+PLACEHOLDER = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2,}(?![A-Za-z0-9])")
+KEY = re.compile(r'^    \{"(\w+)", KIND_', re.MULTILINE)
+KEY_ROW = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
 TORIL = re.compile(r"(?:^|[\s;&|(])\./toril\b([^\n#|&;]*)")
 MAKE = re.compile(r"(?:^|[;&|]\s*|\$ )make\b([^\n#|&;]*)", re.MULTILINE)
 
@@ -48,6 +52,9 @@ def wrong_path(text: str) -> str | None:
                 return path
         elif not (ROOT / path).exists():
             return path
+    for match in DOCUMENT.finditer(text):
+        if not (ROOT / match[0]).exists():
+            return match[0]
     return None
 
 
@@ -89,9 +96,19 @@ def problems(document: pathlib.Path) -> list[tuple[int, str]]:
     return found
 
 
+def wrong_keys() -> set[str]:
+    """Options that only one of the kernel's table and the README's has."""
+    known = set(KEY.findall((ROOT / "kernel/options.c").read_text()))
+    described = set(KEY_ROW.findall((ROOT / "README.md").read_text()))
+    return known ^ described
+
+
 def main() -> int:
     """Checks all documents. Returns: how the script ends."""
     found = 0
+    for key in sorted(wrong_keys()):
+        print(f"README.md: option {key} is not both in its table and in kernel/options.c")
+        found += 1
     for document in sorted(ROOT.rglob("*.md")):
         relative = document.relative_to(ROOT)
         if relative.parts[0] in ("build", ".git"):

@@ -5,7 +5,7 @@ endif
 
 NET_UNIT_SOURCES := $(addprefix net/,address.c checksum.c net.c netif.c owner.c sequence.c timers.c)
 # net/timers.c takes the place of lwIP's.
-NET_UNIT_LWIP    := $(filter-out %/timeouts.c,$(LWIP_SOURCES))
+NET_UNIT_LWIP    := $(LWIP_SOURCES)
 NET_UNIT_CFLAGS  := -iquote net -isystem $(LWIP_INCLUDE)
 
 UNIT_TESTS += net net_address net_dhcp net_fuzz

@@ -11,7 +11,7 @@
 #include "kernel/heap.h"
 #include "kernel/pages.h"
 
-#define ARENA_BYTES (24ull << 20)
+#define ARENA_BYTES (10ull << 20)
 #define SPAN_BYTES  65536u
 // Spans that may stay when every block is free: the last one of each size class.
 #define KEPT_BYTES (40ull * SPAN_BYTES)
@@ -320,7 +320,7 @@ static void random_operations(void **state)
 
 // ---- blocks that come home -------------------------------------------------------------------------
 
-static void *homeless[4000];
+static void *homeless[1500];
 static unsigned homeless_count, homeless_owner;
 
 // As smp/ does it: the block itself carries the way back, in its first 16 bytes.
