@@ -39,6 +39,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     efi_gather_acpi(&world, &boot_info);
     efi_gather_framebuffer(&world, &boot_info);
     efi_gather_entropy(&world, &boot_info);
+    efi_gather_clock(&world, &boot_info);
     efi_gather_trampoline(&world, &boot_info);
     efi_runtime_start(system, &boot_info);
 

@@ -259,6 +259,22 @@ void efi_gather_entropy(struct efi_world *world, struct boot_info *info)
         info->entropy_bytes = BOOT_ENTROPY_BYTES;
 }
 
+void efi_gather_clock(struct efi_world *world, struct boot_info *info)
+{
+    EFI_TIME t;
+    if (EFI_ERROR(world->system->RuntimeServices->GetTime(&t, NULL)) || t.Year < 2020 ||
+        t.Month < 1 || t.Month > 12 || t.Day < 1 || t.Day > 31)
+        return;
+    // Days since 1970 in the Gregorian calendar, with years that begin in March.
+    int64_t year = t.Month > 2 ? t.Year : t.Year - 1, month = (t.Month + 9) % 12;
+    int64_t days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + t.Day -
+                   1 - 719468;
+    int64_t seconds = ((days * 24 + t.Hour) * 60 + t.Minute) * 60 + t.Second;
+    if (t.TimeZone != EFI_UNSPECIFIED_TIMEZONE) // minutes that UTC is ahead of it
+        seconds += (int64_t)t.TimeZone * 60;
+    info->wall_clock_s = (uint64_t)seconds;
+}
+
 void efi_gather_trampoline(struct efi_world *world, struct boot_info *info)
 {
     // A start-up inter-processor interrupt names a page below 1 MiB. Firmware knows which is free;

@@ -28,6 +28,9 @@ void efi_gather_framebuffer(struct efi_world *world, struct boot_info *info);
 void efi_gather_entropy(struct efi_world *world, struct boot_info *info);
 void efi_gather_trampoline(struct efi_world *world, struct boot_info *info);
 
+// The firmware's clock. One that was never set counts as none.
+void efi_gather_clock(struct efi_world *world, struct boot_info *info);
+
 // Takes the memory map and leaves boot services, again until the map's key holds.
 // On failure the firmware still runs and *what says which step failed.
 EFI_STATUS efi_leave(struct efi_world *world, struct boot_info *info, const char **what);

@@ -2,6 +2,7 @@
 // The boot, top to bottom. This file alone in kernel/ may include any layer: it wires them.
 #include "kernel/main.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "kernel/acpi.h"
@@ -27,6 +28,7 @@
 #include "kernel/version.h"
 #include "net/net.h"
 #include "posix/start.h"
+#include "posix/time.h"
 #include "smp/bringup.h"
 #include "virtio/core.h"
 
@@ -104,6 +106,8 @@ void kernel_main(const struct boot_info *info)
     // Frames that hold the old value belong to functions that never return, this one included.
     __stack_chk_guard ^= (boot_info.entry_tsc * 0x9e3779b97f4a7c15 ^ entropy_word()) & ~0xffull;
     posix_start_core();
+    atomic_store_explicit(&posix_realtime_offset_ns, (int64_t)(boot_info.wall_clock_s * NS_PER_S),
+                          memory_order_relaxed);
     console_start();
     log_info("toril: " TORIL_VERSION " with %s, at %#llx, started by %s", app_name,
              (unsigned long long)boot_info.image_phys, boot_info.firmware_name);
