@@ -81,7 +81,7 @@ static void boot_own_stack(void)
     time_start(&acpi_facts, boot_info.entry_tsc);
     random_start(&boot_info);
     memset(boot_info.entropy, 0, sizeof(boot_info.entropy)); // nobody finds it here later
-    bringup_begin(&acpi_facts, &boot_info); // the other cores come up meanwhile
+    bringup_begin(&acpi_facts, &boot_info, posix_start_core); // the other cores come up meanwhile
     console_start_serial(acpi_facts.serial_port);
     console_start_framebuffer(&boot_info.framebuffer);
     time_calibrate();

@@ -32,6 +32,7 @@
 static struct core_start *starts;
 static unsigned start_count;
 static uint64_t trampoline_phys;
+static void (*start_further_core)(void);
 
 // How many cores there will be, this one included, and why not more.
 static unsigned count_cores(const struct acpi_facts *facts, const struct boot_info *info)
@@ -114,7 +115,8 @@ void bringup_reset(const struct acpi_facts *facts)
             apic_send_init(facts->cpus[i].apic_id);
 }
 
-void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info)
+void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info,
+                   void (*start_core)(void))
 {
     _Static_assert(sizeof(struct trampoline_parameters) + TRAMPOLINE_PARAMETERS <= PAGE_BYTES, "");
     ASSERT((size_t)(trampoline_end - trampoline_start) <= TRAMPOLINE_PARAMETERS);
@@ -123,6 +125,7 @@ void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info)
     if (core_local_pages[0] == NULL || exchange_start(count) != 0 || exchange_start_core(apic_id()) != 0)
         panic("smp: no memory for the exchange slots of %u cores", count);
     remote_start();
+    start_further_core = start_core;
     if (count == 1)
         return;
     starts = heap_alloc_zeroed((count - 1) * sizeof(*starts));
@@ -171,6 +174,8 @@ void bringup_finish(void)
             if (!atomic_load_explicit(&starts[i].is_up, memory_order_acquire))
                 apic_send_startup(starts[i].apic_id, trampoline_phys);
     }
+    log_info("smp: %u of %u cores up, %s", 1 + count_up(), 1 + start_count,
+             apic_is_x2apic() ? "x2APIC" : "xAPIC");
     for (unsigned i = 0; i < start_count; i++) {
         if (atomic_load_explicit(&starts[i].is_up, memory_order_acquire))
             continue;
@@ -187,6 +192,7 @@ void bringup_core_main(struct core_start *start)
     interrupt_start_core();
     apic_start_core();
     random_start_core();
+    start_further_core();
     if (exchange_start_core(start->apic_id) != 0)
         panic("smp: core %u has no memory to join the exchange", start->index);
     atomic_store_explicit(&start->is_up, 1, memory_order_release); // pairs with count_up

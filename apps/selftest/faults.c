@@ -49,9 +49,9 @@ static NOINLINE void fault_call_null(void)
 static NOINLINE int fault_stack(int depth)
 {
     volatile char frame[256];
-    HIDE(depth);
     frame[0] = (char)depth;
-    return fault_stack(depth + 1) + frame[0];
+    HIDE(depth);
+    return depth != 0 ? fault_stack(depth + 1) + frame[0] : 0;
 }
 
 static NOINLINE void fault_stack_begin(void)

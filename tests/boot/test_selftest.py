@@ -44,6 +44,7 @@ PANICS = {
     "assert": (r"assertion failed: one == 2", "fault_assert"),
     "panic": (r"selftest: panic on purpose: 42", "fault_panic"),
     "canary": (r"a buffer on the stack was overrun", "fault_canary"),
+    "abort": (r"the program called abort\(\)", "fault_abort"),
 }
 REGISTERS = ("rip rsp rbp rflags rax rbx rcx rdx rsi rdi r8 r9 r10 r11 r12 r13 r14 r15 "
              "cr2 cr3").split()
