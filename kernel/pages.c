@@ -8,9 +8,13 @@
 #include "kernel/core.h"
 #include "kernel/panic.h"
 
-// Free runs are kept by the logarithm of their length, so that a search looks at few that do not fit.
+// Free runs are kept by the logarithm of their length, so that a search looks at few that do not
+// fit.
 #define RUN_CLASSES 40
 #define PIECE_PAGES (PAGE_PIECE_BYTES / PAGE_BYTES)
+// Runs of at least a piece are described in a table while it has room.
+#define LARGE_RUN_PAGES PIECE_PAGES
+#define LARGE_RUNS_MAX  64
 
 struct free_run { // at the start of its first page
     struct free_run *next, *previous;
@@ -21,14 +25,20 @@ struct free_run_end { // at the end of its last page
 };
 
 // For the whole physical address space in use. A core writes only the bits of pieces it owns: whole
-// cache lines. Owners are written by core 0 while it shares memory out; meanwhile a core may look at
-// those of its neighbours, which are never itself, before and after.
+// cache lines. Owners are written by core 0 while it shares memory out; meanwhile a core may look
+// at those of its neighbours, which are never itself, before and after.
 static uint64_t *boundary_bits;       // one a page: the first or last page of a free run
 static _Atomic uint16_t *piece_owner; // one a piece: the core whose pool its pages belong to
 static uint64_t bitmap_pages;
 
+struct large_run {
+    uint64_t first_page, page_count;
+};
+
 static PERCORE struct {
     struct free_run *runs[RUN_CLASSES];
+    struct large_run large[LARGE_RUNS_MAX]; // in no order
+    unsigned large_count;
     uint64_t total_bytes, free_bytes;
 } pool;
 
@@ -72,19 +82,23 @@ static unsigned run_class(size_t page_count)
     return 63u - (unsigned)__builtin_clzll(page_count);
 }
 
-static void run_insert(void *address, size_t page_count)
+static void run_insert(uint64_t first, size_t page_count)
 {
-    struct free_run *run = address;
+    pool.free_bytes += page_count * PAGE_BYTES;
+    if (page_count >= LARGE_RUN_PAGES && pool.large_count < LARGE_RUNS_MAX) {
+        pool.large[pool.large_count++] = (struct large_run){first, page_count};
+        return;
+    }
+    struct free_run *run = (struct free_run *)(first * PAGE_BYTES);
     struct free_run **list = &pool.runs[run_class(page_count)];
     *run = (struct free_run){.next = *list, .page_count = page_count};
     if (*list != NULL)
         (*list)->previous = run;
     *list = run;
-    uint64_t first = page_number(run), last = first + page_count - 1;
+    uint64_t last = first + page_count - 1;
     run_end(last)->run = run;
     boundary_set(first);
     boundary_set(last);
-    pool.free_bytes += page_count * PAGE_BYTES;
 }
 
 static void run_remove(struct free_run *run)
@@ -101,37 +115,74 @@ static void run_remove(struct free_run *run)
     pool.free_bytes -= run->page_count * PAGE_BYTES;
 }
 
-void page_free(void *pages, size_t count)
+static struct large_run large_remove(unsigned index)
 {
-    uint64_t first = page_number(pages);
-    ASSERT(count > 0 && (uintptr_t)pages % PAGE_BYTES == 0 && first + count <= bitmap_pages);
-    ASSERT(page_is_own(first) && !boundary_is_set(first));
-    if (first > 0 && page_borders_own_run(first - 1)) {
-        struct free_run *before = run_end(first - 1)->run;
-        run_remove(before);
-        count += before->page_count;
-        pages = before;
-    }
-    uint64_t end = page_number(pages) + count;
-    if (page_borders_own_run(end)) {
-        struct free_run *after = (struct free_run *)(end * PAGE_BYTES);
-        run_remove(after);
-        count += after->page_count;
-    }
-    run_insert(pages, count);
+    struct large_run run = pool.large[index];
+    pool.large[index] = pool.large[--pool.large_count];
+    pool.free_bytes -= run.page_count * PAGE_BYTES;
+    return run;
 }
 
-// Takes [start, start + count pages) out of `run`, which holds it; what is left goes back.
-static void *run_carve(struct free_run *run, uintptr_t start, size_t count)
+// Takes the free run of this core that ends before `end_page` out of the pool.
+// Returns: its length, 0 when there is none.
+static size_t take_run_before(uint64_t end_page)
 {
-    uintptr_t run_start = (uintptr_t)run, end = run_start + run->page_count * PAGE_BYTES;
-    uintptr_t carved_end = start + count * PAGE_BYTES;
+    for (unsigned i = 0; i < pool.large_count; i++)
+        if (pool.large[i].first_page + pool.large[i].page_count == end_page)
+            return large_remove(i).page_count;
+    if (end_page == 0 || !page_borders_own_run(end_page - 1))
+        return 0;
+    struct free_run *run = run_end(end_page - 1)->run;
     run_remove(run);
-    if (start > run_start)
-        run_insert(run, (start - run_start) / PAGE_BYTES);
-    if (end > carved_end)
-        run_insert((void *)carved_end, (end - carved_end) / PAGE_BYTES);
-    return (void *)start;
+    return run->page_count;
+}
+
+static size_t take_run_from(uint64_t first_page)
+{
+    for (unsigned i = 0; i < pool.large_count; i++)
+        if (pool.large[i].first_page == first_page)
+            return large_remove(i).page_count;
+    if (!page_borders_own_run(first_page))
+        return 0;
+    struct free_run *run = (struct free_run *)(first_page * PAGE_BYTES);
+    run_remove(run);
+    return run->page_count;
+}
+
+static bool page_is_free(uint64_t page)
+{
+    for (unsigned i = 0; i < pool.large_count; i++)
+        if (page - pool.large[i].first_page < pool.large[i].page_count)
+            return true;
+    return boundary_is_set(page);
+}
+
+void page_free(void *pages, size_t count)
+{
+    uint64_t first = page_number(pages), end = first + count;
+    ASSERT(count > 0 && (uintptr_t)pages % PAGE_BYTES == 0 && end <= bitmap_pages);
+    ASSERT(piece_owner[first / PIECE_PAGES] == core_index() && !page_is_free(first));
+    first -= take_run_before(first);
+    end += take_run_from(end);
+    run_insert(first, end - first);
+}
+
+// Where `count` aligned pages could lie in a run, if they fit. Returns: the first of them, or 0.
+static uint64_t run_fit(uint64_t first, size_t page_count, size_t count, size_t alignment_bytes)
+{
+    uint64_t start = ALIGN_UP(first, alignment_bytes / PAGE_BYTES);
+    return start - first <= page_count && page_count - (start - first) >= count ? start : 0;
+}
+
+// Takes [start, start + count) out of a run that was just removed; what is left goes back.
+static void *run_carve(uint64_t first, size_t page_count, uint64_t start, size_t count)
+{
+    uint64_t end = first + page_count;
+    if (start > first)
+        run_insert(first, start - first);
+    if (end > start + count)
+        run_insert(start + count, end - (start + count));
+    return (void *)(start * PAGE_BYTES);
 }
 
 void *page_alloc_aligned(size_t count, size_t alignment_bytes)
@@ -140,11 +191,20 @@ void *page_alloc_aligned(size_t count, size_t alignment_bytes)
            (alignment_bytes & (alignment_bytes - 1)) == 0);
     for (unsigned class = run_class(count); class < RUN_CLASSES; class ++) {
         for (struct free_run *run = pool.runs[class]; run != NULL; run = run->next) {
-            uintptr_t start = ALIGN_UP((uintptr_t)run, alignment_bytes);
-            size_t lost_pages = (start - (uintptr_t)run) / PAGE_BYTES;
-            if (run->page_count >= lost_pages && run->page_count - lost_pages >= count)
-                return run_carve(run, start, count);
+            uint64_t start = run_fit(page_number(run), run->page_count, count, alignment_bytes);
+            if (start == 0)
+                continue;
+            run_remove(run);
+            return run_carve(page_number(run), run->page_count, start, count);
         }
+    }
+    for (unsigned i = 0; i < pool.large_count; i++) {
+        const struct large_run *run = &pool.large[i];
+        uint64_t start = run_fit(run->first_page, run->page_count, count, alignment_bytes);
+        if (start == 0)
+            continue;
+        struct large_run taken = large_remove(i);
+        return run_carve(taken.first_page, taken.page_count, start, count);
     }
     return NULL;
 }
@@ -224,53 +284,43 @@ void page_pool_reclaim(const struct boot_info *info)
     }
 }
 
-static void piece_set_owner(uintptr_t start, size_t count, unsigned owner)
+static void piece_set_owner(uint64_t first_page, size_t page_count, unsigned owner)
 {
-    for (uint64_t piece = start / PAGE_PIECE_BYTES;
-         piece < (start + count * PAGE_BYTES) / PAGE_PIECE_BYTES; piece++)
-        atomic_store_explicit(&piece_owner[piece], (uint16_t)owner, memory_order_relaxed);
+    for (uint64_t piece = first_page / PIECE_PAGES; piece < (first_page + page_count) / PIECE_PAGES;
+         piece++)
+        piece_owner[piece] = (uint16_t)owner;
 }
 
-void *page_pool_split(unsigned heir, uint64_t size_bytes)
+void page_pool_split(unsigned heir, uint64_t size_bytes, struct page_share *share)
 {
-    struct free_run *list = NULL;
-    for (unsigned class = RUN_CLASSES; class-- > 0 && size_bytes >= PAGE_PIECE_BYTES;) {
-        struct free_run *next;
-        for (struct free_run *run = pool.runs[class]; run != NULL; run = next) {
-            next = run->next;
-            uintptr_t start = ALIGN_UP((uintptr_t)run, PAGE_PIECE_BYTES);
-            uintptr_t end = ALIGN_DOWN((uintptr_t)run + run->page_count * PAGE_BYTES,
-                                       PAGE_PIECE_BYTES);
-            if (end <= start)
-                continue;
-            uint64_t take_bytes = end - start;
-            if (take_bytes > size_bytes)
-                take_bytes = ALIGN_DOWN(size_bytes, PAGE_PIECE_BYTES);
-            if (take_bytes == 0)
-                break;
-            // From the end, so that what is left stays in one piece.
-            struct free_run *taken = run_carve(run, end - take_bytes, take_bytes / PAGE_BYTES);
-            *taken = (struct free_run){.next = list, .page_count = take_bytes / PAGE_BYTES};
-            list = taken;
-            piece_set_owner((uintptr_t)taken, taken->page_count, heir);
-            pool.total_bytes -= take_bytes;
-            size_bytes -= take_bytes;
-            if (size_bytes < PAGE_PIECE_BYTES)
-                break;
-            next = pool.runs[class]; // carving changed the list
+    uint64_t wanted = size_bytes / PAGE_PIECE_BYTES * PIECE_PAGES;
+    share->run_count = 0;
+    for (unsigned i = 0;
+         i < pool.large_count && wanted > 0 && share->run_count < PAGE_SHARE_RUNS;) {
+        struct large_run run = pool.large[i];
+        uint64_t start = ALIGN_UP(run.first_page, PIECE_PAGES);
+        uint64_t end = ALIGN_DOWN(run.first_page + run.page_count, PIECE_PAGES);
+        if (end <= start) {
+            i++;
+            continue;
         }
+        uint64_t count = end - start < wanted ? end - start : wanted;
+        large_remove(i);
+        // From the end, so that what is left stays in one run.
+        run_carve(run.first_page, run.page_count, end - count, count);
+        share->runs[share->run_count].first_page = end - count;
+        share->runs[share->run_count++].page_count = count;
+        piece_set_owner(end - count, count, heir);
+        pool.total_bytes -= count * PAGE_BYTES;
+        wanted -= count;
     }
-    return list;
 }
 
-void page_pool_adopt(void *first_run)
+void page_pool_adopt(const struct page_share *share)
 {
-    struct free_run *next;
-    for (struct free_run *run = first_run; run != NULL; run = next) {
-        next = run->next;
-        size_t count = run->page_count; // page_pool_split() made the pieces this core's
-        page_free(run, count);
-        pool.total_bytes += count * PAGE_BYTES;
+    for (unsigned i = 0; i < share->run_count; i++) {
+        piece_set_owner(share->runs[i].first_page, share->runs[i].page_count, core_index());
+        pool_add(share->runs[i].first_page, share->runs[i].first_page + share->runs[i].page_count);
     }
 }
 

@@ -4,7 +4,9 @@
 //
 // A free run of pages holds its own description, at the start of its first page and at the end of
 // its last; one bit a page says which pages those are. So runs of any length coalesce at once with
-// their neighbours, and nothing grows with the amount of memory but that bitmap.
+// their neighbours, and nothing grows with the amount of memory but that bitmap. Large runs are kept
+// in a short table instead: memory that nobody asked for is never touched, so under a hypervisor it
+// is never there.
 #pragma once
 
 #include "kernel/boot_info.h"
@@ -19,10 +21,17 @@
 int page_pool_start(const struct boot_info *info) MUST_CHECK;
 // Adds the memory of boot services: nothing of the firmware's, its tables or its stack, is in use.
 void page_pool_reclaim(const struct boot_info *info);
-// Takes about size_bytes of free memory out of this core's pool for core `heir`, which puts it into
-// its own with page_pool_adopt(). Returns: the first of a list of runs, NULL when there is none.
-void *page_pool_split(unsigned heir, uint64_t size_bytes);
-void page_pool_adopt(void *first_run);
+// Takes about size_bytes of free memory, in whole pieces, out of this core's pool for core `heir`,
+// which puts it into its own with page_pool_adopt().
+#define PAGE_SHARE_RUNS 16
+struct page_share {
+    struct {
+        uint64_t first_page, page_count;
+    } runs[PAGE_SHARE_RUNS];
+    unsigned run_count;
+};
+void page_pool_split(unsigned heir, uint64_t size_bytes, struct page_share *share);
+void page_pool_adopt(const struct page_share *share);
 
 // `count` contiguous pages from this core's pool, their content undefined.
 // Returns: page-aligned address, or NULL when the pool has none such.

@@ -11,6 +11,7 @@
 #include "kernel/image.h"
 #include "kernel/interrupts.h"
 #include "kernel/log.h"
+#include "kernel/mtrr.h"
 #include "kernel/options.h"
 #include "kernel/pages.h"
 #include "kernel/paging.h"
@@ -23,13 +24,14 @@
 #include "smp/remote.h"
 #include "smp/trampoline.h"
 
-#define LOOP_STACK_BYTES   (32u << 10)
-#define UP_TIMEOUT_NS      (200 * NS_PER_MS)
-#define SECOND_STARTUP_NS  (1 * NS_PER_MS) // a core that missed the first start-up gets another
-#define EFER_LMA           (1ull << 10)    // read-only: the core sets it itself
+#define LOOP_STACK_BYTES  (32u << 10)
+#define UP_TIMEOUT_NS     (200 * NS_PER_MS)
+#define SECOND_STARTUP_NS (1 * NS_PER_MS) // a core that missed the first start-up gets another
+#define EFER_LMA          (1ull << 10)    // read-only: the core sets it itself
 
 // Of the cores from 1 on; kept, for the parameters of a core are read while it comes up.
 static struct core_start *starts;
+static struct page_share *shares;
 static unsigned start_count;
 static uint64_t trampoline_phys;
 static void (*start_further_core)(void);
@@ -39,7 +41,8 @@ static unsigned count_cores(const struct acpi_facts *facts, const struct boot_in
 {
     size_t count = facts->cpu_count > 0 ? facts->cpu_count : 1;
     if (count > 1 && info->trampoline_phys == 0) {
-        log_warn("smp: no free page below 1 MiB to start cores from: only core 0 of %zu runs", count);
+        log_warn("smp: no free page below 1 MiB to start cores from: only core 0 of %zu runs",
+                 count);
         return 1;
     }
     if (count > CORES_MAX) {
@@ -74,7 +77,8 @@ static bool prepare_core(struct core_start *start, const struct boot_info *info,
         .apic_id = apic_id, .index = index, .root = paging_core_root(copy), .stack_top = stack.top};
     if (start->root == 0)
         return false;
-    start->memory = page_pool_split(index, memory_bytes);
+    page_pool_split(index, memory_bytes, &shares[index - 1]);
+    start->memory = &shares[index - 1];
     return true;
 }
 
@@ -89,7 +93,8 @@ static bool prepare_trampoline(const struct boot_info *info)
     uint32_t base = (uint32_t)info->trampoline_phys;
     memset(page, 0, PAGE_BYTES);
     memcpy(page, trampoline_start, (size_t)(trampoline_end - trampoline_start));
-    *(struct trampoline_parameters *)(page + TRAMPOLINE_PARAMETERS) = (struct trampoline_parameters){
+    *(struct trampoline_parameters *)(page +
+                                      TRAMPOLINE_PARAMETERS) = (struct trampoline_parameters){
         .cr3 = (uint32_t)root,
         .cr4 = (uint32_t)control.cr4,
         .cr0 = (uint32_t)control.cr0,
@@ -121,15 +126,19 @@ void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info,
     _Static_assert(sizeof(struct trampoline_parameters) + TRAMPOLINE_PARAMETERS <= PAGE_BYTES, "");
     ASSERT((size_t)(trampoline_end - trampoline_start) <= TRAMPOLINE_PARAMETERS);
     unsigned count = count_cores(facts, info);
-    core_local_pages[0] = paging_alias((uintptr_t)percore_start, (size_t)(percore_end - percore_start));
-    if (core_local_pages[0] == NULL || exchange_start(count) != 0 || exchange_start_core(apic_id()) != 0)
+    core_local_pages[0] =
+        paging_alias((uintptr_t)percore_start, (size_t)(percore_end - percore_start));
+    if (core_local_pages[0] == NULL || exchange_start(count) != 0 ||
+        exchange_start_core(apic_id()) != 0)
         panic("smp: no memory for the exchange slots of %u cores", count);
     remote_start();
     start_further_core = start_core;
+    mtrr_note();
     if (count == 1)
         return;
     starts = heap_alloc_zeroed((count - 1) * sizeof(*starts));
-    if (starts == NULL)
+    shares = heap_alloc_zeroed((count - 1) * sizeof(*shares));
+    if (starts == NULL || shares == NULL)
         panic("smp: no memory to start %u cores", count);
 
     uint64_t share_bytes = page_stats_of(0).free_bytes / count;
@@ -188,6 +197,7 @@ void bringup_finish(void)
 
 void bringup_core_main(struct core_start *start)
 {
+    mtrr_take_over();
     page_pool_adopt(start->memory);
     interrupt_start_core();
     apic_start_core();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernel/compiler.h"
+#include "kernel/pages.h"
 
 // One core that is to start; found by its APIC id. Offsets are known to trampoline.asm.
 struct core_start {
@@ -11,7 +12,7 @@ struct core_start {
     uint32_t index;
     uint64_t root;       // CR3
     uint64_t stack_top;
-    void *memory;        // runs of pages for its pool
+    const struct page_share *memory; // for its pool
     _Atomic uint32_t is_up; // set by the core
     uint32_t reserved;
 };

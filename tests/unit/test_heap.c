@@ -89,7 +89,8 @@ static void every_size_is_aligned_and_usable(void **state)
 static void every_alignment_is_kept(void **state)
 {
     (void)state;
-    static const size_t sizes[] = {0, 1, 15, 16, 100, 1000, 4096, 16000, 32000, 32736, 40000, 100000};
+    static const size_t sizes[] = {0,    1,     15,    16,    100,   1000,
+                                   4096, 16000, 32000, 32736, 40000, 100000};
     for (size_t alignment = 1; alignment <= 32768; alignment *= 2) {
         char *blocks[ARRAY_COUNT(sizes)];
         for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
@@ -129,9 +130,10 @@ static void zeroed_is_zero_where_it_was_not(void **state)
 static void sizes_that_cannot_be(void **state)
 {
     (void)state;
-    static const size_t sizes[] = {ARENA_BYTES, 1ull << 40, 1ull << 44, 1ull << 45, SIZE_MAX / 2,
-                                   SIZE_MAX / 2 + 1, SIZE_MAX - 65536, SIZE_MAX - 40000,
-                                   SIZE_MAX - 32767, SIZE_MAX - 100, SIZE_MAX};
+    static const size_t sizes[] = {ARENA_BYTES,      1ull << 40,       1ull << 44,
+                                   1ull << 45,       SIZE_MAX / 2,     SIZE_MAX / 2 + 1,
+                                   SIZE_MAX - 65536, SIZE_MAX - 40000, SIZE_MAX - 32767,
+                                   SIZE_MAX - 100,   SIZE_MAX};
     for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
         assert_null(heap_alloc(sizes[i]));
         assert_null(heap_alloc_zeroed(sizes[i]));
@@ -174,6 +176,7 @@ static void misuse_panics(void **state)
         heap_free(large);
         fail();
     }
+    assert_non_null(strstr(host_panic_text, "is not a block of the heap"));
     large = heap_alloc(200000);
     memset(large, 0, 200000);
     if (!host_panicked()) {
@@ -227,7 +230,8 @@ static void one_block_of_a_size_does_not_churn_pages(void **state)
     assert_int_equal(used_bytes(), before);
 }
 
-// ---- random operations ----------------------------------------------------------------------------
+// ---- random operations
+// ----------------------------------------------------------------------------
 
 struct block {
     uint8_t *bytes;
@@ -318,7 +322,8 @@ static void random_operations(void **state)
     assert_true(used_bytes() <= KEPT_BYTES);
 }
 
-// ---- blocks that come home -------------------------------------------------------------------------
+// ---- blocks that come home
+// -------------------------------------------------------------------------
 
 static void *homeless[1500];
 static unsigned homeless_count, homeless_owner;
@@ -339,8 +344,8 @@ static void blocks_of_another_core_go_home(void **state)
     homeless_owner = 0;
     homeless_count = 0;
     for (unsigned i = 0; i < ARRAY_COUNT(blocks); i++) {
-        blocks[i] = heap_alloc_aligned(i == 0 ? 100000 : random_below(4000),
-                                       1u << random_below(10));
+        blocks[i] =
+            heap_alloc_aligned(i == 0 ? 100000 : random_below(4000), 1u << random_below(10));
         assert_non_null(blocks[i]);
     }
     uint64_t before = used_bytes();
@@ -357,7 +362,7 @@ static void blocks_of_another_core_go_home(void **state)
     assert_true(used_bytes() <= KEPT_BYTES);
 }
 
-static void *share;
+static struct page_share share;
 
 // Core 1 has memory of its own; core 0 frees what core 1 gave it, and the other way round.
 static void core_body(unsigned core)
@@ -367,11 +372,11 @@ static void core_body(unsigned core)
     if (core == 0) {
         struct boot_info info = {.memory = &memory, .memory_count = 1};
         FAKE_CHECK(page_pool_start(&info) == 0);
-        share = page_pool_split(1, ARENA_BYTES / 2);
+        page_pool_split(1, ARENA_BYTES / 2, &share);
     }
     fake_core_barrier();
     if (core == 1)
-        page_pool_adopt(share);
+        page_pool_adopt(&share);
     uint64_t free_bytes = page_stats_of(core).free_bytes;
     FAKE_CHECK(free_bytes > ARENA_BYTES / 4);
     for (unsigned i = 0; i < 500; i++) {

@@ -29,8 +29,8 @@ static struct boot_info info = {.memory = ranges};
 
 static void add_range(uint64_t first_page, uint64_t page_count, enum memory_type type)
 {
-    ranges[info.memory_count++] = (struct memory_range){
-        FAKE_MEMORY_BASE + first_page * PAGE_BYTES, page_count * PAGE_BYTES, type};
+    ranges[info.memory_count++] = (struct memory_range){FAKE_MEMORY_BASE + first_page * PAGE_BYTES,
+                                                        page_count * PAGE_BYTES, type};
 }
 
 static int setup(void **state)
@@ -58,7 +58,7 @@ static int teardown(void **state)
 static uint64_t check_pool(uint8_t *is_free)
 {
     uint64_t free_pages = 0, run_count = 0;
-    for (unsigned class = 0; class < RUN_CLASSES; class++) {
+    for (unsigned class = 0; class < RUN_CLASSES; class ++) {
         const struct free_run *previous = NULL;
         for (struct free_run *run = pool.runs[class]; run != NULL; run = run->next) {
             uint64_t first = page_number(run), last = first + run->page_count - 1;
@@ -78,6 +78,21 @@ static uint64_t check_pool(uint8_t *is_free)
             run_count++;
             previous = run;
         }
+    }
+    for (unsigned i = 0; i < pool.large_count; i++) {
+        uint64_t first = pool.large[i].first_page, end = first + pool.large[i].page_count;
+        FAKE_CHECK(first >= ARENA_FIRST && end <= ARENA_FIRST + ARENA_PAGES);
+        FAKE_CHECK(pool.large[i].page_count >= LARGE_RUN_PAGES);
+        for (uint64_t page = first; page < end; page++) {
+            FAKE_CHECK(!boundary_is_set(page) && !is_free[page - ARENA_FIRST]);
+            FAKE_CHECK(piece_owner[page / PIECE_PAGES] == core_index());
+            is_free[page - ARENA_FIRST] = 1;
+        }
+        FAKE_CHECK(!page_borders_own_run(first - 1) && !page_borders_own_run(end));
+        for (unsigned j = 0; j < pool.large_count; j++)
+            FAKE_CHECK(pool.large[j].first_page != end);
+        free_pages += pool.large[i].page_count;
+        run_count++;
     }
     FAKE_CHECK(pool.free_bytes == free_pages * PAGE_BYTES);
     return run_count;
@@ -109,8 +124,8 @@ static void pool_holds_what_the_map_says(void **state)
     add_range(1115, 100, MEMORY_USABLE);
     add_range(ARENA_PAGES - 7, 7, MEMORY_USABLE);
     assert_int_equal(page_pool_start(&info), 0);
-    uint64_t bitmap_bytes = (ARENA_FIRST + ARENA_PAGES) / 8 +
-                            (ARENA_FIRST + ARENA_PAGES) / PIECE_PAGES * 2;
+    uint64_t bitmap_bytes =
+        (ARENA_FIRST + ARENA_PAGES) / 8 + (ARENA_FIRST + ARENA_PAGES) / PIECE_PAGES * 2;
     uint64_t expected = 1109 - ALIGN_UP(bitmap_bytes, PAGE_BYTES) / PAGE_BYTES;
     assert_int_equal(page_stats_of(0).total_bytes, expected * PAGE_BYTES);
     assert_int_equal(page_stats_of(0).free_bytes, expected * PAGE_BYTES);
@@ -230,7 +245,8 @@ static void misuse_panics(void **state)
     core_this_index = 0;
 }
 
-// ---- random operations ----------------------------------------------------------------------------
+// ---- random operations
+// ----------------------------------------------------------------------------
 
 struct block {
     char *pages;
@@ -338,33 +354,37 @@ static void random_operations(void **state)
     assert_int_equal(page_stats_of(0).free_bytes, total);
 }
 
-// ---- shares ---------------------------------------------------------------------------------------
+// ---- shares
+// ---------------------------------------------------------------------------------------
 
-static void *shares[CORES];
+static struct page_share shares[CORES];
 static uint64_t share_bytes;
 
 static void a_share_is_what_was_asked_for(void **state)
 {
     (void)state;
     uint64_t total = start_whole();
-    assert_null(page_pool_split(1, 0));
-    assert_null(page_pool_split(1, PAGE_PIECE_BYTES - 1));
+    struct page_share share = {.run_count = 9};
+    page_pool_split(1, 0, &share);
+    assert_int_equal(share.run_count, 0);
+    page_pool_split(1, PAGE_PIECE_BYTES - 1, &share);
+    assert_int_equal(share.run_count, 0);
     assert_int_equal(page_stats_of(0).total_bytes, total);
-    struct free_run *run = page_pool_split(1, 3 * PAGE_PIECE_BYTES + 5);
-    assert_non_null(run);
-    assert_null(run->next);
-    assert_int_equal(run->page_count, 3 * PIECE_PAGES);
-    assert_int_equal((uintptr_t)run % PAGE_PIECE_BYTES, 0);
+    page_pool_split(1, 3 * PAGE_PIECE_BYTES + 5, &share);
+    assert_int_equal(share.run_count, 1);
+    assert_int_equal(share.runs[0].page_count, 3 * PIECE_PAGES);
+    assert_int_equal(share.runs[0].first_page % PIECE_PAGES, 0);
     assert_int_equal(page_stats_of(0).total_bytes, total - 3 * PAGE_PIECE_BYTES);
     assert_int_equal(page_stats_of(0).free_bytes, total - 3 * PAGE_PIECE_BYTES);
     if (!host_panicked()) {
-        page_free(run, 1); // the heir's by now
+        page_free((void *)(share.runs[0].first_page * PAGE_BYTES), 1); // the heir's by now
         fail();
     }
     // More than there is: all whole pieces, but no page of another piece.
     uint64_t taken = 0;
-    for (run = page_pool_split(2, UINT64_MAX); run != NULL; run = run->next)
-        taken += run->page_count * PAGE_BYTES;
+    page_pool_split(2, UINT64_MAX, &share);
+    for (unsigned i = 0; i < share.run_count; i++)
+        taken += share.runs[i].page_count * PAGE_BYTES;
     assert_int_equal(taken % PAGE_PIECE_BYTES, 0);
     assert_int_equal(page_stats_of(0).total_bytes, total - 3 * PAGE_PIECE_BYTES - taken);
     assert_true(page_stats_of(0).total_bytes < PAGE_PIECE_BYTES);
@@ -381,12 +401,12 @@ static void a_share_comes_from_several_runs(void **state)
         if ((page_number(all) + page) % (4 * PIECE_PAGES) != 17)
             page_free(all + page * PAGE_BYTES, 1);
     uint64_t taken = 0;
-    unsigned runs = 0;
-    for (struct free_run *run = page_pool_split(1, 10 * PAGE_PIECE_BYTES); run != NULL;
-         run = run->next, runs++)
-        taken += run->page_count * PAGE_BYTES;
+    struct page_share share;
+    page_pool_split(1, 10 * PAGE_PIECE_BYTES, &share);
+    for (unsigned i = 0; i < share.run_count; i++)
+        taken += share.runs[i].page_count * PAGE_BYTES;
     assert_int_equal(taken, 10 * PAGE_PIECE_BYTES);
-    assert_true(runs >= 4);
+    assert_true(share.run_count >= 4);
     run_count();
 }
 
@@ -397,13 +417,13 @@ static void core_body(unsigned core)
         FAKE_CHECK(page_pool_start(&info) == 0);
         share_bytes = page_stats_of(0).free_bytes / CORES;
         for (unsigned heir = 1; heir < CORES; heir++) {
-            shares[heir] = page_pool_split(heir, share_bytes);
-            FAKE_CHECK(shares[heir] != NULL);
+            page_pool_split(heir, share_bytes, &shares[heir]);
+            FAKE_CHECK(shares[heir].run_count != 0);
         }
     }
     fake_core_barrier();
     if (core != 0)
-        page_pool_adopt(shares[core]);
+        page_pool_adopt(&shares[core]);
     // Boot services' memory lies between, and comes while the others work.
     if (core == 0)
         page_pool_reclaim(&info);
