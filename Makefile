@@ -4,7 +4,7 @@
 APPS := hello http selftest
 
 KERNEL_SOURCES := $(addprefix kernel/, main.c acpi.c apic.c console.c core.c cpu.c debugport.c device.c \
-    framebuffer.c heap.c interrupts.c log.c memory_map.c options.c pages.c paging.c paging_tables.c \
+    framebuffer.c heap.c interrupts.c log.c memory_map.c mtrr.c options.c pages.c paging.c paging_tables.c \
     panic.c pci.c power.c random.c scheduler.c serial.c stack.c stats.c symbols.c thread.c time.c timer.c)
 KERNEL_ASSEMBLY := kernel/switch.asm kernel/vectors.asm
 EFI_SOURCES := $(addprefix efi/, entry.c gather.c leave.c)

@@ -29,8 +29,7 @@ static enum memory_type leave_memory_type(const EFI_MEMORY_DESCRIPTOR *descripto
     case EfiACPIMemoryNVS:
         return MEMORY_ACPI;
     case EfiMemoryMappedIO:
-    case EfiMemoryMappedIOPortSpace:
-        return MEMORY_MMIO;
+        return descriptor->Attribute & EFI_MEMORY_RUNTIME ? MEMORY_RUNTIME_MMIO : MEMORY_RESERVED;
     default: // persistent, unaccepted, unusable, reserved and whatever comes later
         return MEMORY_RESERVED;
     }

@@ -13,7 +13,7 @@ enum memory_type {
     MEMORY_RUNTIME_CODE,  // firmware that runs after it was left
     MEMORY_RUNTIME_DATA,
     MEMORY_ACPI,          // tables; kept
-    MEMORY_MMIO,
+    MEMORY_RUNTIME_MMIO, // device memory that runtime firmware uses
     MEMORY_RESERVED,      // everything else, never touched
 };
 

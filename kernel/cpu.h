@@ -124,6 +124,12 @@ static inline void cpu_halt(void)
     __asm__ volatile("hlt" ::: "memory");
 }
 
+// Writes all modified cache lines of this core back and empties its caches.
+static inline void cpu_write_back_caches(void)
+{
+    __asm__ volatile("wbinvd" ::: "memory");
+}
+
 // Orders every earlier store before every later load, as seen by other cores and devices. mfence,
 // because the compiler's seq_cst fence is a LOCK-prefixed instruction.
 static inline void cpu_full_barrier(void)

@@ -43,7 +43,8 @@ static bool range_may_be_free(const struct memory_range *range)
     return range->type == MEMORY_USABLE || range->type == MEMORY_BOOT_SERVICES;
 }
 
-// Usable memory shrinks to whole pages; everything else grows to them. A range that wraps is dropped.
+// Usable memory shrinks to whole pages; everything else grows to them. A range that wraps is
+// dropped.
 static bool range_trim(struct memory_range *range)
 {
     uint64_t start = range->start_phys, end = range_end(range);
@@ -77,8 +78,8 @@ struct merge {
     size_t out, next, count;
 };
 
-// The next range starts inside the last settled one, which is less usable: what is left of it begins
-// behind that.
+// The next range starts inside the last settled one, which is less usable: what is left of it
+// begins behind that.
 static void merge_cut_next(struct merge *merge)
 {
     struct memory_range *next = &merge->ranges[merge->next];
@@ -150,7 +151,7 @@ bool memory_map_contains(const struct memory_range *ranges, size_t count, uint64
     // Ranges are in order, so those that follow each other without a gap are found in one pass.
     uint64_t next = phys, end = phys + size_bytes;
     for (size_t i = 0; i < count && next < end; i++)
-        if (ranges[i].type != MEMORY_MMIO && ranges[i].start_phys <= next &&
+        if (ranges[i].type != MEMORY_RUNTIME_MMIO && ranges[i].start_phys <= next &&
             range_end(&ranges[i]) > next)
             next = range_end(&ranges[i]);
     return end > phys && next >= end;
@@ -168,7 +169,8 @@ uint64_t memory_map_total_bytes(const struct memory_range *ranges, size_t count,
 
 const char *memory_type_name(enum memory_type type)
 {
-    static const char *const names[] = {"usable", "boot services", "image", "runtime code", "runtime data",
-                                        "ACPI",   "MMIO",  "reserved"};
+    static const char *const names[] = {"usable",       "boot services", "image",
+                                        "runtime code", "runtime data",  "ACPI",
+                                        "runtime MMIO", "reserved"};
     return (size_t)type < ARRAY_COUNT(names) ? names[type] : "unknown";
 }

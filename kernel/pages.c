@@ -161,7 +161,7 @@ void page_free(void *pages, size_t count)
 {
     uint64_t first = page_number(pages), end = first + count;
     ASSERT(count > 0 && (uintptr_t)pages % PAGE_BYTES == 0 && end <= bitmap_pages);
-    ASSERT(piece_owner[first / PIECE_PAGES] == core_index() && !page_is_free(first));
+    ASSERT(page_is_own(first) && !page_is_free(first));
     first -= take_run_before(first);
     end += take_run_from(end);
     run_insert(first, end - first);
@@ -288,7 +288,7 @@ static void piece_set_owner(uint64_t first_page, size_t page_count, unsigned own
 {
     for (uint64_t piece = first_page / PIECE_PAGES; piece < (first_page + page_count) / PIECE_PAGES;
          piece++)
-        piece_owner[piece] = (uint16_t)owner;
+        atomic_store_explicit(&piece_owner[piece], (uint16_t)owner, memory_order_relaxed);
 }
 
 void page_pool_split(unsigned heir, uint64_t size_bytes, struct page_share *share)

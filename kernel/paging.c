@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// This machine's page tables: what is mapped where, and the control registers that make the rights count.
-// Spec: Intel SDM volume 3, 4.1 (paging modes), 12.12 (page attribute table).
+// This machine's page tables: what is mapped where, and the control registers that make the rights
+// count. Spec: Intel SDM volume 3, 4.1 (paging modes), 12.12 (page attribute table).
 #include "kernel/paging.h"
 
 #include <errno.h>
@@ -13,18 +13,19 @@
 #include "kernel/pages.h"
 #include "kernel/panic.h"
 
-#define MSR_PAT  0x277
-#define MSR_EFER 0xc0000080
-#define EFER_NXE (1ull << 11)
-#define CR0_WP   (1ull << 16)
-#define CR0_TS   (1ull << 3)
-#define CR4_PGE  (1ull << 7)
-#define CR4_LA57 (1ull << 12)
+#define MSR_PAT     0x277
+#define MSR_EFER    0xc0000080
+#define EFER_NXE    (1ull << 11)
+#define CR0_WP      (1ull << 16)
+#define CR0_TS      (1ull << 3)
+#define CR4_PGE     (1ull << 7)
+#define CR4_LA57    (1ull << 12)
+#define TABLE_ENTRY 0x23 // of a table that points to a table: present, writable, accessed
 // Entries 0..3: write-back, write-combining, uncached-, uncached; the rest as after reset.
 #define PAT_VALUE 0x0007040600070106ull
 
-static struct page_table *boot_root;     // core 0's, 4 levels
-static struct page_table *firmware_root; // for calls into the firmware
+static struct page_table *boot_root; // core 0's, 4 levels
+static uint64_t firmware_register;   // CR3 for calls into the firmware
 static struct paging_source source;
 static uint64_t mmio_next = PAGING_MMIO_BASE;
 static bool has_five_levels;
@@ -52,7 +53,7 @@ static uint64_t root_register(struct page_table *root)
     struct page_table *top = table_allocate();
     if (top == NULL)
         return 0;
-    top->entries[0] = top->entries[511] = (uintptr_t)root | 0x23; // present, writable, accessed
+    top->entries[0] = top->entries[511] = (uintptr_t)root | TABLE_ENTRY;
     return (uintptr_t)top;
 }
 
@@ -62,7 +63,7 @@ static bool range_is_ram(const struct memory_range *range)
            range->type == MEMORY_IMAGE || range->type == MEMORY_ACPI;
 }
 
-static void map_ram(const struct boot_info *info)
+static void map_ram(struct page_table *root, const struct boot_info *info)
 {
     for (size_t i = 0; i < info->memory_count; i++) {
         if (!range_is_ram(&info->memory[i]))
@@ -72,47 +73,41 @@ static void map_ram(const struct boot_info *info)
         while (i + 1 < info->memory_count && range_is_ram(&info->memory[i + 1]) &&
                info->memory[i + 1].start_phys == start + size)
             size += info->memory[++i].size_bytes;
-        must(paging_map(boot_root, &source, start, start, size, PAGING_WRITE), "RAM");
+        must(paging_map(root, &source, start, start, size, PAGING_WRITE), "RAM");
     }
-    must(paging_unmap(boot_root, &source, 0, PAGE_BYTES), "page 0");
+    must(paging_unmap(root, &source, 0, PAGE_BYTES), "page 0");
 }
 
-static void map_image_part(const char *start, const char *end, unsigned flags)
+static void map_image(struct page_table *root)
 {
-    must(paging_map(boot_root, &source, (uintptr_t)start, (uintptr_t)start,
-                    (uint64_t)(end - start), flags),
-         "the image");
+    const struct {
+        char *start, *end;
+        unsigned flags;
+    } parts[] = {
+        {image_start, text_start, PAGING_READ},  {text_start, text_end, PAGING_EXECUTE},
+        {rodata_start, rodata_end, PAGING_READ}, {data_start, relro_end, PAGING_READ},
+        {relro_end, data_end, PAGING_WRITE},     {percore_start, percore_end, PAGING_WRITE},
+        {percore_end, image_end, PAGING_READ},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(parts); i++)
+        must(paging_map(root, &source, (uintptr_t)parts[i].start, (uintptr_t)parts[i].start,
+                        (uint64_t)(parts[i].end - parts[i].start), parts[i].flags),
+             "the image");
 }
 
-static void map_image(void)
+// What firmware that outlives its boot services is made of: it wants every right, so it is mapped
+// only while it is called.
+static void map_firmware(struct page_table *root, const struct boot_info *info)
 {
-    map_image_part(image_start, text_start, PAGING_READ);
-    map_image_part(text_start, text_end, PAGING_READ | PAGING_EXECUTE);
-    map_image_part(rodata_start, rodata_end, PAGING_READ);
-    map_image_part(data_start, relro_end, PAGING_READ);
-    map_image_part(relro_end, data_end, PAGING_WRITE);
-    map_image_part(percore_start, percore_end, PAGING_WRITE);
-    map_image_part(percore_end, image_end, PAGING_READ);
-}
-
-// The firmware's own code and data, with every right, on top of ours: only while it is called.
-static void build_firmware_root(const struct boot_info *info)
-{
-    firmware_root = table_allocate();
-    if (firmware_root == NULL)
-        must(-ENOMEM, "the firmware");
-    *firmware_root = *boot_root;
     for (size_t i = 0; i < info->memory_count; i++) {
         const struct memory_range *range = &info->memory[i];
         unsigned flags = PAGING_WRITE | PAGING_EXECUTE;
-        if (range->type == MEMORY_MMIO)
+        if (range->type == MEMORY_RUNTIME_MMIO)
             flags = PAGING_WRITE | PAGING_UNCACHED;
         else if (range->type != MEMORY_RUNTIME_CODE && range->type != MEMORY_RUNTIME_DATA)
             continue;
-        must(paging_unshare(firmware_root, &source, range->start_phys, range->size_bytes),
-             "the firmware");
-        must(paging_map(firmware_root, &source, range->start_phys, range->start_phys,
-                        range->size_bytes, flags),
+        must(paging_map(root, &source, range->start_phys, range->start_phys, range->size_bytes,
+                        flags),
              "the firmware");
     }
 }
@@ -132,20 +127,25 @@ void paging_start(const struct boot_info *info)
     source = (struct paging_source){table_allocate, cpu_has_1gib_pages()};
     has_five_levels = cpu_read_cr4() & CR4_LA57;
     boot_root = table_allocate();
+    struct page_table *firmware_root = table_allocate();
     struct page_table *mmio = table_allocate(), *stacks = table_allocate();
-    if (boot_root == NULL || mmio == NULL || stacks == NULL)
+    if (boot_root == NULL || firmware_root == NULL || mmio == NULL || stacks == NULL)
         must(-ENOMEM, "the upper half");
-    // Shared by all cores: made now, so that copies of the root point to the same tables.
-    boot_root->entries[PAGING_MMIO_BASE >> 39 & 511] = (uintptr_t)mmio | 0x23;
-    boot_root->entries[PAGING_STACK_BASE >> 39 & 511] = (uintptr_t)stacks | 0x23;
-    map_ram(info);
-    map_image();
-    build_firmware_root(info);
+    // Shared by all roots: made now, so that copies of the root point to the same tables.
+    boot_root->entries[PAGING_MMIO_BASE >> 39 & 511] = (uintptr_t)mmio | TABLE_ENTRY;
+    boot_root->entries[PAGING_STACK_BASE >> 39 & 511] = (uintptr_t)stacks | TABLE_ENTRY;
+    *firmware_root = *boot_root;
+    map_ram(boot_root, info);
+    map_image(boot_root);
+    map_ram(firmware_root, info);
+    map_image(firmware_root);
+    map_firmware(firmware_root, info);
 
     cpu_write_msr(MSR_EFER, cpu_read_msr(MSR_EFER) | EFER_NXE);
     cpu_write_msr(MSR_PAT, PAT_VALUE);
     uint64_t root = root_register(boot_root);
-    if (root == 0)
+    firmware_register = root_register(firmware_root);
+    if (root == 0 || firmware_register == 0)
         must(-ENOMEM, "the root");
     cpu_write_cr3(root);
     cpu_write_cr0((cpu_read_cr0() | CR0_WP) & ~CR0_TS);
@@ -175,7 +175,7 @@ int paging_trampoline_root(uint64_t phys, struct page_table pages[2], uint64_t *
         error = paging_map(&pages[0], &source, phys, phys, PAGE_BYTES, PAGING_EXECUTE);
     *root = (uintptr_t)&pages[0];
     if (has_five_levels) {
-        pages[1].entries[0] = pages[1].entries[511] = (uintptr_t)&pages[0] | 0x23;
+        pages[1].entries[0] = pages[1].entries[511] = (uintptr_t)&pages[0] | TABLE_ENTRY;
         *root = (uintptr_t)&pages[1];
     }
     return error;
@@ -235,11 +235,8 @@ void paging_call_firmware(void (*call)(void *argument), void *argument)
     ASSERT(core_index() == 0);
     cpu_interrupts_off();
     uint64_t own = cpu_read_cr3();
-    uint64_t root = root_register(firmware_root);
-    if (root != 0) {
-        cpu_write_cr3(root);
-        call(argument);
-        cpu_write_cr3(own);
-    }
+    cpu_write_cr3(firmware_register);
+    call(argument);
+    cpu_write_cr3(own);
     cpu_interrupts_on();
 }

@@ -58,7 +58,8 @@ static void report(const char *format, ...)
     int length = vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
     if (length > 0)
-        console_write_panic(line, (size_t)length < sizeof(line) ? (size_t)length : sizeof(line) - 1);
+        console_write_panic(line,
+                            (size_t)length < sizeof(line) ? (size_t)length : sizeof(line) - 1);
 }
 
 static _Noreturn void stop_here(void)
@@ -99,15 +100,27 @@ static void report_place(void)
            (unsigned long long)(uptime_us % 1000000));
 }
 
-static void report_address(const char *prefix, uint64_t address)
+static void report_place_in(const char *prefix, uint64_t address, uint64_t in_function)
 {
     uintptr_t offset;
-    const char *name = symbols_find(address, &offset);
+    const char *name = symbols_find(in_function, &offset);
     if (name != NULL)
         report("%s%016llx  %s+0x%llx\n", prefix, (unsigned long long)address, name,
-               (unsigned long long)offset);
+               (unsigned long long)(offset + (address - in_function)));
     else
         report("%s%016llx\n", prefix, (unsigned long long)address);
+}
+
+static void report_address(const char *prefix, uint64_t address)
+{
+    report_place_in(prefix, address, address);
+}
+
+// A call that never returns may be the last thing in its function: only the byte before the return
+// address is sure to lie in it.
+static void report_return_address(const char *prefix, uint64_t address)
+{
+    report_place_in(prefix, address, address - 1);
 }
 
 // Frames lie on one stack, at growing addresses; anything else ends the walk.
@@ -118,16 +131,14 @@ static bool frame_is_plausible(uint64_t frame, uint64_t previous)
     return paging_is_mapped(frame) && paging_is_mapped(frame + 15);
 }
 
-static void report_backtrace(uint64_t rip, uint64_t rbp, uint64_t rsp)
+static void report_callers(uint64_t rbp, uint64_t rsp)
 {
-    report("backtrace:\n");
-    report_address("  ", rip);
     uint64_t previous = rsp - 16;
     for (int i = 0; i < BACKTRACE_MAX && frame_is_plausible(rbp, previous); i++) {
         const uint64_t *frame = (const uint64_t *)rbp;
         if (frame[1] == 0)
             break;
-        report_address("  ", frame[1]);
+        report_return_address("  ", frame[1]);
         previous = rbp;
         rbp = frame[0];
     }
@@ -139,10 +150,10 @@ static void report_registers(const struct interrupt_frame *f)
         const char *name;
         uint64_t value;
     } registers[] = {
-        {"rip", f->rip}, {"rsp", f->rsp}, {"rbp", f->rbp}, {"rflags", f->rflags},
-        {"rax", f->rax}, {"rbx", f->rbx}, {"rcx", f->rcx}, {"rdx", f->rdx},
-        {"rsi", f->rsi}, {"rdi", f->rdi}, {"r8", f->r8},   {"r9", f->r9},
-        {"r10", f->r10}, {"r11", f->r11}, {"r12", f->r12}, {"r13", f->r13},
+        {"rip", f->rip}, {"rsp", f->rsp}, {"rbp", f->rbp},         {"rflags", f->rflags},
+        {"rax", f->rax}, {"rbx", f->rbx}, {"rcx", f->rcx},         {"rdx", f->rdx},
+        {"rsi", f->rsi}, {"rdi", f->rdi}, {"r8", f->r8},           {"r9", f->r9},
+        {"r10", f->r10}, {"r11", f->r11}, {"r12", f->r12},         {"r13", f->r13},
         {"r14", f->r14}, {"r15", f->r15}, {"cr2", cpu_read_cr2()}, {"cr3", cpu_read_cr3()},
     };
     for (size_t i = 0; i < ARRAY_COUNT(registers); i++)
@@ -154,14 +165,15 @@ static void report_page_fault(const struct interrupt_frame *frame)
 {
     uint64_t address = cpu_read_cr2(), code = frame->error_code;
     const char *access = code & 16 ? "execute" : code & 2 ? "write" : "read";
-    const char *why = code & 8 ? "a reserved bit is set in a page table"
+    const char *why = code & 8   ? "a reserved bit is set in a page table"
                       : code & 1 ? "its rights forbid it"
                                  : "nothing is mapped there";
     report("tried to %s %016llx: %s\n", access, (unsigned long long)address, why);
     if (address < 4096)
         report("a null pointer was used\n");
     else if (!(code & 1) && stack_is_guard(address))
-        report("stack overflow: the thread's stack is full (option stack_kib makes stacks larger)\n");
+        report(
+            "stack overflow: the thread's stack is full (option stack_kib makes stacks larger)\n");
     else if (address >= (uintptr_t)image_start && address < (uintptr_t)image_end)
         report_address("that is in the image: ", address);
 }
@@ -185,9 +197,11 @@ void panic_exception(const struct interrupt_frame *frame)
     uint64_t rip = frame->rip;
     if (symbols_find(rip, &(uintptr_t){0}) == NULL && paging_is_mapped(frame->rsp) &&
         paging_is_mapped(frame->rsp + 7)) {
-        report_address("called from: ", *(const uint64_t *)frame->rsp);
+        report_return_address("called from: ", *(const uint64_t *)frame->rsp);
     }
-    report_backtrace(rip, frame->rbp, frame->rsp);
+    report("backtrace:\n");
+    report_address("  ", rip);
+    report_callers(frame->rbp, frame->rsp);
     report("toril: stopped by a fault\n");
     power_end_panic();
 }
@@ -203,7 +217,9 @@ void panic(const char *format, ...)
     report("\ntoril: panic: %s\n", text);
     report_place();
     uint64_t frame = (uintptr_t)__builtin_frame_address(0);
-    report_backtrace((uintptr_t)__builtin_return_address(0), *(const uint64_t *)frame, frame);
+    report("backtrace:\n");
+    report_return_address("  ", (uintptr_t)__builtin_return_address(0));
+    report_callers(*(const uint64_t *)frame, frame);
     report("toril: stopped by a panic\n");
     power_end_panic();
 }

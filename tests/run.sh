@@ -5,7 +5,7 @@
 needs_unit="/usr/include/cmocka.h:libcmocka-dev"
 needs_lint="/usr/bin/python3:python3"
 needs_boot="/usr/lib/python3/dist-packages/pytest:python3-pytest
-    ip:iproute2 ping:iputils-ping"
+    /usr/lib/python3/dist-packages/xdist:python3-pytest-xdist ip:iproute2 ping:iputils-ping"
 
 passed=0 failed=0 skipped=0
 
@@ -71,7 +71,7 @@ test_boot() { # NAME, or nothing for all
     rm -f "$report"
     status=0
     PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider -q -rs \
-        --junitxml="$report" tests/boot ${1:+-k "$1"} || status=$?
+        -n 2 --dist loadfile --junitxml="$report" tests/boot ${1:+-k "$1"} || status=$?
     # Status 5 is "no test has that name".
     [ "$status" != 5 ] || return 0
     if [ ! -s "$report" ]; then

@@ -21,20 +21,23 @@
 
 // What the compiler cannot know keeps it from seeing the fault coming.
 #define HIDE(value) __asm__ volatile("" : "+r"(value))
+// A function that keeps nothing on the stack has no frame, and its caller is not in the backtrace.
+// A volatile variable makes one, too.
+#define FRAME()                                                                                    \
+    volatile int frame = 0;                                                                        \
+    (void)frame
 // After a call: it is not the last thing, so its caller stays in the backtrace.
 #define NOT_LAST() __asm__ volatile("" ::: "memory")
 
 static NOINLINE void fault_page(void)
 {
-    const volatile char *address = (const char *)(PAGING_MMIO_BASE + (1ull << 38));
-    HIDE(address);
+    const volatile char *volatile address = (const char *)(PAGING_MMIO_BASE + (1ull << 38));
     (void)*address;
 }
 
 static NOINLINE void fault_null(void)
 {
-    const volatile char *address = (const char *)8;
-    HIDE(address);
+    const volatile char *volatile address = (const char *)8;
     (void)*address;
 }
 
@@ -62,16 +65,14 @@ static NOINLINE void fault_stack_begin(void)
 
 static NOINLINE void fault_text(void)
 {
-    volatile char *code = (char *)(uintptr_t)fault_text;
-    HIDE(code);
+    volatile char *volatile code = (char *)(uintptr_t)fault_text;
     *code = (char)RET;
 }
 
 static NOINLINE void fault_rodata(void)
 {
     static const char constant[] = "constant";
-    volatile char *address = (char *)(uintptr_t)constant;
-    HIDE(address);
+    volatile char *volatile address = (char *)(uintptr_t)constant;
     *address = 'C';
 }
 
@@ -115,18 +116,19 @@ static NOINLINE void fault_divide(void)
 
 static NOINLINE void fault_opcode(void)
 {
+    FRAME();
     __asm__ volatile("ud2");
 }
 
 static NOINLINE void fault_gp(void)
 {
-    const volatile char *address = (const char *)0x0123456789abcdef; // bits 63..47 differ
-    HIDE(address);
+    const volatile char *volatile address = (const char *)0x0123456789abcdef; // bits 63..47 differ
     (void)*address;
 }
 
 static NOINLINE void fault_int3(void)
 {
+    FRAME();
     __asm__ volatile("int3");
 }
 
@@ -177,6 +179,8 @@ static const struct {
 
 static NOINLINE void fault_thread(void *commit)
 {
+    printf("selftest: core %u says this before its fault\n", core_index());
+    fflush(stdout);
     ((void (*)(void))(uintptr_t)commit)();
     NOT_LAST();
 }

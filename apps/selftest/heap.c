@@ -14,7 +14,7 @@
 #include "smp/remote.h"
 
 #define SLOTS        200
-#define STEPS        6000
+#define STEPS        3000
 #define SMALL_BLOCKS 5000
 #define LARGE_BLOCKS 40
 #define LARGE_BYTES  (100u << 10)

@@ -12,9 +12,12 @@
 #include "apps/selftest/cases.h"
 #include "apps/selftest/check.h"
 #include "apps/selftest/faults.h"
+#include "kernel/panic.h"
+#include "kernel/time.h"
 
 #define STATUS_USAGE 2
 #define STATUS_MAX   100
+#define HANG_S       150 // of one case; more than RUN_HANG_S, which knows more
 
 static const struct {
     const char *name;
@@ -27,10 +30,19 @@ static const struct {
 
 static unsigned passed, failed;
 
+static void hangs(struct timer *timer)
+{
+    (void)timer;
+    panic("selftest: %s: hangs: it has not ended after %u s", check_case_name(), HANG_S);
+}
+
 static void run_case(size_t i)
 {
+    static struct timer watchdog = {.expired = hangs};
+    timer_start(&watchdog, time_now_ns() + HANG_S * NS_PER_S);
     check_begin(cases[i].name);
     cases[i].run();
+    timer_stop(&watchdog);
     const char *failure = check_failure();
     if (failure == NULL) {
         passed++;

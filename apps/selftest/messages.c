@@ -7,6 +7,7 @@
 #include "apps/selftest/check.h"
 #include "apps/selftest/run.h"
 #include "kernel/core.h"
+#include "kernel/panic.h"
 #include "kernel/scheduler.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
@@ -22,7 +23,8 @@
 struct numbered {
     struct exchange_message message;
     unsigned sender, receiver, number;
-    bool is_home; // its sender's to change
+    bool is_home;          // its sender's to change
+    struct thread *waiter; // its sender's, woken when it comes home
 };
 
 static PERCORE unsigned expected_from[CORES_MAX]; // the next number from each sender
@@ -35,6 +37,8 @@ static void come_home(struct exchange_message *message)
     CHECK_EQUAL(numbered->number, expected_back[numbered->receiver]);
     expected_back[numbered->receiver] = numbered->number + 1;
     numbered->is_home = true;
+    if (numbered->waiter != NULL)
+        thread_wake(numbered->waiter);
 }
 
 static void arrive(struct exchange_message *message)
@@ -47,9 +51,20 @@ static void arrive(struct exchange_message *message)
     exchange_send(numbered->sender, message);
 }
 
+// The core halts when it has nothing else to do.
+static void wait_for(struct numbered *numbered)
+{
+    uint64_t deadline_ns = time_now_ns() + RUN_HANG_S * NS_PER_S;
+    numbered->waiter = thread_self();
+    while (!numbered->is_home)
+        if (!thread_wait_until(deadline_ns))
+            panic("selftest: %s: hangs: number %u from core %u to core %u is not back after %u s",
+                  check_case_name(), numbered->number, numbered->sender, numbered->receiver,
+                  RUN_HANG_S);
+}
+
 static void send_number(struct numbered *numbered, unsigned receiver, unsigned number)
 {
-    run_wait_for(&numbered->is_home);
     *numbered = (struct numbered){
         .message.receive = arrive, .sender = core_index(), .receiver = receiver, .number = number};
     exchange_send(receiver, &numbered->message);
@@ -67,11 +82,15 @@ static void send_to_all(void *argument)
         messages[i].is_home = true;
     run_barrier(); // all cores expect number 0
     for (unsigned number = 0; number < MESSAGES; number++)
-        for (unsigned receiver = 0; receiver < core_count(); receiver++)
-            if (core_is_online(receiver))
-                send_number(&messages[receiver * WINDOW + number % WINDOW], receiver, number);
+        for (unsigned receiver = 0; receiver < core_count(); receiver++) {
+            if (!core_is_online(receiver))
+                continue;
+            struct numbered *numbered = &messages[receiver * WINDOW + number % WINDOW];
+            wait_for(numbered);
+            send_number(numbered, receiver, number);
+        }
     for (unsigned i = 0; i < core_count() * WINDOW; i++)
-        run_wait_for(&messages[i].is_home);
+        wait_for(&messages[i]);
     run_barrier(); // nothing is on its way any more
     for (unsigned core = 0; core < core_count(); core++) {
         CHECK_EQUAL(expected_from[core], core_is_online(core) ? MESSAGES : 0);
@@ -100,12 +119,10 @@ static void send_burst(void *argument)
     if (!CHECK(messages != NULL))
         return;
     run_barrier();
-    for (unsigned number = 0; number < MESSAGES; number++) {
-        messages[number].is_home = true;
-        send_number(&messages[number], receiver, number);
-    }
     for (unsigned number = 0; number < MESSAGES; number++)
-        run_wait_for(&messages[number].is_home);
+        send_number(&messages[number], receiver, number);
+    for (unsigned number = 0; number < MESSAGES; number++)
+        wait_for(&messages[number]);
     CHECK(exchange_stats_get().sent - before.sent >= MESSAGES);
     CHECK(exchange_stats_get().received - before.received >= MESSAGES);
     run_barrier();

@@ -12,17 +12,22 @@
 #include "kernel/cpu.h"
 #include "kernel/image.h"
 #include "kernel/pages.h"
+#include "kernel/stack.h"
 
-#define ENTRY_PRESENT 1ull
-#define ENTRY_WRITE   2ull
-#define ENTRY_LEAF    0x80ull
-#define ENTRY_NX      (1ull << 63)
-#define ENTRY_ADDRESS 0x000ffffffffff000ull
-#define CR0_WP        (1ull << 16)
-#define CR4_LA57      (1ull << 12)
-#define MSR_EFER      0xc0000080
-#define EFER_NXE      (1ull << 11)
-#define MSR_PAT       0x277
+#define ENTRY_PRESENT    1ull
+#define ENTRY_WRITE      2ull
+#define ENTRY_LEAF       0x80ull
+#define ENTRY_NX         (1ull << 63)
+#define ENTRY_ADDRESS    0x000ffffffffff000ull
+#define CR0_WP           (1ull << 16)
+#define CR4_LA57         (1ull << 12)
+#define MSR_EFER         0xc0000080
+#define EFER_NXE         (1ull << 11)
+#define MSR_PAT          0x277
+#define STACK_BYTES      32768
+#define MSR_MTRR_DEFAULT 0x2ff
+#define CPUID_MTRR       (1u << 12)
+#define CR4_OSXSAVE      (1ull << 18)
 
 struct mapping {
     bool present, write, execute;
@@ -134,12 +139,16 @@ static void guard_pages(void *argument)
     char here = 0;
     struct mapping stack = look_up(&here);
     CHECK(stack.present && stack.write && !stack.execute);
-    // Down from here the stack ends, and what is below it is not there.
-    uintptr_t page = ALIGN_DOWN((uintptr_t)&here, PAGE_BYTES);
-    size_t below = 0;
-    while (below <= 1024 && look_up((const void *)(page - below * PAGE_BYTES)).present)
-        below++;
-    CHECK(below >= 1 && below <= 256); // 1 MiB is the largest stack
+    struct stack stacks[3]; // each has an absent page below it
+    for (size_t i = 0; i < ARRAY_COUNT(stacks); i++) {
+        if (!CHECK_EQUAL(stack_allocate(&stacks[i], STACK_BYTES), 0))
+            return;
+        check_range((const char *)stacks[i].bottom, (const char *)stacks[i].top, true, false);
+        CHECK(!look_up((const char *)stacks[i].bottom - 1).present);
+        CHECK(stack_is_guard(stacks[i].bottom - 1));
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(stacks); i++)
+        stack_free(&stacks[i]);
     char *block = malloc(100000);
     if (CHECK(block != NULL)) {
         struct mapping heap = look_up(block);
@@ -178,6 +187,8 @@ void case_paging_percore_pages(void)
 }
 
 static struct paging_control control_of[CORES_MAX];
+static uint64_t vector_states[CORES_MAX]; // XCR0
+static uint64_t memory_types[CORES_MAX];  // whether and how MTRRs count
 
 static void note_control(void *argument)
 {
@@ -187,6 +198,15 @@ static void note_control(void *argument)
                                        cpu_read_msr(MSR_PAT)};
     CHECK(control->cr0 & CR0_WP); // read-only binds ring 0 too
     CHECK(control->efer & EFER_NXE);
+    if (control->cr4 & CR4_OSXSAVE) {
+        uint32_t low, high;
+        __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+        vector_states[core_index()] = (uint64_t)high << 32 | low;
+    }
+    uint32_t a, b, c, d;
+    cpu_id(1, 0, &a, &b, &c, &d);
+    if (d & CPUID_MTRR)
+        memory_types[core_index()] = cpu_read_msr(MSR_MTRR_DEFAULT);
 }
 
 void case_paging_control(void)
@@ -199,5 +219,7 @@ void case_paging_control(void)
         CHECK_EQUAL(control_of[core].cr4, control_of[0].cr4);
         CHECK_EQUAL(control_of[core].efer, control_of[0].efer);
         CHECK_EQUAL(control_of[core].pat, control_of[0].pat);
+        CHECK_EQUAL(vector_states[core], vector_states[0]);
+        CHECK_EQUAL(memory_types[core], memory_types[0]);
     }
 }

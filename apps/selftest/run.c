@@ -10,6 +10,9 @@
 #include "kernel/time.h"
 #include "smp/remote.h"
 
+#define BUSY_TURNS 16
+#define REST_NS    (50 * NS_PER_US)
+
 struct part {
     struct exchange_message done; // travels home when the part is over
     void (*function)(void *argument);
@@ -92,8 +95,19 @@ unsigned run_last_core(void)
     return last;
 }
 
+// Other threads of this core first; later also other cores, which may share this one's CPU when the
+// machine is a virtual one.
+static void let_others_run(unsigned *turns)
+{
+    if (++*turns % BUSY_TURNS != 0)
+        thread_yield();
+    else
+        thread_sleep_until(time_now_ns() + REST_NS);
+}
+
 void run_barrier(void)
 {
+    unsigned turns = 0;
     // How many barriers each core has come to; each is written by its core only.
     static struct CACHE_ALIGNED {
         _Atomic unsigned value;
@@ -108,29 +122,31 @@ void run_barrier(void)
             if (time_now_ns() > deadline_ns)
                 panic("selftest: %s: hangs: core %u did not come to the barrier within %u s",
                       check_case_name(), core, RUN_HANG_S);
-            thread_yield();
+            let_others_run(&turns);
         }
     }
 }
 
 void run_wait_for(const bool *value)
 {
+    unsigned turns = 0;
     uint64_t deadline_ns = time_now_ns() + RUN_HANG_S * NS_PER_S;
     while (!__atomic_load_n(value, __ATOMIC_RELAXED)) { // another thread of this core sets it
         if (time_now_ns() > deadline_ns)
             panic("selftest: %s: hangs: core %u waited %u s", check_case_name(), core_index(),
                   RUN_HANG_S);
-        thread_yield();
+        let_others_run(&turns);
     }
 }
 
 bool run_until(bool (*holds)(void *context), void *context, unsigned timeout_ms)
 {
+    unsigned turns = 0;
     uint64_t deadline_ns = time_now_ns() + timeout_ms * NS_PER_MS;
     while (!holds(context)) {
         if (time_now_ns() > deadline_ns)
             return false;
-        thread_yield();
+        let_others_run(&turns);
     }
     return true;
 }

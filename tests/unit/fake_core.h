@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Cores for host tests: each is a thread (PERCORE is _Thread_local), with a loop of one poller and an
-// interrupt that ends its halt. Takes the place of kernel/core.c, apic_send() and
+// Cores for host tests: each is a thread (PERCORE is _Thread_local), with a loop of one poller and
+// an interrupt that ends its halt. Takes the place of kernel/core.c, apic_send() and
 // scheduler_add_poller().
 #pragma once
 
@@ -24,7 +24,7 @@ bool fake_core_poll(void);
 // What the loop does without work: arms, looks once more, halts until an interrupt.
 void fake_core_idle(void);
 // The interrupt, as apic_send() does it; the APIC id of a core is FAKE_APIC_ID(core).
-#define FAKE_APIC_ID(core) ((core) * 3 + 17)
+#define FAKE_APIC_ID(core) ((core)*3 + 17)
 void fake_core_interrupt(unsigned core);
 
 // In a thread that is not the test's own, where cmocka's assertions cannot be used.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Physical memory for host tests of kernel/pages.c and what is above it, which use a page's address
-// as its physical one: low, so that the bitmap stays small, and clear of the sanitizers' own memory.
+// as its physical one: low, so that the bitmap stays small, and clear of the sanitizers' own
+// memory.
 #pragma once
 
 #include <sys/mman.h>

@@ -230,8 +230,7 @@ static void one_block_of_a_size_does_not_churn_pages(void **state)
     assert_int_equal(used_bytes(), before);
 }
 
-// ---- random operations
-// ----------------------------------------------------------------------------
+// ---- random operations ------------------------------------------------------------------------
 
 struct block {
     uint8_t *bytes;
@@ -322,8 +321,7 @@ static void random_operations(void **state)
     assert_true(used_bytes() <= KEPT_BYTES);
 }
 
-// ---- blocks that come home
-// -------------------------------------------------------------------------
+// ---- blocks that come home --------------------------------------------------------------------
 
 static void *homeless[1500];
 static unsigned homeless_count, homeless_owner;

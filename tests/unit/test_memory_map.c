@@ -55,57 +55,87 @@ struct map_case {
 };
 
 // Addresses and sizes in pages, but where a case says otherwise.
-#define R(start, size, type) {(start)*PAGE, (size)*PAGE, MEMORY_##type}
+#define R(start, size, type)                                                                       \
+    {                                                                                              \
+        (start) * PAGE, (size)*PAGE, MEMORY_##type                                                 \
+    }
 static const struct map_case cases[] = {
     {"nothing", 0, 0, {{0}}, {{0}}},
     {"one", 1, 1, {R(1, 5, USABLE)}, {R(1, 5, USABLE)}},
     {"empty ranges", 3, 1, {R(1, 0, USABLE), R(2, 3, ACPI), R(9, 0, RESERVED)}, {R(2, 3, ACPI)}},
-    {"any order", 3, 3,
-     {R(20, 5, ACPI), R(1, 5, USABLE), R(10, 5, MMIO)},
-     {R(1, 5, USABLE), R(10, 5, MMIO), R(20, 5, ACPI)}},
-    {"neighbours of one type", 4, 2,
+    {"any order",
+     3,
+     3,
+     {R(20, 5, ACPI), R(1, 5, USABLE), R(10, 5, RUNTIME_MMIO)},
+     {R(1, 5, USABLE), R(10, 5, RUNTIME_MMIO), R(20, 5, ACPI)}},
+    {"neighbours of one type",
+     4,
+     2,
      {R(6, 2, USABLE), R(1, 5, USABLE), R(9, 1, RESERVED), R(8, 1, USABLE)},
      {R(1, 8, USABLE), R(9, 1, RESERVED)}},
-    {"a hole stays", 2, 2,
-     {R(1, 2, USABLE), R(4, 2, USABLE)}, {R(1, 2, USABLE), R(4, 2, USABLE)}},
+    {"a hole stays", 2, 2, {R(1, 2, USABLE), R(4, 2, USABLE)}, {R(1, 2, USABLE), R(4, 2, USABLE)}},
     {"the same twice", 2, 1, {R(1, 2, ACPI), R(1, 2, ACPI)}, {R(1, 2, ACPI)}},
-    {"overlap, one type", 3, 1,
-     {R(1, 9, USABLE), R(2, 2, USABLE), R(8, 4, USABLE)}, {R(1, 11, USABLE)}},
-    {"the end is reserved", 2, 2,
-     {R(0, 10, USABLE), R(8, 4, RESERVED)}, {R(0, 8, USABLE), R(8, 4, RESERVED)}},
-    {"the start is reserved", 2, 2,
-     {R(4, 10, USABLE), R(0, 6, RESERVED)}, {R(0, 6, RESERVED), R(6, 8, USABLE)}},
-    {"one start", 2, 2,
-     {R(4, 10, USABLE), R(4, 2, ACPI)}, {R(4, 2, ACPI), R(6, 8, USABLE)}},
+    {"overlap, one type",
+     3,
+     1,
+     {R(1, 9, USABLE), R(2, 2, USABLE), R(8, 4, USABLE)},
+     {R(1, 11, USABLE)}},
+    {"the end is reserved",
+     2,
+     2,
+     {R(0, 10, USABLE), R(8, 4, RESERVED)},
+     {R(0, 8, USABLE), R(8, 4, RESERVED)}},
+    {"the start is reserved",
+     2,
+     2,
+     {R(4, 10, USABLE), R(0, 6, RESERVED)},
+     {R(0, 6, RESERVED), R(6, 8, USABLE)}},
+    {"one start", 2, 2, {R(4, 10, USABLE), R(4, 2, ACPI)}, {R(4, 2, ACPI), R(6, 8, USABLE)}},
     {"covered whole", 2, 1, {R(4, 2, USABLE), R(0, 10, RESERVED)}, {R(0, 10, RESERVED)}},
     // There is no room for a third range: usable memory is given up.
-    {"inside, no room", 2, 2,
-     {R(0, 10, USABLE), R(4, 2, ACPI)}, {R(0, 4, USABLE), R(4, 2, ACPI)}},
-    {"inside, with room", 4, 3,
+    {"inside, no room", 2, 2, {R(0, 10, USABLE), R(4, 2, ACPI)}, {R(0, 4, USABLE), R(4, 2, ACPI)}},
+    {"inside, with room",
+     4,
+     3,
      {R(0, 5, USABLE), R(5, 15, USABLE), R(10, 2, ACPI), R(30, 0, USABLE)},
      {R(0, 10, USABLE), R(10, 2, ACPI), R(12, 8, USABLE)}},
     // What is behind the hole of a range that is not usable stays taken.
-    {"taken behind a hole", 3, 2,
+    {"taken behind a hole",
+     3,
+     2,
      {R(0, 100, ACPI), R(10, 10, RESERVED), R(30, 10, USABLE)},
      {R(0, 10, ACPI), R(10, 90, RESERVED)}},
-    {"boot services behind a hole", 3, 2,
+    {"boot services behind a hole",
+     3,
+     2,
      {R(0, 100, BOOT_SERVICES), R(10, 10, RESERVED), R(30, 10, USABLE)},
      {R(0, 10, BOOT_SERVICES), R(10, 90, RESERVED)}},
     // Cutting the start of a range moves it behind others.
-    {"out of order by cutting", 3, 3,
+    {"out of order by cutting",
+     3,
+     3,
      {R(0, 50, RESERVED), R(10, 90, USABLE), R(20, 40, ACPI)},
      {R(0, 50, RESERVED), R(50, 10, ACPI), R(60, 40, USABLE)}},
-    {"usable shrinks to whole pages", 2, 1,
+    {"usable shrinks to whole pages",
+     2,
+     1,
      {{PAGE + 1, 3 * PAGE, MEMORY_USABLE}, {10 * PAGE + 1, PAGE, MEMORY_USABLE}},
      {R(2, 2, USABLE)}},
-    {"reserved grows to whole pages", 2, 2,
-     {{PAGE + 1, 3 * PAGE, MEMORY_RESERVED}, {10 * PAGE + 9, 1, MEMORY_MMIO}},
-     {R(1, 4, RESERVED), R(10, 1, MMIO)}},
-    {"wrapping", 3, 1,
-     {{UINT64_MAX - 4 * PAGE, 100 * PAGE, MEMORY_USABLE}, R(3, 3, USABLE),
+    {"reserved grows to whole pages",
+     2,
+     2,
+     {{PAGE + 1, 3 * PAGE, MEMORY_RESERVED}, {10 * PAGE + 9, 1, MEMORY_RUNTIME_MMIO}},
+     {R(1, 4, RESERVED), R(10, 1, RUNTIME_MMIO)}},
+    {"wrapping",
+     3,
+     1,
+     {{UINT64_MAX - 4 * PAGE, 100 * PAGE, MEMORY_USABLE},
+      R(3, 3, USABLE),
       {PAGE, UINT64_MAX, MEMORY_RESERVED}},
      {R(3, 3, USABLE)}},
-    {"the very top", 2, 1,
+    {"the very top",
+     2,
+     1,
      {{0 - PAGE, PAGE - 1, MEMORY_RESERVED}, {0 - 4 * PAGE, 2 * PAGE, MEMORY_RESERVED}},
      {{0 - 4 * PAGE, 2 * PAGE, MEMORY_RESERVED}}},
 };
@@ -129,7 +159,7 @@ static void sums_and_names(void **state)
     struct memory_range ranges[] = {R(0, 3, USABLE), R(3, 1, ACPI), R(9, 4, USABLE)};
     assert_int_equal(memory_map_total_bytes(ranges, 3, MEMORY_USABLE), 7 * PAGE);
     assert_int_equal(memory_map_total_bytes(ranges, 3, MEMORY_ACPI), PAGE);
-    assert_int_equal(memory_map_total_bytes(ranges, 3, MEMORY_MMIO), 0);
+    assert_int_equal(memory_map_total_bytes(ranges, 3, MEMORY_RUNTIME_MMIO), 0);
     assert_int_equal(memory_map_total_bytes(ranges, 0, MEMORY_USABLE), 0);
     assert_string_equal(memory_type_name(MEMORY_USABLE), "usable");
     assert_string_equal(memory_type_name(MEMORY_RESERVED), "reserved");
@@ -138,7 +168,7 @@ static void sums_and_names(void **state)
         assert_string_not_equal(memory_type_name(type), "unknown");
 }
 
-// ---- against a model ------------------------------------------------------------------------------
+// ---- against a model --------------------------------------------------------------------------
 
 #define MODEL_PAGES 512
 #define RANGES_MAX  600

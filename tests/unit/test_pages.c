@@ -9,10 +9,11 @@
 
 #include "kernel/pages.c"
 
-#define ARENA_BYTES (48ull << 20)
-#define ARENA_FIRST (FAKE_MEMORY_BASE / PAGE_BYTES)
-#define ARENA_PAGES (ARENA_BYTES / PAGE_BYTES)
-#define CORES       4
+#define ARENA_BYTES       (48ull << 20)
+#define LARGE_ARENA_BYTES (256ull << 20) // where many runs are wanted; little of it is touched
+#define ARENA_FIRST       (FAKE_MEMORY_BASE / PAGE_BYTES)
+#define ARENA_PAGES       (ARENA_BYTES / PAGE_BYTES)
+#define CORES             4
 
 static PERCORE uint64_t random_state;
 
@@ -245,8 +246,7 @@ static void misuse_panics(void **state)
     core_this_index = 0;
 }
 
-// ---- random operations
-// ----------------------------------------------------------------------------
+// ---- random operations ------------------------------------------------------------------------
 
 struct block {
     char *pages;
@@ -354,8 +354,7 @@ static void random_operations(void **state)
     assert_int_equal(page_stats_of(0).free_bytes, total);
 }
 
-// ---- shares
-// ---------------------------------------------------------------------------------------
+// ---- shares -----------------------------------------------------------------------------------
 
 static struct page_share shares[CORES];
 static uint64_t share_bytes;
@@ -408,6 +407,65 @@ static void a_share_comes_from_several_runs(void **state)
     assert_int_equal(taken, 10 * PAGE_PIECE_BYTES);
     assert_true(share.run_count >= 4);
     run_count();
+}
+
+// Memory that nobody asked for is never touched: a hypervisor need not have it.
+static void large_free_runs_are_not_written(void **state)
+{
+    (void)state;
+    static const size_t untouched = 8 << 20;
+    memset((char *)FAKE_MEMORY_BASE + untouched, 0xa5, ARENA_BYTES - untouched);
+    start_whole();
+    page_pool_split(1, 4 * PAGE_PIECE_BYTES, &shares[1]);
+    void *pages = page_alloc(3);
+    page_free(pages, 3);
+    memset(&pool, 0, sizeof(pool)); // core 1's is another
+    core_this_index = 1;
+    page_pool_adopt(&shares[1]);
+    assert_int_equal(pool.free_bytes, 4 * PAGE_PIECE_BYTES);
+    core_this_index = 0;
+    for (size_t at = untouched; at < ARENA_BYTES; at += sizeof(uint64_t))
+        assert_true(*(uint64_t *)(FAKE_MEMORY_BASE + at) == 0xa5a5a5a5a5a5a5a5ull);
+}
+
+// More large runs than the table holds: the others describe themselves, and nothing is lost.
+static void the_table_of_large_runs_overflows(void **state)
+{
+    (void)state;
+    enum { RUNS = LARGE_RUNS_MAX + 20, RUN_PAGES = PIECE_PAGES + 5 };
+    fake_memory_unmap(ARENA_BYTES);
+    assert_true(fake_memory_map(LARGE_ARENA_BYTES));
+    ranges[0] = (struct memory_range){FAKE_MEMORY_BASE, LARGE_ARENA_BYTES, MEMORY_USABLE};
+    info.memory_count = 1;
+    assert_int_equal(page_pool_start(&info), 0);
+    uint64_t total = page_stats_of(0).free_bytes;
+    for (unsigned round = 0; round < 4; round++) {
+        char *runs[RUNS], *fences[RUNS];
+        for (unsigned i = 0; i < RUNS; i++) {
+            runs[i] = page_alloc(RUN_PAGES);
+            fences[i] = page_alloc(1);
+            assert_true(runs[i] != NULL && fences[i] != NULL);
+        }
+        for (unsigned i = 0; i < RUNS; i++)
+            page_free(runs[i * 31 % RUNS], RUN_PAGES);
+        assert_int_equal(pool.large_count, LARGE_RUNS_MAX);
+        if (!host_panicked()) {
+            page_free(runs[RUNS - 1], 1);
+            fail();
+        }
+        if (!host_panicked()) {
+            page_free(runs[0] + 9 * PAGE_BYTES, 1); // inside a run of the table
+            fail();
+        }
+        for (unsigned i = 0; i < RUNS; i++)
+            page_free(fences[round % 2 == 0 ? i : i * 37 % RUNS], 1);
+        assert_int_equal(page_stats_of(0).free_bytes, total);
+        void *all = page_alloc(total / PAGE_BYTES); // in one piece again
+        assert_non_null(all);
+        page_free(all, total / PAGE_BYTES);
+    }
+    fake_memory_unmap(LARGE_ARENA_BYTES);
+    assert_true(fake_memory_map(ARENA_BYTES)); // for the teardown
 }
 
 static void core_body(unsigned core)
@@ -466,6 +524,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(random_operations, setup, teardown),
         cmocka_unit_test_setup_teardown(a_share_is_what_was_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_share_comes_from_several_runs, setup, teardown),
+        cmocka_unit_test_setup_teardown(large_free_runs_are_not_written, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_table_of_large_runs_overflows, setup, teardown),
         cmocka_unit_test_setup_teardown(cores_work_on_shares_at_once, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

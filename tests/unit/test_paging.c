@@ -33,7 +33,7 @@ static uint64_t random_below(uint64_t limit)
     return random_state % limit;
 }
 
-// ---- where tables come from -----------------------------------------------------------------------
+// ---- where tables come from -------------------------------------------------------------------
 
 #define TABLES 20000 // for 4 KiB leaves all over what random operations reach
 static struct page_table *tables;
@@ -92,8 +92,10 @@ static uint64_t leaf_at(const struct page_table *root, uint64_t virt, uint64_t *
 static void assert_leaf(const struct page_table *root, uint64_t virt, uint64_t leaf_bytes)
 {
     uint64_t bytes;
-    assert_true(leaf_at(root, virt, &bytes) & BIT_PRESENT);
+    uint64_t entry = leaf_at(root, virt, &bytes);
+    assert_true(entry & BIT_PRESENT);
     assert_int_equal(bytes, leaf_bytes);
+    assert_int_equal(!!(entry & BIT_LARGE), bytes != KIB4); // in a 4 KiB leaf the bit is PAT
 }
 
 static void assert_maps(const struct page_table *root, uint64_t virt, uint64_t phys, unsigned flags)
@@ -112,12 +114,13 @@ static void assert_unmapped(const struct page_table *root, uint64_t virt)
     assert_false(paging_lookup(root, virt, &phys, &flags));
 }
 
-static void map(struct page_table *root, uint64_t virt, uint64_t phys, uint64_t size, unsigned flags)
+static void map(struct page_table *root, uint64_t virt, uint64_t phys, uint64_t size,
+                unsigned flags)
 {
     assert_int_equal(paging_map(root, &source, virt, phys, size, flags), 0);
 }
 
-// ---- cases ----------------------------------------------------------------------------------------
+// ---- cases ------------------------------------------------------------------------------------
 
 static void rights_are_in_the_leaf(void **state)
 {
@@ -170,14 +173,14 @@ static void largest_leaves_are_used(void **state)
         {true, 0, 0, 1024 * GIB1, 2},
         {false, 0, 0, 512 * GIB1, 513},
         {true, GIB1, 7 * GIB1, GIB1, 1},
-        {true, GIB1, MIB2, GIB1, 2},              // phys allows 2 MiB
-        {true, GIB1 + MIB2, MIB2, GIB1, 3},       // virt too, in two GiB
-        {true, GIB1, KIB4, MIB2, 3},              // phys allows 4 KiB
+        {true, GIB1, MIB2, GIB1, 2},        // phys allows 2 MiB
+        {true, GIB1 + MIB2, MIB2, GIB1, 3}, // virt too, in two GiB
+        {true, GIB1, KIB4, MIB2, 3},        // phys allows 4 KiB
         {true, 0, 0, MIB2, 2},
         {true, 0, 0, KIB4, 3},
         {true, MIB2 - KIB4, MIB2 - KIB4, 2 * KIB4, 4},
-        {true, 0, 0, GIB1 + MIB2 + KIB4, 3},      // one of each
-        {true, KIB4, KIB4, 2 * GIB1 - KIB4, 3},   // 4 KiB and 2 MiB up to the first GiB
+        {true, 0, 0, GIB1 + MIB2 + KIB4, 3},    // one of each
+        {true, KIB4, KIB4, 2 * GIB1 - KIB4, 3}, // 4 KiB and 2 MiB up to the first GiB
         {true, 0xffff800000000000ull, 0, GIB1, 1},
         {true, 0xffffffffc0000000ull, 0, GIB1, 1}, // up to the last byte
         {true, 0xfffffffffffff000ull, 0, KIB4, 3},
@@ -286,7 +289,7 @@ static void what_is_not_unshared_stays_shared(void **state)
     assert_maps(other, 0xffff800000000000ull + GIB1, 9 * GIB1, PAGING_WRITE | PAGING_UNCACHED);
 }
 
-// ---- against a model ------------------------------------------------------------------------------
+// ---- against a model --------------------------------------------------------------------------
 
 struct operation {
     bool unmap;
@@ -340,8 +343,11 @@ static struct operation random_operation(void)
     static const uint64_t bases[] = {0, 510 * GIB1, 0xffff800000000000ull, 0xffffff8000000000ull,
                                      0xffffffff00000000ull};
     static const uint64_t sizes[] = {16 * KIB4, 6 * MIB2, 3 * GIB1};
-    static const unsigned flags[] = {0, PAGING_WRITE, PAGING_EXECUTE,
-                                     PAGING_WRITE | PAGING_EXECUTE, PAGING_WRITE | PAGING_UNCACHED,
+    static const unsigned flags[] = {0,
+                                     PAGING_WRITE,
+                                     PAGING_EXECUTE,
+                                     PAGING_WRITE | PAGING_EXECUTE,
+                                     PAGING_WRITE | PAGING_UNCACHED,
                                      PAGING_WRITE | PAGING_WRITE_COMBINING};
     struct operation operation = {.unmap = random_below(4) == 0,
                                   .virt = bases[random_below(ARRAY_COUNT(bases))],
@@ -352,17 +358,16 @@ static struct operation random_operation(void)
         operation.size = KIB4;
     if (operation.virt + operation.size - 1 < operation.virt)
         operation.size = 0 - operation.virt; // to the last byte of the address space
-    operation.phys = random_below(2) == 0 ? random_aligned(1ull << 45)
-                                          : operation.virt & ((1ull << 46) - 1);
+    operation.phys =
+        random_below(2) == 0 ? random_aligned(1ull << 45) : operation.virt & ((1ull << 46) - 1);
     return operation;
 }
 
 static int apply(struct page_table *root, const struct operation *operation)
 {
-    return operation->unmap
-               ? paging_unmap(root, &source, operation->virt, operation->size)
-               : paging_map(root, &source, operation->virt, operation->phys, operation->size,
-                            operation->flags);
+    return operation->unmap ? paging_unmap(root, &source, operation->virt, operation->size)
+                            : paging_map(root, &source, operation->virt, operation->phys,
+                                         operation->size, operation->flags);
 }
 
 static struct page_table *random_tables(size_t count)

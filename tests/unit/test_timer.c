@@ -148,7 +148,7 @@ static void restart_moves_a_pending_timer(void **state)
     (void)state;
     for (unsigned i = 0; i < 10; i++)
         start(i, 100 + i);
-    start(9, 1); // forward
+    start(9, 1);   // forward
     start(0, 500); // back
     start(4, 104); // nowhere
     assert_next_deadline();
