@@ -19,7 +19,7 @@ CC := gcc
 AFLAGS := -f elf64
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes
 CFLAGS = -std=gnu11 -O2 -g -fPIE -fvisibility=hidden -mno-red-zone -fno-omit-frame-pointer \
-    -fstack-protector-strong -mstack-protector-guard=global -fcf-protection=none \
+    -fstack-protector-strong -mstack-protector-guard=global -fstack-clash-protection -fcf-protection=none \
     -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections -fno-common \
     -ffile-prefix-map=$(CURDIR)/= -I. $(FIRST_CFLAGS) $(MUSL_CFLAGS) $(EXTRA_CFLAGS)
 LWIP_CFLAGS := -Inet -I$(LWIP_INCLUDE)

@@ -16,10 +16,13 @@
 // A variable of which every core has its own copy at the same virtual address (smp/percore.h).
 // A pointer to one means something only on the core that took it. On the host each test thread
 // stands in for a core.
+// PERCORE_ZERO: the same for what starts as zeros and is large: it takes no room in the file.
 #ifdef TORIL_HOST
-#define PERCORE _Thread_local
+#define PERCORE      _Thread_local
+#define PERCORE_ZERO _Thread_local
 #else
-#define PERCORE __attribute__((section(".percore")))
+#define PERCORE      __attribute__((section(".percore")))
+#define PERCORE_ZERO __attribute__((section(".bss.percore")))
 #endif
 
 // For code that runs in an interrupt handler: the interrupted thread's vector registers are not

@@ -48,9 +48,8 @@ struct handler {
 static struct idt_entry idt[256]; // the same on all cores
 static PERCORE uint64_t gdt[5];
 static PERCORE struct tss tss;
-static PERCORE struct handler handlers[256];
+static PERCORE_ZERO struct handler handlers[256];
 static PERCORE struct interrupt_stats stats;
-static PERCORE bool unexpected_seen[256];
 
 static uint8_t vector_ist(int vector)
 {
@@ -161,7 +160,6 @@ INTERRUPT_CONTEXT void interrupt_dispatch(struct interrupt_frame *frame)
             handler->call(handler->context);
         } else {
             stats.unexpected++;
-            unexpected_seen[vector] = true;
         }
         apic_end_of_interrupt();
     }

@@ -35,7 +35,7 @@ struct large_run {
     uint64_t first_page, page_count;
 };
 
-static PERCORE struct {
+static PERCORE_ZERO struct {
     struct free_run *runs[RUN_CLASSES];
     struct large_run large[LARGE_RUNS_MAX]; // in no order
     unsigned large_count;

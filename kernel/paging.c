@@ -87,7 +87,7 @@ static void map_image(struct page_table *root)
         {image_start, text_start, PAGING_READ},  {text_start, text_end, PAGING_EXECUTE},
         {rodata_start, rodata_end, PAGING_READ}, {data_start, relro_end, PAGING_READ},
         {relro_end, data_end, PAGING_WRITE},     {percore_start, percore_end, PAGING_WRITE},
-        {percore_end, image_end, PAGING_READ},
+        {data_end, image_end, PAGING_READ},
     };
     for (size_t i = 0; i < ARRAY_COUNT(parts); i++)
         must(paging_map(root, &source, (uintptr_t)parts[i].start, (uintptr_t)parts[i].start,
