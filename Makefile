@@ -57,7 +57,7 @@ build/font_glyphs.c: kernel/mkfont.py | $(THIRD_PARTY_STAMP)
 	@mkdir -p $(@D)
 	@echo "  FONT    $@"
 	@/usr/bin/python3 kernel/mkfont.py $(SPLEEN_DIR) $@
-$(O)/kernel/font_glyphs.o: build/font_glyphs.c
+$(O)/kernel/font_glyphs.o: build/font_glyphs.c | $(MUSL_LIB)
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) $(WARNINGS) -c -o $@ $<
 

@@ -58,9 +58,9 @@ vector_entries:
 %assign vector 0
 %rep 256
         align 16
-        %if vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30
-        %else
-        push 0                          ; no error code from the CPU
+        ; bit n: the CPU pushes an error code for vector n (8, 10-14, 17, 21, 29, 30)
+        %if vector >= 32 || !((0x60227d00 >> vector) & 1)
+        push 0
         %endif
         push strict dword vector
         jmp strict near vector_common
