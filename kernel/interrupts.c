@@ -10,14 +10,9 @@
 #include "kernel/panic.h"
 #include "kernel/stack.h"
 
-#define IST_STACK_BYTES 8192
-#define SELECTOR_CODE   0x08
-#define SELECTOR_DATA   0x10
-#define SELECTOR_TSS    0x18
-
-// Which interrupt stack a vector takes. Faults have one of their own, so that a stack overflow still
-// has somewhere to report from; so have double faults and NMIs, which can hit inside a fault.
-enum { IST_INTERRUPT = 1, IST_EXCEPTION, IST_NMI, IST_DOUBLE_FAULT, IST_COUNT = IST_DOUBLE_FAULT };
+#define SELECTOR_CODE 0x08
+#define SELECTOR_DATA 0x10
+#define SELECTOR_TSS  0x18
 
 struct PACKED idt_entry {
     uint16_t offset_low, selector;
@@ -51,15 +46,15 @@ static PERCORE struct tss tss;
 static PERCORE_ZERO struct handler handlers[256];
 static PERCORE struct interrupt_stats stats;
 
-static uint8_t vector_ist(int vector)
+static enum interrupt_stack vector_stack(int vector)
 {
     switch (vector) {
     case VECTOR_DOUBLE_FAULT:
-        return IST_DOUBLE_FAULT;
+        return INTERRUPT_STACK_DOUBLE_FAULT;
     case VECTOR_NMI:
-        return IST_NMI;
+        return INTERRUPT_STACK_NMI;
     default:
-        return vector < VECTOR_FIRST_FREE ? IST_EXCEPTION : IST_INTERRUPT;
+        return vector < VECTOR_FIRST_FREE ? INTERRUPT_STACK_FAULT : INTERRUPT_STACK_DEVICE;
     }
 }
 
@@ -70,7 +65,7 @@ static void idt_fill(void)
         idt[vector] = (struct idt_entry){
             .offset_low = (uint16_t)entry,
             .selector = SELECTOR_CODE,
-            .ist = vector_ist(vector),
+            .ist = (uint8_t)(vector_stack(vector) + 1), // 0 is none
             .type = 0x8e, // present interrupt gate: interrupts off on entry
             .offset_middle = (uint16_t)(entry >> 16),
             .offset_high = (uint32_t)(entry >> 32),
@@ -83,8 +78,8 @@ static void gdt_load(void)
     uint64_t base = (uintptr_t)&tss, limit = sizeof(tss) - 1;
     gdt[SELECTOR_CODE / 8] = 0x00af9b000000ffff; // 64-bit code, ring 0
     gdt[SELECTOR_DATA / 8] = 0x00cf93000000ffff;
-    gdt[SELECTOR_TSS / 8] = limit | (base & 0xffffff) << 16 | 0x89ull << 40 |
-                            (base >> 24 & 0xff) << 56;
+    gdt[SELECTOR_TSS / 8] =
+        limit | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
     gdt[SELECTOR_TSS / 8 + 1] = base >> 32;
     struct table_register gdtr = {sizeof(gdt) - 1, (uintptr_t)gdt};
     struct table_register idtr = {sizeof(idt) - 1, (uintptr_t)idt};
@@ -109,16 +104,12 @@ static void gdt_load(void)
                      : "rax", "memory");
 }
 
-void interrupt_start_core(void)
+void interrupt_start_core(const struct core_stacks *stacks)
 {
     if (idt[0].type == 0) // core 0 comes first, alone
         idt_fill();
-    for (int ist = 0; ist < IST_COUNT; ist++) {
-        struct stack stack;
-        if (stack_allocate(&stack, IST_STACK_BYTES) != 0)
-            panic("interrupts: no memory for interrupt stacks");
-        tss.ist[ist] = stack.top;
-    }
+    for (int i = 0; i < INTERRUPT_STACK_COUNT; i++)
+        tss.ist[i] = stacks->interrupt_tops[i];
     tss.io_map_base = sizeof(tss);
     gdt_load();
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernel/compiler.h"
+#include "kernel/stack.h"
 
 // Fixed vectors; the others, from VECTOR_FIRST_FREE on, are given out.
 enum {
@@ -24,9 +25,8 @@ struct interrupt_frame {
     uint64_t rip, cs, rflags, rsp, ss;
 };
 
-// Loads this core's descriptor tables and makes its interrupt stacks. Panics without memory.
-// Context: interrupts off; each core once.
-void interrupt_start_core(void);
+// Loads this core's descriptor tables. Context: interrupts off; each core once.
+void interrupt_start_core(const struct core_stacks *stacks);
 
 // Gives out a free vector of this core. Define handlers with INTERRUPT_CONTEXT.
 // Returns: the vector (32..252), or -ENOSPC.
@@ -34,8 +34,8 @@ int interrupt_allocate(void (*handler)(void *context), void *context) MUST_CHECK
 // The handler of one of the fixed vectors.
 void interrupt_set_handler(int vector, void (*handler)(void *context), void *context);
 
-// What a device must write, and where, to raise `vector` on this core (message signalled interrupt).
-// Spec: Intel SDM volume 3, 11.11.
+// What a device must write, and where, to raise `vector` on this core (message signalled
+// interrupt). Spec: Intel SDM volume 3, 11.11.
 struct msi_message {
     uint64_t address;
     uint32_t data;

@@ -32,8 +32,6 @@
 #include "smp/bringup.h"
 #include "virtio/core.h"
 
-#define LOOP_STACK_BYTES (32u << 10)
-
 static struct boot_info boot_info;
 static struct acpi_facts acpi_facts;
 
@@ -119,9 +117,9 @@ void kernel_main(const struct boot_info *info)
     if (page_pool_start(&boot_info) != 0)
         panic("boot: no free memory in a map of %zu ranges", boot_info.memory_count);
     paging_start(&boot_info);
-    interrupt_start_core();
-    struct stack stack;
-    if (stack_allocate(&stack, LOOP_STACK_BYTES) != 0)
-        panic("boot: no memory for core 0's stack");
-    switch_run_on(stack.top, boot_own_stack);
+    struct core_stacks stacks;
+    if (stack_allocate_core(0, &stacks) != 0)
+        panic("boot: no memory for core 0's stacks");
+    interrupt_start_core(&stacks);
+    switch_run_on(stacks.loop_top, boot_own_stack);
 }

@@ -25,7 +25,8 @@
 #define PAT_VALUE 0x0007040600070106ull
 
 static struct page_table *boot_root; // core 0's, 4 levels
-static uint64_t firmware_register;   // CR3 for calls into the firmware
+static uint64_t firmware_register;   // CR3 for calls into the firmware, made for the first
+static const struct boot_info *boot; // for that
 static struct paging_source source;
 static uint64_t mmio_next = PAGING_MMIO_BASE;
 static bool has_five_levels;
@@ -36,12 +37,6 @@ static struct page_table *table_allocate(void)
     if (table != NULL)
         memset(table, 0, sizeof(*table));
     return table;
-}
-
-static void must(int error, const char *what)
-{
-    if (error != 0)
-        panic("paging: no memory for the page tables of %s", what);
 }
 
 // What goes into CR3: with 5 levels both halves of the address space hang below one table more, for
@@ -63,22 +58,23 @@ static bool range_is_ram(const struct memory_range *range)
            range->type == MEMORY_IMAGE || range->type == MEMORY_ACPI;
 }
 
-static void map_ram(struct page_table *root, const struct boot_info *info)
+static int map_ram(struct page_table *root)
 {
-    for (size_t i = 0; i < info->memory_count; i++) {
-        if (!range_is_ram(&info->memory[i]))
+    int error = 0;
+    for (size_t i = 0; i < boot->memory_count && error == 0; i++) {
+        if (!range_is_ram(&boot->memory[i]))
             continue;
-        uint64_t start = info->memory[i].start_phys, size = info->memory[i].size_bytes;
+        uint64_t start = boot->memory[i].start_phys, size = boot->memory[i].size_bytes;
         // Neighbouring kinds of RAM go together, for larger leaves.
-        while (i + 1 < info->memory_count && range_is_ram(&info->memory[i + 1]) &&
-               info->memory[i + 1].start_phys == start + size)
-            size += info->memory[++i].size_bytes;
-        must(paging_map(root, &source, start, start, size, PAGING_WRITE), "RAM");
+        while (i + 1 < boot->memory_count && range_is_ram(&boot->memory[i + 1]) &&
+               boot->memory[i + 1].start_phys == start + size)
+            size += boot->memory[++i].size_bytes;
+        error = paging_map(root, &source, start, start, size, PAGING_WRITE);
     }
-    must(paging_unmap(root, &source, 0, PAGE_BYTES), "page 0");
+    return error == 0 ? paging_unmap(root, &source, 0, PAGE_BYTES) : error;
 }
 
-static void map_image(struct page_table *root)
+static int map_image(struct page_table *root)
 {
     const struct {
         char *start, *end;
@@ -89,27 +85,29 @@ static void map_image(struct page_table *root)
         {relro_end, data_end, PAGING_WRITE},     {percore_start, percore_end, PAGING_WRITE},
         {data_end, image_end, PAGING_READ},
     };
-    for (size_t i = 0; i < ARRAY_COUNT(parts); i++)
-        must(paging_map(root, &source, (uintptr_t)parts[i].start, (uintptr_t)parts[i].start,
-                        (uint64_t)(parts[i].end - parts[i].start), parts[i].flags),
-             "the image");
+    int error = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(parts) && error == 0; i++)
+        error = paging_map(root, &source, (uintptr_t)parts[i].start, (uintptr_t)parts[i].start,
+                           (uint64_t)(parts[i].end - parts[i].start), parts[i].flags);
+    return error;
 }
 
 // What firmware that outlives its boot services is made of: it wants every right, so it is mapped
 // only while it is called.
-static void map_firmware(struct page_table *root, const struct boot_info *info)
+static int map_firmware(struct page_table *root)
 {
-    for (size_t i = 0; i < info->memory_count; i++) {
-        const struct memory_range *range = &info->memory[i];
+    int error = 0;
+    for (size_t i = 0; i < boot->memory_count && error == 0; i++) {
+        const struct memory_range *range = &boot->memory[i];
         unsigned flags = PAGING_WRITE | PAGING_EXECUTE;
         if (range->type == MEMORY_RUNTIME_MMIO)
             flags = PAGING_WRITE | PAGING_UNCACHED;
         else if (range->type != MEMORY_RUNTIME_CODE && range->type != MEMORY_RUNTIME_DATA)
             continue;
-        must(paging_map(root, &source, range->start_phys, range->start_phys, range->size_bytes,
-                        flags),
-             "the firmware");
+        error = paging_map(root, &source, range->start_phys, range->start_phys, range->size_bytes,
+                           flags);
     }
+    return error;
 }
 
 static bool cpu_has_1gib_pages(void)
@@ -124,29 +122,22 @@ static bool cpu_has_1gib_pages(void)
 
 void paging_start(const struct boot_info *info)
 {
+    boot = info;
     source = (struct paging_source){table_allocate, cpu_has_1gib_pages()};
     has_five_levels = cpu_read_cr4() & CR4_LA57;
     boot_root = table_allocate();
-    struct page_table *firmware_root = table_allocate();
     struct page_table *mmio = table_allocate(), *stacks = table_allocate();
-    if (boot_root == NULL || firmware_root == NULL || mmio == NULL || stacks == NULL)
-        must(-ENOMEM, "the upper half");
+    if (boot_root == NULL || mmio == NULL || stacks == NULL)
+        panic("paging: no memory for page tables");
     // Shared by all roots: made now, so that copies of the root point to the same tables.
     boot_root->entries[PAGING_MMIO_BASE >> 39 & 511] = (uintptr_t)mmio | TABLE_ENTRY;
     boot_root->entries[PAGING_STACK_BASE >> 39 & 511] = (uintptr_t)stacks | TABLE_ENTRY;
-    *firmware_root = *boot_root;
-    map_ram(boot_root, info);
-    map_image(boot_root);
-    map_ram(firmware_root, info);
-    map_image(firmware_root);
-    map_firmware(firmware_root, info);
+    uint64_t root = root_register(boot_root);
+    if (map_ram(boot_root) != 0 || map_image(boot_root) != 0 || root == 0)
+        panic("paging: no memory to map %zu ranges of memory", info->memory_count);
 
     cpu_write_msr(MSR_EFER, cpu_read_msr(MSR_EFER) | EFER_NXE);
     cpu_write_msr(MSR_PAT, PAT_VALUE);
-    uint64_t root = root_register(boot_root);
-    firmware_register = root_register(firmware_root);
-    if (root == 0 || firmware_register == 0)
-        must(-ENOMEM, "the root");
     cpu_write_cr3(root);
     cpu_write_cr0((cpu_read_cr0() | CR0_WP) & ~CR0_TS);
     // Global pages of the firmware's tables must not outlive them.
@@ -189,7 +180,15 @@ struct paging_control paging_control_get(void)
 
 int paging_map_stack(uint64_t virt, void *pages, size_t count)
 {
-    return paging_map(boot_root, &source, virt, (uintptr_t)pages, count * PAGE_BYTES, PAGING_WRITE);
+    int error =
+        paging_map(boot_root, &source, virt, (uintptr_t)pages, count * PAGE_BYTES, PAGING_WRITE);
+    if (error != 0) {
+        int left = paging_unmap(boot_root, &source, virt, count * PAGE_BYTES);
+        ASSERT(left == 0); // nothing to split, so no memory needed
+        for (size_t i = 0; i < count; i++)
+            cpu_invalidate_page((const void *)(virt + i * PAGE_BYTES));
+    }
+    return error;
 }
 
 bool paging_is_mapped(uintptr_t address)
@@ -230,13 +229,31 @@ void *mmio_map_framebuffer(uint64_t phys, size_t size_bytes)
     return map_upper(phys, size_bytes, PAGING_WRITE | PAGING_WRITE_COMBINING);
 }
 
-void paging_call_firmware(void (*call)(void *argument), void *argument)
+// Made for the first call: most machines never make one.
+static int build_firmware_root(void)
+{
+    struct page_table *root = table_allocate();
+    if (root == NULL)
+        return -ENOMEM;
+    for (unsigned i = 256; i < 512; i++)
+        root->entries[i] = boot_root->entries[i];
+    if (map_ram(root) != 0 || map_image(root) != 0 || map_firmware(root) != 0)
+        return -ENOMEM; // the tables stay lost: the machine is about to end
+    firmware_register = root_register(root);
+    return firmware_register != 0 ? 0 : -ENOMEM;
+}
+
+int paging_call_firmware(void (*call)(void *argument), void *argument)
 {
     ASSERT(core_index() == 0);
+    int error = firmware_register != 0 ? 0 : build_firmware_root();
+    if (error != 0)
+        return error;
     cpu_interrupts_off();
     uint64_t own = cpu_read_cr3();
     cpu_write_cr3(firmware_register);
     call(argument);
     cpu_write_cr3(own);
     cpu_interrupts_on();
+    return 0;
 }

@@ -46,7 +46,7 @@ bool paging_lookup(const struct page_table *root, uint64_t virt, uint64_t *phys,
 #define PAGING_STACK_BASE      0xffff808000000000ull
 #define PAGING_STACK_CORE_SPAN (1ull << 30)
 
-// Builds core 0's tables and the firmware's, and loads the former. Panics without memory.
+// Builds core 0's tables and loads them. Panics without memory. Owns: `info`, which must stay as it is.
 void paging_start(const struct boot_info *info);
 // Tables for one more core, on which the core-local part of the image is `percore_copy`.
 // Context: core 0. Returns: what to load into CR3, or 0 without memory.
@@ -60,7 +60,8 @@ struct paging_control {
 };
 struct paging_control paging_control_get(void);
 
-// Maps pages of this core at an address in its own stack span. Returns: 0 or -ENOMEM.
+// Maps pages in a core's stack span: the core's own, or core 0 before that core runs.
+// Returns: 0, or -ENOMEM and nothing is mapped.
 int paging_map_stack(uint64_t virt, void *pages, size_t count) MUST_CHECK;
 
 // A second address for RAM that is not reachable at its first on every core.
@@ -72,5 +73,5 @@ void *paging_alias(uint64_t phys, size_t size_bytes) MUST_CHECK;
 bool paging_is_mapped(uintptr_t address);
 
 // Runs `call` on the firmware's terms: its memory mapped as it wants it, interrupts off.
-// Context: core 0.
-void paging_call_firmware(void (*call)(void *argument), void *argument);
+// Context: core 0. Returns: 0 once `call` came back, or -ENOMEM.
+int paging_call_firmware(void (*call)(void *argument), void *argument) MUST_CHECK;

@@ -65,7 +65,8 @@ static uint64_t table_entry(const struct page_table *table)
     return (uintptr_t)table | ENTRY_PRESENT | ENTRY_WRITE | ENTRY_ACCESSED;
 }
 
-// The table below entry *slot of a table of `level`: made if absent, split if there is a large leaf.
+// The table below entry *slot of a table of `level`: made if absent, split if there is a large
+// leaf.
 static struct page_table *table_below(uint64_t *slot, int level, const struct paging_source *source)
 {
     if ((*slot & ENTRY_PRESENT) && !entry_is_leaf(*slot, level))
@@ -84,10 +85,25 @@ static struct page_table *table_below(uint64_t *slot, int level, const struct pa
     return table;
 }
 
-// Sets every leaf of [virt, end) below `table`. `entry` is 0 to unmap, else the first leaf's.
+// The lowest level, where most of the work is.
+static void map_pages(struct page_table *table, uint64_t virt, uint64_t end, uint64_t phys,
+                      const unsigned *flags)
+{
+    uint64_t entry = flags == NULL ? 0 : leaf_entry(phys, *flags, 1);
+    uint64_t step = flags == NULL ? 0 : level_bytes(1);
+    unsigned first = level_index(virt, 1);
+    for (unsigned i = first; i < first + (end - virt) / level_bytes(1); i++, entry += step)
+        table->entries[i] = entry;
+}
+
+// Sets every leaf of [virt, end) below `table`; without flags, unmaps.
 static int map_level(struct page_table *table, int level, const struct paging_source *source,
                      uint64_t virt, uint64_t end, uint64_t phys, const unsigned *flags)
 {
+    if (level == 1) {
+        map_pages(table, virt, end, phys, flags);
+        return 0;
+    }
     uint64_t span = level_bytes(level);
     while (virt != end) {
         uint64_t *slot = &table->entries[level_index(virt, level)];
@@ -170,8 +186,8 @@ bool paging_lookup(const struct page_table *root, uint64_t virt, uint64_t *phys,
         if (level < TOP_LEVEL && entry_is_leaf(entry, level)) {
             *phys = (entry & ENTRY_ADDRESS & ~(level_bytes(level) - 1)) |
                     (virt & (level_bytes(level) - 1));
-            *flags = (entry & ENTRY_WRITE ? PAGING_WRITE : 0) |
-                     (entry & ENTRY_NX ? 0 : PAGING_EXECUTE);
+            *flags =
+                (entry & ENTRY_WRITE ? PAGING_WRITE : 0) | (entry & ENTRY_NX ? 0 : PAGING_EXECUTE);
             if (entry & ENTRY_PWT)
                 *flags |= entry & ENTRY_PCD ? PAGING_UNCACHED : PAGING_WRITE_COMBINING;
             return true;

@@ -39,9 +39,12 @@ static _Noreturn void halt_forever(void)
     }
 }
 
-// Without the firmware's help: the keyboard controller's reset line, which PCs still have.
-static void reset_by_keyboard_controller(void)
+// Without the firmware's help: the chipset's reset register, then the keyboard controller's reset
+// line. PCs have at least one of them.
+static void reset_by_ports(void)
 {
+    cpu_out8(0xcf9, 0x02); // a hard reset,
+    cpu_out8(0xcf9, 0x06); // now
     cpu_out8(0x64, 0xfe);
 }
 
@@ -54,10 +57,10 @@ static void end_as(const char *how, int status)
         kind = FIRMWARE_RESET_COLD;
     else if (strcmp(how, "poweroff") != 0)
         return;
-    if (firmware_reset != NULL)
-        paging_call_firmware(call_reset, &kind);
+    if (firmware_reset != NULL && paging_call_firmware(call_reset, &kind) != 0)
+        log_warn("power: no memory to call the firmware");
     if (kind == FIRMWARE_RESET_COLD)
-        reset_by_keyboard_controller();
+        reset_by_ports();
 }
 
 struct ending {
@@ -98,11 +101,7 @@ void power_end_panic(void)
         how = "halt";
     if (strcmp(how, "debug") == 0)
         cpu_out32(DEBUG_EXIT_PORT, DEBUG_EXIT_PANIC);
-    // Firmware is called on core 0 only; any other core has just the plain way.
-    if (strcmp(how, "reset") == 0) {
-        if (core_index() == 0)
-            end_as(how, DEBUG_EXIT_PANIC);
-        reset_by_keyboard_controller();
-    }
+    if (strcmp(how, "reset") == 0)
+        reset_by_ports(); // the firmware wants memory and core 0, and may be what failed
     halt_forever();
 }

@@ -9,8 +9,10 @@
 #include "kernel/panic.h"
 
 #define SIZE_CLASSES 9 // 4 KiB .. 1 MiB, powers of two
-// The first stack of a core is made by core 0 and lies apart from those that the core makes itself.
-#define FIRST_STACK_SPAN (2ull << 20)
+// A core's first stacks are made by core 0 and lie apart from those that the core makes itself.
+#define FIRST_STACKS_SPAN     (2ull << 20)
+#define LOOP_STACK_BYTES      (32u << 10)
+#define INTERRUPT_STACK_BYTES (8u << 10)
 
 struct free_stack { // at the bottom of a free stack
     struct free_stack *next;
@@ -33,7 +35,7 @@ static int stack_map(struct stack *stack, uint64_t virt, size_t size_bytes)
     void *pages = page_alloc(count);
     if (pages == NULL)
         return -ENOMEM;
-    if (paging_map_stack(virt, pages, count) != 0) {
+    if (paging_map_stack(virt, pages, count) != 0) { // unmapped again as far as it got
         page_free(pages, count);
         return -ENOMEM;
     }
@@ -52,9 +54,9 @@ int stack_allocate(struct stack *stack, size_t size_bytes)
         *stack = (struct stack){(uintptr_t)free, (uintptr_t)free + size_bytes};
         return 0;
     }
-    if (FIRST_STACK_SPAN + next_offset + PAGE_BYTES + size_bytes > PAGING_STACK_CORE_SPAN)
+    if (FIRST_STACKS_SPAN + next_offset + PAGE_BYTES + size_bytes > PAGING_STACK_CORE_SPAN)
         return -ENOMEM;
-    uint64_t virt = PAGING_STACK_BASE + core_index() * PAGING_STACK_CORE_SPAN + FIRST_STACK_SPAN +
+    uint64_t virt = PAGING_STACK_BASE + core_index() * PAGING_STACK_CORE_SPAN + FIRST_STACKS_SPAN +
                     next_offset + PAGE_BYTES;
     int error = stack_map(stack, virt, size_bytes);
     if (error == 0)
@@ -70,10 +72,19 @@ void stack_free(const struct stack *stack)
     *list = free;
 }
 
-int stack_allocate_first(unsigned core, struct stack *stack, size_t size_bytes)
+int stack_allocate_core(unsigned core, struct core_stacks *stacks)
 {
     uint64_t virt = PAGING_STACK_BASE + core * PAGING_STACK_CORE_SPAN + PAGE_BYTES;
-    return stack_map(stack, virt, ALIGN_UP(size_bytes, PAGE_BYTES));
+    struct stack stack;
+    if (stack_map(&stack, virt, LOOP_STACK_BYTES) != 0)
+        return -ENOMEM;
+    stacks->loop_top = stack.top;
+    for (int i = 0; i < INTERRUPT_STACK_COUNT; i++) {
+        if (stack_map(&stack, stack.top + PAGE_BYTES, INTERRUPT_STACK_BYTES) != 0)
+            return -ENOMEM;
+        stacks->interrupt_tops[i] = stack.top;
+    }
+    return 0;
 }
 
 bool stack_is_guard(uintptr_t address)

@@ -15,7 +15,24 @@ struct stack {
 int stack_allocate(struct stack *stack, size_t size_bytes) MUST_CHECK;
 // Keeps the stack for the next of its size on this core.
 void stack_free(const struct stack *stack);
-// A stack for another core's part, before that core runs. Context: core 0. Returns: 0 or -ENOMEM.
-int stack_allocate_first(unsigned core, struct stack *stack, size_t size_bytes) MUST_CHECK;
+
+// The stacks that a core has before it can make any: its loop's, and those its interrupts take.
+// Faults have one of their own, so that a stack overflow still has somewhere to report from; so
+// have NMIs and double faults, which can hit inside a fault.
+enum interrupt_stack {
+    INTERRUPT_STACK_DEVICE,
+    INTERRUPT_STACK_FAULT,
+    INTERRUPT_STACK_NMI,
+    INTERRUPT_STACK_DOUBLE_FAULT,
+    INTERRUPT_STACK_COUNT,
+};
+struct core_stacks {
+    uintptr_t loop_top;
+    uintptr_t interrupt_tops[INTERRUPT_STACK_COUNT];
+};
+// Makes them, from core 0's memory: that was used before, and a core that starts then waits for no
+// memory to be cleared for it. Context: core 0, once for each core, before it runs.
+// Returns: 0 or -ENOMEM.
+int stack_allocate_core(unsigned core, struct core_stacks *stacks) MUST_CHECK;
 // true if `address` is in the guard page below a stack of any core.
 bool stack_is_guard(uintptr_t address);

@@ -24,14 +24,12 @@
 #include "smp/remote.h"
 #include "smp/trampoline.h"
 
-#define LOOP_STACK_BYTES  (32u << 10)
 #define UP_TIMEOUT_NS     (200 * NS_PER_MS)
 #define SECOND_STARTUP_NS (1 * NS_PER_MS) // a core that missed the first start-up gets another
 #define EFER_LMA          (1ull << 10)    // read-only: the core sets it itself
 
 // Of the cores from 1 on; kept, for the parameters of a core are read while it comes up.
 static struct core_start *starts;
-static struct page_share *shares;
 static unsigned start_count;
 static uint64_t trampoline_phys;
 static void (*start_further_core)(void);
@@ -69,16 +67,15 @@ static char *percore_copy(const struct boot_info *info, unsigned index)
 static bool prepare_core(struct core_start *start, const struct boot_info *info, unsigned index,
                          uint32_t apic_id, uint64_t memory_bytes)
 {
-    struct stack stack;
     char *copy = percore_copy(info, index);
-    if (copy == NULL || stack_allocate_first(index, &stack, LOOP_STACK_BYTES) != 0)
+    if (copy == NULL || stack_allocate_core(index, &start->stacks) != 0)
         return false;
-    *start = (struct core_start){
-        .apic_id = apic_id, .index = index, .root = paging_core_root(copy), .stack_top = stack.top};
+    start->apic_id = apic_id;
+    start->index = index;
+    start->root = paging_core_root(copy);
     if (start->root == 0)
         return false;
-    page_pool_split(index, memory_bytes, &shares[index - 1]);
-    start->memory = &shares[index - 1];
+    page_pool_split(index, memory_bytes, &start->memory);
     return true;
 }
 
@@ -103,6 +100,7 @@ static bool prepare_trampoline(const struct boot_info *info)
         .starts = (uintptr_t)starts,
         .entry = (uintptr_t)trampoline_enter,
         .start_count = start_count,
+        .start_bytes = sizeof(struct core_start),
         .far_offset = base + (uint32_t)(trampoline_long - trampoline_start),
         .far_selector = 8,
         .gdt_limit = 15,
@@ -128,17 +126,16 @@ void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info,
     unsigned count = count_cores(facts, info);
     core_local_pages[0] =
         paging_alias((uintptr_t)percore_start, (size_t)(percore_end - percore_start));
-    if (core_local_pages[0] == NULL || exchange_start(count) != 0 ||
-        exchange_start_core(apic_id()) != 0)
+    if (core_local_pages[0] == NULL || exchange_start(count) != 0)
         panic("smp: no memory for the exchange slots of %u cores", count);
+    exchange_start_core(apic_id());
     remote_start();
     start_further_core = start_core;
     mtrr_note();
     if (count == 1)
         return;
     starts = heap_alloc_zeroed((count - 1) * sizeof(*starts));
-    shares = heap_alloc_zeroed((count - 1) * sizeof(*shares));
-    if (starts == NULL || shares == NULL)
+    if (starts == NULL)
         panic("smp: no memory to start %u cores", count);
 
     uint64_t share_bytes = page_stats_of(0).free_bytes / count;
@@ -198,13 +195,12 @@ void bringup_finish(void)
 void bringup_core_main(struct core_start *start)
 {
     mtrr_take_over();
-    page_pool_adopt(start->memory);
-    interrupt_start_core();
+    page_pool_adopt(&start->memory);
+    interrupt_start_core(&start->stacks);
     apic_start_core();
     random_start_core();
     start_further_core();
-    if (exchange_start_core(start->apic_id) != 0)
-        panic("smp: core %u has no memory to join the exchange", start->index);
+    exchange_start_core(start->apic_id);
     atomic_store_explicit(&start->is_up, 1, memory_order_release); // pairs with count_up
     scheduler_run();
 }

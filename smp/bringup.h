@@ -12,9 +12,9 @@
 // Context: core 0, interrupts off.
 void bringup_reset(const struct acpi_facts *facts);
 // Gives every core its page tables, core-local pages, stack and share of the memory, and sends the
-// interrupts that start it. Only core 0's part is done when this returns; the others come up meanwhile.
-// Context: core 0, interrupts off, after bringup_reset().
-// `start_core` is called on each of the others before any thread runs there.
+// interrupts that start it. Only core 0's part is done when this returns; the others come up
+// meanwhile. Context: core 0, interrupts off, after bringup_reset(). `start_core` is called on each
+// of the others before any thread runs there.
 void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info,
                    void (*start_core)(void));
 // Waits until all are up; names those that do not come in time and leaves them out.

@@ -20,7 +20,8 @@ struct CACHE_ALIGNED slot {
     _Atomic bool owes; // sender: more is queued; receiver rings back after it has emptied the slot
 };
 struct doorbell {
-    // Any core: something is in one of the slots to this core. The owner clears it, before it looks.
+    // Any core: something is in one of the slots to this core. The owner clears it, before it
+    // looks.
     CACHE_ALIGNED _Atomic bool rung;
     // The owner: it halts or is about to; who rings must also interrupt.
     CACHE_ALIGNED _Atomic bool halting;
@@ -34,7 +35,9 @@ static unsigned slot_cores;
 struct outbox {
     struct exchange_message *first, *last;
 };
-static PERCORE struct outbox *outboxes; // one a receiver
+static char *outbox_rows; // of each sender: core_count outboxes, in its own cache lines
+static size_t outbox_row_bytes;
+static PERCORE struct outbox *outboxes; // this core's row, one a receiver
 static PERCORE unsigned owed_count;     // how many of them hold something
 static PERCORE uint64_t owed_bits[CORES_MAX / 64];
 static PERCORE struct exchange_stats stats;
@@ -45,8 +48,9 @@ static struct slot *slot_between(unsigned sender, unsigned receiver)
 }
 
 // Tells `core` to look at its slots.
-// A wake-up cannot be lost: here the bell is rung, then `halting` read; in exchange_arm() `halting` is
-// set, then the bell read; with a full barrier between in both, at least one sees the other's store.
+// A wake-up cannot be lost: here the bell is rung, then `halting` read; in exchange_arm() `halting`
+// is set, then the bell read; with a full barrier between in both, at least one sees the other's
+// store.
 static void ring(unsigned core)
 {
     struct doorbell *bell = &doorbells[core];
@@ -95,7 +99,8 @@ void exchange_send(unsigned core, struct exchange_message *message)
     if (!was_empty || hand_over(core))
         return;
     set_owed(core, true);
-    // The receiver may have emptied the slot before it could see `owes`: then it will not ring back.
+    // The receiver may have emptied the slot before it could see `owes`: then it will not ring
+    // back.
     cpu_full_barrier(); // pairs with take()
     if (hand_over(core))
         set_owed(core, false);
@@ -166,29 +171,29 @@ static bool exchange_arm(void *context)
 int exchange_start(unsigned core_count)
 {
     size_t slots_bytes = sizeof(struct slot) * core_count * core_count;
-    size_t bytes = ALIGN_UP(slots_bytes + sizeof(struct doorbell) * core_count, PAGE_BYTES);
+    size_t doorbells_bytes = sizeof(struct doorbell) * core_count;
+    outbox_row_bytes = ALIGN_UP(sizeof(struct outbox) * core_count, CACHE_LINE_BYTES);
+    size_t bytes =
+        ALIGN_UP(slots_bytes + doorbells_bytes + outbox_row_bytes * core_count, PAGE_BYTES);
     char *memory = page_alloc(bytes / PAGE_BYTES);
     if (memory == NULL)
         return -ENOMEM;
     memset(memory, 0, bytes);
     slots = (struct slot *)memory;
     doorbells = (struct doorbell *)(memory + slots_bytes);
+    outbox_rows = memory + slots_bytes + doorbells_bytes;
     slot_cores = core_count;
     return 0;
 }
 
-int exchange_start_core(uint32_t apic_id)
+void exchange_start_core(uint32_t apic_id)
 {
-    static PERCORE struct poller poller = {.name = "exchange",
-                                           .poll = exchange_poll,
-                                           .arm = exchange_arm};
-    outboxes = heap_alloc_zeroed(sizeof(struct outbox) * slot_cores);
-    if (outboxes == NULL)
-        return -ENOMEM;
+    static PERCORE struct poller poller = {
+        .name = "exchange", .poll = exchange_poll, .arm = exchange_arm};
+    outboxes = (struct outbox *)(outbox_rows + core_index() * outbox_row_bytes);
     doorbells[core_index()].apic_id = apic_id;
     poller.context = &doorbells[core_index()];
     scheduler_add_poller(&poller);
-    return 0;
 }
 
 struct exchange_stats exchange_stats_get(void)

@@ -8,17 +8,19 @@
 
 #include "kernel/compiler.h"
 
-// What travels, as the first member of something larger. Owned by the receiver from send to receive().
+// What travels, as the first member of something larger. Owned by the receiver from send to
+// receive().
 struct exchange_message {
     struct exchange_message *next; // exchange's, on the way
     // Called on the receiving core, in its loop: must not block. May free or send on the message.
     void (*receive)(struct exchange_message *message);
 };
 
-// Core 0, once, before other cores start: the slots for `core_count` cores. Returns: 0 or -ENOMEM.
+// Core 0, once, before other cores start: the slots and queues for `core_count` cores. Returns: 0
+// or -ENOMEM.
 int exchange_start(unsigned core_count) MUST_CHECK;
-// Each core: joins, with its local APIC id for wake-ups. Returns: 0 or -ENOMEM.
-int exchange_start_core(uint32_t apic_id) MUST_CHECK;
+// Each core: joins, with its local APIC id for wake-ups.
+void exchange_start_core(uint32_t apic_id);
 
 // Sends to another core, or to this one. Context: thread. Blocks: never.
 void exchange_send(unsigned core, struct exchange_message *message);

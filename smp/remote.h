@@ -4,8 +4,8 @@
 
 #include "kernel/compiler.h"
 
-// Lets the kernel use the exchange: freed blocks go home to their core by it, text and the firmware's
-// calls go to core 0. Context: core 0, once, before other cores start.
+// Lets the kernel use the exchange: freed blocks go home to their core by it, text and the
+// firmware's calls go to core 0. Context: core 0, once, before other cores start.
 void remote_start(void);
 
 // Runs function(argument) in the loop of `core` and waits for it; it must not block. At once if

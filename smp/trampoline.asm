@@ -21,13 +21,13 @@ P_PAT         equ PARAMETERS + 16
 P_STARTS      equ PARAMETERS + 24
 P_ENTRY       equ PARAMETERS + 32
 P_START_COUNT equ PARAMETERS + 40
-P_FAR         equ PARAMETERS + 44
-P_GDT         equ PARAMETERS + 50
+P_START_BYTES equ PARAMETERS + 44
+P_FAR         equ PARAMETERS + 48
+P_GDT         equ PARAMETERS + 54
 ; struct core_start
 S_APIC_ID     equ 0
 S_ROOT        equ 8
 S_STACK_TOP   equ 16
-S_BYTES       equ 40
 
 MSR_EFER      equ 0xc0000080
 MSR_PAT       equ 0x277
@@ -81,10 +81,11 @@ trampoline_long:
 .found_id:
         mov rdi, [rsi + P_STARTS]
         mov ecx, [rsi + P_START_COUNT]
+        mov r8d, [rsi + P_START_BYTES]
 .next:
         cmp [rdi + S_APIC_ID], edx
         je .mine
-        add rdi, S_BYTES
+        add rdi, r8
         dec ecx
         jnz .next
 .stranger:                              ; a core that nobody asked for

@@ -5,29 +5,28 @@
 
 #include "kernel/compiler.h"
 #include "kernel/pages.h"
+#include "kernel/stack.h"
 
 // One core that is to start; found by its APIC id. Offsets are known to trampoline.asm.
 struct core_start {
     uint32_t apic_id;
     uint32_t index;
-    uint64_t root;       // CR3
-    uint64_t stack_top;
-    const struct page_share *memory; // for its pool
-    _Atomic uint32_t is_up; // set by the core
-    uint32_t reserved;
+    uint64_t root; // CR3
+    struct core_stacks stacks;
+    struct page_share memory; // for its pool
+    _Atomic uint32_t is_up;   // set by the core
 };
 _Static_assert(offsetof(struct core_start, root) == 8, "trampoline.asm");
-_Static_assert(offsetof(struct core_start, stack_top) == 16, "trampoline.asm");
-_Static_assert(sizeof(struct core_start) == 40, "trampoline.asm");
+_Static_assert(offsetof(struct core_start, stacks.loop_top) == 16, "trampoline.asm");
 
 struct PACKED trampoline_parameters {
     uint32_t cr3, cr4;
     uint32_t cr0, efer;
     uint64_t pat;
-    uint64_t starts;  // struct core_start[start_count]
-    uint64_t entry;   // trampoline_enter, in the image
-    uint32_t start_count;
-    uint32_t far_offset; // where 64-bit code starts, linear
+    uint64_t starts;                   // struct core_start[start_count]
+    uint64_t entry;                    // trampoline_enter, in the image
+    uint32_t start_count, start_bytes; // bytes of one
+    uint32_t far_offset;               // where 64-bit code starts, linear
     uint16_t far_selector;
     uint16_t gdt_limit;
     uint32_t gdt_base;
@@ -38,8 +37,8 @@ _Static_assert(offsetof(struct trampoline_parameters, pat) == 16, "trampoline.as
 _Static_assert(offsetof(struct trampoline_parameters, starts) == 24, "trampoline.asm");
 _Static_assert(offsetof(struct trampoline_parameters, entry) == 32, "trampoline.asm");
 _Static_assert(offsetof(struct trampoline_parameters, start_count) == 40, "trampoline.asm");
-_Static_assert(offsetof(struct trampoline_parameters, far_offset) == 44, "trampoline.asm");
-_Static_assert(offsetof(struct trampoline_parameters, gdt_limit) == 50, "trampoline.asm");
+_Static_assert(offsetof(struct trampoline_parameters, far_offset) == 48, "trampoline.asm");
+_Static_assert(offsetof(struct trampoline_parameters, gdt_limit) == 54, "trampoline.asm");
 
 extern char trampoline_start[], trampoline_long[], trampoline_end[];
 void trampoline_enter(void);
