@@ -11,11 +11,12 @@
 
 // What every device is offered. Packed rings are not in it: split ones are enough and everywhere.
 static const struct virtio_feature common_features[] = {
-    {VIRTIO_F_VERSION_1, true, "version_1"},
-    {VIRTIO_F_EVENT_IDX, false, "event_idx"},
-    {VIRTIO_F_INDIRECT_DESC, false, "indirect_desc"},
-    {VIRTIO_F_ACCESS_PLATFORM, false, "access_platform"}, // DMA addresses are physical either way
-    {VIRTIO_F_ORDER_PLATFORM, false, "order_platform"},   // the rings' barriers are the CPU's own
+    {VIRTIO_F_VERSION_1, VIRTIO_REQUIRED, "version_1"},
+    {VIRTIO_F_EVENT_IDX, VIRTIO_WANTED, "event_idx"},
+    {VIRTIO_F_INDIRECT_DESC, VIRTIO_WANTED, "indirect_desc"},
+    // DMA addresses are physical, and the rings' barriers the CPU's own, whatever the device says.
+    {VIRTIO_F_ACCESS_PLATFORM, VIRTIO_ACCEPTED, "access_platform"},
+    {VIRTIO_F_ORDER_PLATFORM, VIRTIO_ACCEPTED, "order_platform"},
 };
 
 struct negotiation {
@@ -31,8 +32,10 @@ static void negotiate(struct negotiation *state, const struct virtio_feature *ta
         bool is_offered = (state->offered >> table[i].bit & 1) != 0;
         if (is_offered)
             state->accepted |= 1ull << table[i].bit;
-        else if (table[i].is_required)
+        else if (table[i].wish == VIRTIO_REQUIRED)
             state->missing = table[i].name;
+        else if (table[i].wish == VIRTIO_ACCEPTED)
+            continue;
         int length = snprintf(state->line + state->used, sizeof(state->line) - state->used, " %c%s",
                               is_offered ? '+' : '-', table[i].name);
         state->used += (size_t)length;

@@ -8,9 +8,16 @@
 #include "virtio/transport.h"
 #include "virtio/virtq.h"
 
+// How much a driver wants a feature.
+enum virtio_wish {
+    VIRTIO_ACCEPTED, // makes no difference: taken if the device insists, not missed in the log
+    VIRTIO_WANTED,
+    VIRTIO_REQUIRED,
+};
+
 struct virtio_feature {
     uint8_t bit;
-    bool is_required;
+    enum virtio_wish wish;
     const char *name; // as in the log
 };
 

@@ -69,9 +69,12 @@ struct virtio_net {
 };
 
 static const struct virtio_feature features[] = {
-    {VIRTIO_NET_F_CSUM, false, "csum"},     {VIRTIO_NET_F_GUEST_CSUM, false, "guest_csum"},
-    {VIRTIO_NET_F_MTU, false, "mtu"},       {VIRTIO_NET_F_MAC, false, "mac"},
-    {VIRTIO_NET_F_STATUS, false, "status"}, {VIRTIO_NET_F_MRG_RXBUF, false, "mrg_rxbuf"},
+    {VIRTIO_NET_F_CSUM, VIRTIO_WANTED, "csum"},
+    {VIRTIO_NET_F_GUEST_CSUM, VIRTIO_WANTED, "guest_csum"},
+    {VIRTIO_NET_F_MTU, VIRTIO_ACCEPTED, "mtu"},
+    {VIRTIO_NET_F_MAC, VIRTIO_WANTED, "mac"},
+    {VIRTIO_NET_F_STATUS, VIRTIO_WANTED, "status"},
+    {VIRTIO_NET_F_MRG_RXBUF, VIRTIO_WANTED, "mrg_rxbuf"},
 };
 
 static struct queue_pair *from(struct net_device *device)

@@ -235,7 +235,7 @@ static void test_start(void **state)
     assert_memory_equal(fake.statuses, sequence, sizeof(sequence));
     assert_true(fake.accepted == OFFERED);
     assert_true(host_log_has("virtio: net at 00:02.0: +version_1 +event_idx +indirect_desc "
-                             "-access_platform -order_platform +csum +guest_csum +mtu +mac "
+                             "+csum +guest_csum +mtu +mac "
                              "+status +mrg_rxbuf\n"));
     assert_true(host_log_has("virtio: net at 00:02.0: mac 52:54:00:12:34:56, mtu 1500, link up, "
                              "queues of 64 and 64\n"));
