@@ -10,6 +10,7 @@
 #define MSR_TSC_DEADLINE  0x6e0
 #define MSR_X2APIC_BASE   0x800
 #define APIC_BASE_ENABLE  (1u << 11)
+#define APIC_BASE_ADDRESS 0x000ffffffffff000ull
 #define APIC_BASE_X2APIC  (1u << 10)
 
 // Register numbers: MSR_X2APIC_BASE + n, or memory at 16 * n.
@@ -82,6 +83,8 @@ void apic_start(uint64_t registers_phys)
     uint64_t base = cpu_read_msr(MSR_APIC_BASE);
     is_x2apic = (base & APIC_BASE_ENABLE) && (base & APIC_BASE_X2APIC);
     if (!is_x2apic) {
+        if (registers_phys == 0) // no ACPI table said
+            registers_phys = base & APIC_BASE_ADDRESS;
         registers = mmio_map(registers_phys, 4096);
         if (registers == NULL)
             panic("apic: no memory to map the registers at %#llx",

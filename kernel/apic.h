@@ -6,7 +6,8 @@
 
 #include "kernel/compiler.h"
 
-// Core 0: finds the mode, maps the registers if they are memory. Panics when they cannot be mapped.
+// Core 0: finds the mode, maps the registers if they are memory: at the address that ACPI gives, or,
+// if that is 0, the CPU's own. Panics when they cannot be mapped.
 void apic_start(uint64_t registers_phys);
 // Each core: turns the local APIC on, in core 0's mode, every local source masked.
 void apic_start_core(void);

@@ -56,6 +56,8 @@ static void boot_thread(void *argument)
     virtio_probe_all();
     if (net_start != NULL) // linked only with an app that uses the network
         net_start();
+    // Only now: it holds the firmware's code, and emulators are slow to forget that it is code.
+    page_pool_reclaim(&boot_info);
 
     struct machine_stats stats;
     stats_boot_done(boot_info.entry_tsc, boot_info.left_tsc);
@@ -75,14 +77,13 @@ static void boot_own_stack(void)
 {
     apic_start(acpi_facts.local_apic_phys);
     bringup_reset(&acpi_facts);
-    page_pool_reclaim(&boot_info);
-    time_start(&acpi_facts, boot_info.entry_tsc);
+    time_start_timer();
     random_start(&boot_info);
     memset(boot_info.entropy, 0, sizeof(boot_info.entropy)); // nobody finds it here later
     bringup_begin(&acpi_facts, &boot_info, posix_start_core); // the other cores come up meanwhile
     console_start_serial(acpi_facts.serial_port);
     console_start_framebuffer(&boot_info.framebuffer);
-    time_calibrate();
+    time_calibrate(&acpi_facts);
     bringup_finish();
     random_seal();
     if (thread_create("main", boot_thread, NULL) == NULL)
@@ -114,6 +115,7 @@ void kernel_main(const struct boot_info *info)
     boot_info.memory_count = memory_map_normalise(boot_info.memory, boot_info.memory_count);
     if (acpi_parse(boot_info.rsdp_phys, acpi_map, &acpi_facts) != 0)
         log_warn("boot: no ACPI tables: one core, no interrupt facts");
+    time_start(&acpi_facts, boot_info.entry_tsc);
     if (page_pool_start(&boot_info) != 0)
         panic("boot: no free memory in a map of %zu ranges", boot_info.memory_count);
     paging_start(&boot_info);

@@ -174,6 +174,16 @@ static uint64_t run_fit(uint64_t first, size_t page_count, size_t count, size_t 
     return start - first <= page_count && page_count - (start - first) >= count ? start : 0;
 }
 
+// The same at a run's end.
+static uint64_t run_fit_at_end(const struct large_run *run, size_t count, size_t alignment_bytes)
+{
+    if (run->page_count < count)
+        return 0;
+    uint64_t start =
+        ALIGN_DOWN(run->first_page + run->page_count - count, alignment_bytes / PAGE_BYTES);
+    return start >= run->first_page ? start : 0;
+}
+
 // Takes [start, start + count) out of a run that was just removed; what is left goes back.
 static void *run_carve(uint64_t first, size_t page_count, uint64_t start, size_t count)
 {
@@ -198,13 +208,19 @@ void *page_alloc_aligned(size_t count, size_t alignment_bytes)
             return run_carve(page_number(run), run->page_count, start, count);
         }
     }
+    // The highest: that is where firmware works, so the memory was touched before.
+    uint64_t best = 0;
+    unsigned best_run = 0;
     for (unsigned i = 0; i < pool.large_count; i++) {
-        const struct large_run *run = &pool.large[i];
-        uint64_t start = run_fit(run->first_page, run->page_count, count, alignment_bytes);
-        if (start == 0)
-            continue;
-        struct large_run taken = large_remove(i);
-        return run_carve(taken.first_page, taken.page_count, start, count);
+        uint64_t start = run_fit_at_end(&pool.large[i], count, alignment_bytes);
+        if (start > best) {
+            best = start;
+            best_run = i;
+        }
+    }
+    if (best != 0) {
+        struct large_run run = large_remove(best_run);
+        return run_carve(run.first_page, run.page_count, best, count);
     }
     return NULL;
 }
@@ -306,11 +322,11 @@ void page_pool_split(unsigned heir, uint64_t size_bytes, struct page_share *shar
         }
         uint64_t count = end - start < wanted ? end - start : wanted;
         large_remove(i);
-        // From the end, so that what is left stays in one run.
-        run_carve(run.first_page, run.page_count, end - count, count);
-        share->runs[share->run_count].first_page = end - count;
+        // From the start: this core goes on at the end, where memory was touched before.
+        run_carve(run.first_page, run.page_count, start, count);
+        share->runs[share->run_count].first_page = start;
         share->runs[share->run_count++].page_count = count;
-        piece_set_owner(end - count, count, heir);
+        piece_set_owner(start, count, heir);
         pool.total_bytes -= count * PAGE_BYTES;
         wanted -= count;
     }

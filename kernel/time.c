@@ -10,30 +10,37 @@
 #include "kernel/mmio.h"
 #include "kernel/panic.h"
 
-#define CALIBRATION_MIN_NS (2 * NS_PER_MS)
-#define PM_TIMER_HZ        3579545
-#define HPET_PERIOD        0x04 // upper half of the capabilities: femtoseconds a tick
-#define HPET_CONFIG        0x10
-#define HPET_COUNTER       0xf0
+#define CALIBRATION_MIN_NS       (2 * NS_PER_MS)
+#define TIMER_CALIBRATION_MIN_NS (1 * NS_PER_MS)
+#define PM_TIMER_HZ              3579545
+#define HPET_PERIOD              0x04 // upper half of the capabilities: femtoseconds a tick
+#define HPET_CONFIG              0x10
+#define HPET_COUNTER             0xf0
 
 // Read-only once calibrated. ns = (tsc - base) * multiplier / 2^32
 static uint64_t base_tsc, multiplier, tsc_hz;
 static uint64_t timer_multiplier; // APIC timer ticks = ns * timer_multiplier / 2^32
 static const char *source_name;
 
-// The clock that is measured against: a counter of some width and speed.
+// The counter that the time stamp counter is measured against.
 static struct {
-    volatile char *hpet;
-    uint16_t port;
+    uint64_t (*read)(void);
     uint64_t mask;
     uint64_t femtoseconds; // a tick
     uint64_t start_count, start_tsc;
 } reference;
+static uint16_t pm_timer_port;
+static volatile char *hpet;
+static uint64_t timer_start_tsc;
 
-static uint64_t reference_count(void)
+static uint64_t pm_timer_read(void)
 {
-    return reference.hpet != NULL ? mmio_read32(reference.hpet + HPET_COUNTER)
-                                  : cpu_in32(reference.port);
+    return cpu_in32(pm_timer_port);
+}
+
+static uint64_t hpet_read(void)
+{
+    return mmio_read32(hpet + HPET_COUNTER);
 }
 
 // A pair of readings as close together as can be had: the best of a few.
@@ -42,7 +49,7 @@ static uint64_t reference_sample(uint64_t *tsc)
     uint64_t best = UINT64_MAX, count = 0;
     for (int i = 0; i < 5; i++) {
         uint64_t before = cpu_read_tsc();
-        uint64_t now = reference_count();
+        uint64_t now = reference.read();
         uint64_t after = cpu_read_tsc();
         if (after - before < best) {
             best = after - before;
@@ -53,28 +60,27 @@ static uint64_t reference_sample(uint64_t *tsc)
     return count;
 }
 
-static bool reference_find(const struct acpi_facts *facts)
+static void reference_start(uint64_t (*read)(void), uint64_t mask, uint64_t femtoseconds)
 {
-    if (facts->hpet_phys != 0) {
-        reference.hpet = mmio_map(facts->hpet_phys, 1024);
-        uint32_t period = reference.hpet != NULL ? mmio_read32(reference.hpet + HPET_PERIOD) : 0;
-        if (period >= 100000 && period <= 100000000) { // the specification's limits
-            mmio_write32(reference.hpet + HPET_CONFIG, mmio_read32(reference.hpet + HPET_CONFIG) | 1);
-            reference.femtoseconds = period;
-            reference.mask = 0xffffffff;
-            source_name = "HPET";
-            return true;
-        }
-        reference.hpet = NULL;
-    }
-    if (facts->pm_timer_port != 0) {
-        reference.port = facts->pm_timer_port;
-        reference.femtoseconds = 1000000000000000ull / PM_TIMER_HZ;
-        reference.mask = facts->pm_timer_is_32bit ? 0xffffffff : 0xffffff;
-        source_name = "ACPI timer";
-        return true;
-    }
-    return false;
+    reference.read = read;
+    reference.mask = mask;
+    reference.femtoseconds = femtoseconds;
+    reference.start_count = reference_sample(&reference.start_tsc);
+}
+
+// For a machine whose ACPI has no timer. Its registers are memory, so it cannot start early.
+static bool hpet_start(const struct acpi_facts *facts)
+{
+    if (facts->hpet_phys == 0)
+        return false;
+    hpet = mmio_map(facts->hpet_phys, 1024);
+    uint32_t period = hpet != NULL ? mmio_read32(hpet + HPET_PERIOD) : 0;
+    if (period < 100000 || period > 100000000) // the specification's limits, in femtoseconds
+        return false;
+    mmio_write32(hpet + HPET_CONFIG, mmio_read32(hpet + HPET_CONFIG) | 1);
+    source_name = "HPET";
+    reference_start(hpet_read, 0xffffffff, period);
+    return true;
 }
 
 static uint64_t tsc_hz_from_cpu(void)
@@ -115,53 +121,58 @@ void time_start(const struct acpi_facts *facts, uint64_t entry_tsc)
 {
     base_tsc = entry_tsc;
     uint64_t hz = tsc_hz_from_cpu();
-    if (hz >= 1000000 && hz < 100 * NS_PER_S)
+    if (hz >= 1000000 && hz < 100 * NS_PER_S) {
         clock_set(hz);
-    const char *name = source_name;
-    bool has_reference = reference_find(facts);
-    if (tsc_hz != 0)
-        source_name = name;
-    else if (!has_reference)
-        panic("time: no HPET, no ACPI timer, and neither the CPU nor a hypervisor says how fast "
-              "the time stamp counter runs");
-    if (!apic_has_tsc_deadline()) {
-        apic_timer_set(UINT32_MAX); // measured along; masked by interrupts being off
+    } else if (facts->pm_timer_port != 0) {
+        pm_timer_port = facts->pm_timer_port;
+        source_name = "ACPI timer";
+        reference_start(pm_timer_read, facts->pm_timer_is_32bit ? 0xffffffff : 0xffffff,
+                        1000000000000000ull / PM_TIMER_HZ);
     }
-    if (has_reference)
-        reference.start_count = reference_sample(&reference.start_tsc);
 }
 
-void time_calibrate(void)
+void time_start_timer(void)
+{
+    if (apic_has_tsc_deadline())
+        return;
+    timer_start_tsc = cpu_read_tsc();
+    apic_timer_set(UINT32_MAX); // nobody hears it: interrupts are off
+}
+
+static void measure_clock(void)
 {
     uint64_t count, tsc, elapsed_ns;
-    uint32_t timer_left;
-    bool measure_timer = !apic_has_tsc_deadline();
-    if (tsc_hz != 0 && !measure_timer)
-        return;
-    if (reference.femtoseconds == 0) { // the counter's speed is known: measure the timer by it
-        uint64_t start = time_now_ns();
-        uint32_t timer_start_left = apic_timer_left();
-        while (time_now_ns() - start < CALIBRATION_MIN_NS)
-            cpu_pause();
-        timer_left = apic_timer_left();
-        elapsed_ns = time_now_ns() - start;
-        timer_multiplier = ((uint64_t)(timer_start_left - timer_left) << 32) / elapsed_ns;
-        apic_timer_set(0);
-        return;
-    }
     do {
         cpu_pause();
-        timer_left = apic_timer_left();
         count = reference_sample(&tsc);
-        elapsed_ns = ((count - reference.start_count) & reference.mask) * reference.femtoseconds /
-                     1000000;
+        elapsed_ns =
+            ((count - reference.start_count) & reference.mask) * reference.femtoseconds / 1000000;
     } while (elapsed_ns < CALIBRATION_MIN_NS);
+    clock_set((uint64_t)((unsigned __int128)(tsc - reference.start_tsc) * NS_PER_S / elapsed_ns));
+}
+
+static void measure_timer(void)
+{
+    uint64_t start_ns = time_from_tsc(timer_start_tsc), elapsed_ns;
+    uint32_t left;
+    do {
+        cpu_pause();
+        left = apic_timer_left();
+        elapsed_ns = time_now_ns() - start_ns;
+    } while (elapsed_ns < TIMER_CALIBRATION_MIN_NS);
+    timer_multiplier = ((uint64_t)(UINT32_MAX - left) << 32) / elapsed_ns;
+    apic_timer_set(0);
+}
+
+void time_calibrate(const struct acpi_facts *facts)
+{
+    if (tsc_hz == 0 && reference.read == NULL && !hpet_start(facts))
+        panic("time: no ACPI timer, no HPET, and neither the CPU nor a hypervisor says how fast "
+              "the time stamp counter runs");
     if (tsc_hz == 0)
-        clock_set((uint64_t)((unsigned __int128)(tsc - reference.start_tsc) * NS_PER_S / elapsed_ns));
-    if (measure_timer) {
-        timer_multiplier = ((uint64_t)(UINT32_MAX - timer_left) << 32) / elapsed_ns;
-        apic_timer_set(0);
-    }
+        measure_clock();
+    if (!apic_has_tsc_deadline())
+        measure_timer();
 }
 
 const char *time_source_name(void)

@@ -16,12 +16,14 @@
 uint64_t time_now_ns(void);
 uint64_t time_from_tsc(uint64_t tsc);
 
-// Finds how fast the time stamp counter runs: from the CPU or the hypervisor if they say so, else
-// time_start() begins to measure against the HPET or the ACPI timer and time_calibrate() ends it,
-// after what came between and at least CALIBRATION_MIN. Panics when there is nothing to measure by.
-// Context: core 0 while booting, interrupts off.
+// How fast the time stamp counter and the interrupt timer run is measured while the boot goes on, in
+// three steps; context: core 0, interrupts off.
+// First: the counter's speed, if the CPU or the hypervisor says it; else a first look at ACPI's timer.
 void time_start(const struct acpi_facts *facts, uint64_t entry_tsc);
-void time_calibrate(void);
+// After apic_start(): the interrupt timer counts.
+void time_start_timer(void);
+// Last: waits until both were watched for long enough. Panics when there is nothing to measure by.
+void time_calibrate(const struct acpi_facts *facts);
 // How it was found, for the log: "HPET".
 const char *time_source_name(void);
 uint64_t time_tsc_hz(void);

@@ -84,5 +84,6 @@ void virtio_shut_off(struct virtio_device *device, const char *what, const char 
                      uint32_t value);
 
 // Finds all virtio devices and starts those that have a driver; others are named in the log.
+// Those that the boot need not wait for get a thread of their own.
 // Context: a thread of core 0, once, with timers running.
 void virtio_probe_all(void);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/heap.h"
 #include "kernel/log.h"
+#include "kernel/random.h"
+#include "kernel/thread.h"
 #include "virtio/core.h"
 #include "virtio/drivers.h"
 #include "virtio/transport_pci.h"
@@ -46,9 +48,28 @@ static void probe(struct pci_device *pci)
     (void)error;
 }
 
-void virtio_probe_all(void)
+// Entropy that nothing waits for: the firmware or the CPU gave enough to start with.
+static bool can_wait(struct pci_device *pci)
+{
+    return transport_pci_device_type(pci) == VIRTIO_TYPE_RNG && random_is_strong();
+}
+
+static void probe_those(bool that_can_wait)
 {
     for (struct pci_device *pci = pci_first(); pci != NULL; pci = pci->next)
-        if (transport_pci_matches(pci))
+        if (transport_pci_matches(pci) && pci->driver == NULL && can_wait(pci) == that_can_wait)
             probe(pci);
+}
+
+static void probe_thread(void *argument)
+{
+    (void)argument;
+    probe_those(true);
+}
+
+void virtio_probe_all(void)
+{
+    probe_those(false);
+    if (thread_create("virtio", probe_thread, NULL) == NULL)
+        probe_those(true);
 }
