@@ -57,7 +57,7 @@ static void boot_thread(void *argument)
     if (net_start != NULL) // linked only with an app that uses the network
         net_start();
     // Only now: it holds the firmware's code, and emulators are slow to forget that it is code.
-    page_pool_reclaim(&boot_info);
+    page_pool_reclaim();
 
     struct machine_stats stats;
     stats_boot_done(boot_info.entry_tsc, boot_info.left_tsc);
@@ -77,6 +77,7 @@ static void boot_own_stack(void)
 {
     apic_start(acpi_facts.local_apic_phys);
     bringup_reset(&acpi_facts);
+    page_pool_allow_reclaim(&boot_info);
     time_start_timer();
     random_start(&boot_info);
     memset(boot_info.entropy, 0, sizeof(boot_info.entropy)); // nobody finds it here later

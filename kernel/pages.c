@@ -30,6 +30,7 @@ struct free_run_end { // at the end of its last page
 static uint64_t *boundary_bits;       // one a page: the first or last page of a free run
 static _Atomic uint16_t *piece_owner; // one a piece: the core whose pool its pages belong to
 static uint64_t bitmap_pages;
+static PERCORE const struct boot_info *reclaimable; // core 0's, until it is done
 
 struct large_run {
     uint64_t first_page, page_count;
@@ -195,7 +196,7 @@ static void *run_carve(uint64_t first, size_t page_count, uint64_t start, size_t
     return (void *)(start * PAGE_BYTES);
 }
 
-void *page_alloc_aligned(size_t count, size_t alignment_bytes)
+static void *pool_take(size_t count, size_t alignment_bytes)
 {
     ASSERT(count > 0 && alignment_bytes >= PAGE_BYTES &&
            (alignment_bytes & (alignment_bytes - 1)) == 0);
@@ -223,6 +224,16 @@ void *page_alloc_aligned(size_t count, size_t alignment_bytes)
         return run_carve(run.first_page, run.page_count, best, count);
     }
     return NULL;
+}
+
+void *page_alloc_aligned(size_t count, size_t alignment_bytes)
+{
+    void *pages = pool_take(count, alignment_bytes);
+    if (pages == NULL && reclaimable != NULL) {
+        page_pool_reclaim();
+        pages = pool_take(count, alignment_bytes);
+    }
+    return pages;
 }
 
 void *page_alloc(size_t count)
@@ -291,9 +302,16 @@ int page_pool_start(const struct boot_info *info)
     return 0;
 }
 
-void page_pool_reclaim(const struct boot_info *info)
+void page_pool_allow_reclaim(const struct boot_info *info)
 {
-    for (size_t i = 0; i < info->memory_count; i++) {
+    reclaimable = info;
+}
+
+void page_pool_reclaim(void)
+{
+    const struct boot_info *info = reclaimable;
+    reclaimable = NULL;
+    for (size_t i = 0; info != NULL && i < info->memory_count; i++) {
         const struct memory_range *range = &info->memory[i];
         if (range->type == MEMORY_BOOT_SERVICES)
             pool_add(range_first_page(range), range_end_page(range));

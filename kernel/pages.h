@@ -19,8 +19,10 @@
 // Adds all free memory of the map to this core's pool, but page 0 and the bitmap.
 // Returns: 0, or -ENOMEM when no range has room for the bitmap.
 int page_pool_start(const struct boot_info *info) MUST_CHECK;
-// Adds the memory of boot services: nothing of the firmware's, its tables or its stack, is in use.
-void page_pool_reclaim(const struct boot_info *info);
+// From now on nothing of the firmware's, its tables or its stack, is in use: the memory of boot
+// services joins this core's pool when that runs dry, or with page_pool_reclaim().
+void page_pool_allow_reclaim(const struct boot_info *info);
+void page_pool_reclaim(void);
 // Takes about size_bytes of free memory, in whole pieces, out of this core's pool for core `heir`,
 // which puts it into its own with page_pool_adopt().
 #define PAGE_SHARE_RUNS 16

@@ -40,6 +40,7 @@ static int setup(void **state)
     random_state = 88172645463325252ull;
     info.memory_count = 0;
     memset(&pool, 0, sizeof(pool));
+    reclaimable = NULL;
     boundary_bits = NULL;
     piece_owner = NULL;
     bitmap_pages = 0;
@@ -132,9 +133,27 @@ static void pool_holds_what_the_map_says(void **state)
     assert_int_equal(page_stats_of(0).free_bytes, expected * PAGE_BYTES);
     assert_int_equal(page_stats_of(1).total_bytes, 0); // no such core
     assert_int_equal(run_count(), 4);
-    page_pool_reclaim(&info);
+    page_pool_allow_reclaim(&info);
+    page_pool_reclaim();
     assert_int_equal(page_stats_of(0).free_bytes, (expected + 100) * PAGE_BYTES);
     assert_int_equal(run_count(), 4); // joined with what came after it
+}
+
+static void a_dry_pool_takes_what_the_firmware_left(void **state)
+{
+    (void)state;
+    add_range(0, 1000, MEMORY_USABLE);
+    add_range(1000, 500, MEMORY_BOOT_SERVICES);
+    assert_int_equal(page_pool_start(&info), 0);
+    assert_null(page_alloc(1000)); // not allowed yet
+    page_pool_allow_reclaim(&info);
+    assert_non_null(page_alloc(800));
+    uint64_t before = page_stats_of(0).total_bytes;
+    assert_non_null(page_alloc(400));
+    assert_int_equal(page_stats_of(0).total_bytes, before + 500 * PAGE_BYTES);
+    page_pool_reclaim(); // nothing a second time
+    assert_int_equal(page_stats_of(0).total_bytes, before + 500 * PAGE_BYTES);
+    run_count();
 }
 
 static void no_room_for_the_bitmap(void **state)
@@ -419,7 +438,8 @@ static void large_free_runs_are_not_written(void **state)
     page_pool_split(1, 4 * PAGE_PIECE_BYTES, &shares[1]);
     void *pages = page_alloc(3);
     page_free(pages, 3);
-    memset(&pool, 0, sizeof(pool)); // core 1's is another
+    memset(&pool, 0, sizeof(pool));
+    reclaimable = NULL; // core 1's is another
     core_this_index = 1;
     page_pool_adopt(&shares[1]);
     assert_int_equal(pool.free_bytes, 4 * PAGE_PIECE_BYTES);
@@ -483,8 +503,10 @@ static void core_body(unsigned core)
     if (core != 0)
         page_pool_adopt(&shares[core]);
     // Boot services' memory lies between, and comes while the others work.
-    if (core == 0)
-        page_pool_reclaim(&info);
+    if (core == 0) {
+        page_pool_allow_reclaim(&info);
+        page_pool_reclaim();
+    }
     unsigned failures = churn(6000, 150);
     FAKE_CHECK(failures > 0);
     fake_core_barrier();
@@ -516,6 +538,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pool_holds_what_the_map_says, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_dry_pool_takes_what_the_firmware_left, setup, teardown),
         cmocka_unit_test_setup_teardown(no_room_for_the_bitmap, setup, teardown),
         cmocka_unit_test_setup_teardown(first_pages_are_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(everything_given_and_taken_back, setup, teardown),
