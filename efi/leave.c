@@ -16,6 +16,7 @@ static enum memory_type leave_memory_type(const EFI_MEMORY_DESCRIPTOR *descripto
     case EfiConventionalMemory: // memory without write-back caching is no RAM to us
         return descriptor->Attribute & EFI_MEMORY_WB ? MEMORY_USABLE : MEMORY_RESERVED;
     case EfiBootServicesCode:
+        return descriptor->Attribute & EFI_MEMORY_WB ? MEMORY_BOOT_CODE : MEMORY_RESERVED;
     case EfiBootServicesData:
     case EfiLoaderData: // of whoever loaded us: a boot manager, the shell
         return descriptor->Attribute & EFI_MEMORY_WB ? MEMORY_BOOT_SERVICES : MEMORY_RESERVED;

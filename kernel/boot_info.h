@@ -9,6 +9,7 @@
 enum memory_type {
     MEMORY_USABLE,        // free
     MEMORY_BOOT_SERVICES, // free once nothing of the firmware's is in use: its tables, its stack
+    MEMORY_BOOT_CODE,     // likewise, its code
     MEMORY_IMAGE,         // this image and what efi/ allocated for it
     MEMORY_RUNTIME_CODE,  // firmware that runs after it was left
     MEMORY_RUNTIME_DATA,

@@ -40,7 +40,7 @@ static void ranges_sort(struct memory_range *ranges, size_t count)
 
 static bool range_may_be_free(const struct memory_range *range)
 {
-    return range->type == MEMORY_USABLE || range->type == MEMORY_BOOT_SERVICES;
+    return range->type <= MEMORY_BOOT_CODE;
 }
 
 // Usable memory shrinks to whole pages; everything else grows to them. A range that wraps is
@@ -169,8 +169,8 @@ uint64_t memory_map_total_bytes(const struct memory_range *ranges, size_t count,
 
 const char *memory_type_name(enum memory_type type)
 {
-    static const char *const names[] = {"usable",       "boot services", "image",
-                                        "runtime code", "runtime data",  "ACPI",
-                                        "runtime MMIO", "reserved"};
+    static const char *const names[] = {"usable", "boot services", "boot code",
+                                        "image",  "runtime code",  "runtime data",
+                                        "ACPI",   "runtime MMIO",  "reserved"};
     return (size_t)type < ARRAY_COUNT(names) ? names[type] : "unknown";
 }

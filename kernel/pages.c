@@ -30,7 +30,8 @@ struct free_run_end { // at the end of its last page
 static uint64_t *boundary_bits;       // one a page: the first or last page of a free run
 static _Atomic uint16_t *piece_owner; // one a piece: the core whose pool its pages belong to
 static uint64_t bitmap_pages;
-static PERCORE const struct boot_info *reclaimable; // core 0's, until it is done
+static PERCORE const struct boot_info *reclaimable; // core 0's
+static PERCORE enum memory_type reclaim_next;
 
 struct large_run {
     uint64_t first_page, page_count;
@@ -196,6 +197,8 @@ static void *run_carve(uint64_t first, size_t page_count, uint64_t start, size_t
     return (void *)(start * PAGE_BYTES);
 }
 
+static bool reclaim_next_type(void);
+
 static void *pool_take(size_t count, size_t alignment_bytes)
 {
     ASSERT(count > 0 && alignment_bytes >= PAGE_BYTES &&
@@ -229,10 +232,8 @@ static void *pool_take(size_t count, size_t alignment_bytes)
 void *page_alloc_aligned(size_t count, size_t alignment_bytes)
 {
     void *pages = pool_take(count, alignment_bytes);
-    if (pages == NULL && reclaimable != NULL) {
-        page_pool_reclaim();
+    while (pages == NULL && reclaim_next_type())
         pages = pool_take(count, alignment_bytes);
-    }
     return pages;
 }
 
@@ -277,7 +278,7 @@ int page_pool_start(const struct boot_info *info)
 {
     for (size_t i = 0; i < info->memory_count; i++) {
         const struct memory_range *range = &info->memory[i];
-        if (range->type <= MEMORY_BOOT_SERVICES && range_end_page(range) > bitmap_pages)
+        if (range->type <= MEMORY_BOOT_CODE && range_end_page(range) > bitmap_pages)
             bitmap_pages = range_end_page(range);
     }
     bitmap_pages = ALIGN_UP(bitmap_pages, PIECE_PAGES);
@@ -305,17 +306,27 @@ int page_pool_start(const struct boot_info *info)
 void page_pool_allow_reclaim(const struct boot_info *info)
 {
     reclaimable = info;
+    reclaim_next = MEMORY_BOOT_SERVICES;
+}
+
+// Adds all ranges of the next type, if there is one left. Returns: true if there was.
+static bool reclaim_next_type(void)
+{
+    if (reclaimable == NULL || reclaim_next > MEMORY_BOOT_CODE)
+        return false;
+    for (size_t i = 0; i < reclaimable->memory_count; i++) {
+        const struct memory_range *range = &reclaimable->memory[i];
+        if (range->type == reclaim_next)
+            pool_add(range_first_page(range), range_end_page(range));
+    }
+    reclaim_next++;
+    return true;
 }
 
 void page_pool_reclaim(void)
 {
-    const struct boot_info *info = reclaimable;
-    reclaimable = NULL;
-    for (size_t i = 0; info != NULL && i < info->memory_count; i++) {
-        const struct memory_range *range = &info->memory[i];
-        if (range->type == MEMORY_BOOT_SERVICES)
-            pool_add(range_first_page(range), range_end_page(range));
-    }
+    if (reclaim_next == MEMORY_BOOT_SERVICES)
+        reclaim_next_type();
 }
 
 static void piece_set_owner(uint64_t first_page, size_t page_count, unsigned owner)

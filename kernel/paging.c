@@ -54,8 +54,7 @@ static uint64_t root_register(struct page_table *root)
 
 static bool range_is_ram(const struct memory_range *range)
 {
-    return range->type == MEMORY_USABLE || range->type == MEMORY_BOOT_SERVICES ||
-           range->type == MEMORY_IMAGE || range->type == MEMORY_ACPI;
+    return range->type <= MEMORY_IMAGE || range->type == MEMORY_ACPI;
 }
 
 static int map_ram(struct page_table *root)

@@ -41,6 +41,7 @@ static int setup(void **state)
     info.memory_count = 0;
     memset(&pool, 0, sizeof(pool));
     reclaimable = NULL;
+    reclaim_next = MEMORY_USABLE;
     boundary_bits = NULL;
     piece_owner = NULL;
     bitmap_pages = 0;
@@ -439,7 +440,8 @@ static void large_free_runs_are_not_written(void **state)
     void *pages = page_alloc(3);
     page_free(pages, 3);
     memset(&pool, 0, sizeof(pool));
-    reclaimable = NULL; // core 1's is another
+    reclaimable = NULL;
+    reclaim_next = MEMORY_USABLE; // core 1's is another
     core_this_index = 1;
     page_pool_adopt(&shares[1]);
     assert_int_equal(pool.free_bytes, 4 * PAGE_PIECE_BYTES);
