@@ -29,7 +29,7 @@ static int setup(void **state)
 
 static bool is_free(int type)
 {
-    return type == MEMORY_USABLE || type == MEMORY_BOOT_SERVICES;
+    return type <= MEMORY_BOOT_CODE;
 }
 
 static struct memory_range range(uint64_t start, uint64_t size, enum memory_type type)
