@@ -197,8 +197,6 @@ static void *run_carve(uint64_t first, size_t page_count, uint64_t start, size_t
     return (void *)(start * PAGE_BYTES);
 }
 
-static bool reclaim_next_type(void);
-
 static void *pool_take(size_t count, size_t alignment_bytes)
 {
     ASSERT(count > 0 && alignment_bytes >= PAGE_BYTES &&
@@ -229,6 +227,39 @@ static void *pool_take(size_t count, size_t alignment_bytes)
     return NULL;
 }
 
+// Page 0 stays unmapped: it catches null pointers.
+static uint64_t range_first_page(const struct memory_range *range)
+{
+    return range->start_phys == 0 ? 1 : range->start_phys / PAGE_BYTES;
+}
+
+static uint64_t range_end_page(const struct memory_range *range)
+{
+    return (range->start_phys + range->size_bytes) / PAGE_BYTES;
+}
+
+static void pool_add(uint64_t first_page, uint64_t end_page)
+{
+    if (first_page >= end_page)
+        return;
+    page_free((void *)(first_page * PAGE_BYTES), end_page - first_page);
+    pool.total_bytes += (end_page - first_page) * PAGE_BYTES;
+}
+
+// Adds all ranges of the next type, if there is one left. Returns: true if there was.
+static bool reclaim_next_type(void)
+{
+    if (reclaimable == NULL || reclaim_next > MEMORY_BOOT_CODE)
+        return false;
+    for (size_t i = 0; i < reclaimable->memory_count; i++) {
+        const struct memory_range *range = &reclaimable->memory[i];
+        if (range->type == reclaim_next)
+            pool_add(range_first_page(range), range_end_page(range));
+    }
+    reclaim_next++;
+    return true;
+}
+
 void *page_alloc_aligned(size_t count, size_t alignment_bytes)
 {
     void *pages = pool_take(count, alignment_bytes);
@@ -242,17 +273,6 @@ void *page_alloc(size_t count)
     return page_alloc_aligned(count, PAGE_BYTES);
 }
 
-// Page 0 stays unmapped: it catches null pointers.
-static uint64_t range_first_page(const struct memory_range *range)
-{
-    return range->start_phys == 0 ? 1 : range->start_phys / PAGE_BYTES;
-}
-
-static uint64_t range_end_page(const struct memory_range *range)
-{
-    return (range->start_phys + range->size_bytes) / PAGE_BYTES;
-}
-
 // The first page of a free range with room for `page_count`, or 0. Not in the first MiB, which is
 // scarce and wanted for other things.
 static uint64_t find_room(const struct boot_info *info, uint64_t page_count)
@@ -264,14 +284,6 @@ static uint64_t find_room(const struct boot_info *info, uint64_t page_count)
             return range_first_page(range);
     }
     return 0;
-}
-
-static void pool_add(uint64_t first_page, uint64_t end_page)
-{
-    if (first_page >= end_page)
-        return;
-    page_free((void *)(first_page * PAGE_BYTES), end_page - first_page);
-    pool.total_bytes += (end_page - first_page) * PAGE_BYTES;
 }
 
 int page_pool_start(const struct boot_info *info)
@@ -307,20 +319,6 @@ void page_pool_allow_reclaim(const struct boot_info *info)
 {
     reclaimable = info;
     reclaim_next = MEMORY_BOOT_SERVICES;
-}
-
-// Adds all ranges of the next type, if there is one left. Returns: true if there was.
-static bool reclaim_next_type(void)
-{
-    if (reclaimable == NULL || reclaim_next > MEMORY_BOOT_CODE)
-        return false;
-    for (size_t i = 0; i < reclaimable->memory_count; i++) {
-        const struct memory_range *range = &reclaimable->memory[i];
-        if (range->type == reclaim_next)
-            pool_add(range_first_page(range), range_end_page(range));
-    }
-    reclaim_next++;
-    return true;
 }
 
 void page_pool_reclaim(void)
