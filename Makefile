@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 # Builds build/APP/BOOTX64.EFI for each app. `./toril` calls this; `make help` lists the targets.
 
-APPS := hello http selftest
+APPS := hello http selftest bench
 
-KERNEL_SOURCES := $(addprefix kernel/, main.c acpi.c apic.c console.c core.c cpu.c debugport.c device.c \
+KERNEL_SOURCES := $(addprefix kernel/, main.c acpi.c apic.c backtrace.c channel.c console.c core.c cpu.c debugger.c debugport.c device.c \
     framebuffer.c heap.c interrupts.c log.c memory_map.c mtrr.c options.c pages.c paging.c paging_tables.c \
-    panic.c pci.c power.c random.c scheduler.c serial.c stack.c stats.c symbols.c thread.c time.c timer.c)
+    panic.c pci.c power.c random.c scheduler.c serial.c stack.c stack_use.c stats.c symbols.c sync.c thread.c time.c timer.c trace.c)
 KERNEL_ASSEMBLY := kernel/switch.asm kernel/vectors.asm
 EFI_SOURCES := $(addprefix efi/, entry.c gather.c leave.c)
-SMP_SOURCES := $(addprefix smp/, bringup.c exchange.c remote.c)
+SMP_SOURCES := $(addprefix smp/, bringup.c channel.c exchange.c remote.c)
 SMP_ASSEMBLY := smp/trampoline.asm
 VIRTIO_SOURCES := $(addprefix virtio/, core.c net.c probe.c rng.c transport_pci.c virtq.c)
 NET_SOURCES := $(addprefix net/, address.c checksum.c net.c netif.c owner.c sequence.c timers.c)
@@ -79,6 +79,12 @@ $(NET_LIB): $(NET_OBJECTS)
 	@rm -f $@
 	@ar rcsD $@ $^
 
+# Without those that firmware and C programs see: the layers in which nothing locks.
+.PHONY: layer-objects
+layer-objects: $(filter $(O)/kernel/% $(O)/smp/% $(O)/virtio/% $(O)/net/%, \
+    $(KERNEL_OBJECTS) $(NET_OBJECTS))
+	@printf '%s\n' $^
+
 # ---- one app -------------------------------------------------------------------------------------
 
 # An app is apps/NAME.c, or a folder apps/NAME/ with its own app.mk that may add APP_SOURCES_NAME,
@@ -120,7 +126,7 @@ $(foreach app,$(APPS),$(eval $(call app_rules,$(app))))
 
 # ---- everything else -----------------------------------------------------------------------------
 
-include tests/unit/unit.mk
+include tests/unit/unit.mk bench/bench.mk
 
 .PHONY: all help clean check-no-traps
 all: $(APPS) ## every app

@@ -9,6 +9,7 @@
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
 #include "kernel/stack.h"
+#include "kernel/trace.h"
 
 #define SELECTOR_CODE 0x08
 #define SELECTOR_DATA 0x10
@@ -140,6 +141,7 @@ struct msi_message interrupt_msi_message(int vector)
 INTERRUPT_CONTEXT void interrupt_dispatch(struct interrupt_frame *frame)
 {
     unsigned vector = (unsigned)frame->vector & 255;
+    trace_event(TRACE_INTERRUPT, vector, 0);
     if (vector < VECTOR_FIRST_FREE)
         panic_exception(frame); // returns only from an NMI that was for nobody
     else if (vector == VECTOR_SPURIOUS)

@@ -25,6 +25,9 @@ struct interrupt_frame {
     uint64_t rip, cs, rflags, rsp, ss;
 };
 
+// Where interrupt_dispatch() returns to (vectors.asm): the frame of that caller is what was interrupted.
+extern const char vector_return[];
+
 // Loads this core's descriptor tables. Context: interrupts off; each core once.
 void interrupt_start_core(const struct core_stacks *stacks);
 

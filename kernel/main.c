@@ -10,6 +10,7 @@
 #include "kernel/console.h"
 #include "kernel/core.h"
 #include "kernel/cpu.h"
+#include "kernel/debugger.h"
 #include "kernel/interrupts.h"
 #include "kernel/log.h"
 #include "kernel/memory_map.h"
@@ -25,6 +26,7 @@
 #include "kernel/stats.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "kernel/trace.h"
 #include "kernel/version.h"
 #include "net/net.h"
 #include "posix/start.h"
@@ -56,7 +58,6 @@ static void boot_thread(void *argument)
     virtio_probe_all();
     if (net_start != NULL) // linked only with an app that uses the network
         net_start();
-    // Only now: it holds the firmware's code, and emulators are slow to forget that it is code.
     page_pool_reclaim();
 
     struct machine_stats stats;
@@ -75,6 +76,7 @@ static void boot_thread(void *argument)
 // On a stack of our own: nothing of the firmware's is in use any more.
 static void boot_own_stack(void)
 {
+    trace_start_core();
     apic_start(acpi_facts.local_apic_phys);
     bringup_reset(&acpi_facts);
     page_pool_allow_reclaim(&boot_info);
@@ -112,6 +114,7 @@ void kernel_main(const struct boot_info *info)
     log_info("toril: " TORIL_VERSION " with %s, at %#llx, started by %s", app_name,
              (unsigned long long)boot_info.image_phys, boot_info.firmware_name);
     options_parse(boot_info.load_options, boot_info.config_text, boot_info.config_bytes);
+    debugger_wait();
     power_start(&boot_info);
     boot_info.memory_count = memory_map_normalise(boot_info.memory, boot_info.memory_count);
     if (acpi_parse(boot_info.rsdp_phys, acpi_map, &acpi_facts) != 0)

@@ -30,11 +30,14 @@ static const struct key keys[] = {
     {"cores", KIND_NUMBER, 1, CORES_MAX, NULL, "use at most this many cores"},
     {"env", KIND_ENVIRONMENT, 0, 0, NULL, "NAME=VALUE for the app's environment; repeatable"},
     {"exit", KIND_CHOICE, 0, 0, "poweroff|reset|halt|debug", "what follows the app's end"},
+    {"gdb", KIND_CHOICE, 0, 0, "on|off", "wait for gdb before the boot goes on"},
     {"hostname", KIND_TEXT, 0, 0, NULL, "the machine's name, for DHCP and the app"},
     {"ip", KIND_TEXT, 0, 0, NULL, "ADDRESS/PREFIX[,gw=ADDRESS][,dns=ADDRESS], or dhcp"},
     {"on_panic", KIND_CHOICE, 0, 0, "halt|reset|debug", "what follows a panic"},
     {"options", KIND_COMMAND_LINE, 0, 0, NULL, "a whole command line, as the UEFI shell passes it"},
     {"stack_kib", KIND_NUMBER, 16, 65536, NULL, "stack of each thread, in KiB"},
+    {"trace", KIND_CHOICE, 0, 0, "on|off", "keep what each core did last, and show it at the end"},
+    {"trace_events", KIND_NUMBER, 128, 1048576, NULL, "events that trace=on keeps of each core"},
 };
 
 // Where a piece of text came from, for complaints.

@@ -5,9 +5,12 @@
 #include "kernel/panic.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "kernel/apic.h"
+#include "kernel/backtrace.h"
 #include "kernel/console.h"
 #include "kernel/core.h"
 #include "kernel/cpu.h"
@@ -19,8 +22,11 @@
 #include "kernel/symbols.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "kernel/trace.h"
 
-#define BACKTRACE_MAX 32
+#define STOP_TIMEOUT_NS   (1 * NS_PER_S)
+#define STOP_LOOKS_MAX    20000000u // where the clock does not run yet
+#define TRACE_EVENTS_LAST 16        // of each core
 
 static const char *const exception_names[VECTOR_FIRST_FREE] = {
     [0] = "divide error",
@@ -49,6 +55,13 @@ static const char *const exception_names[VECTOR_FIRST_FREE] = {
 // because exactly one of several cores that fail together must report.
 static uint32_t reporting_core;
 
+// What a core was at when another one's report stopped it. The reporting core walks its stack.
+static PERCORE struct stopped_core {
+    uint64_t rip, rbp, rsp;
+    char thread[THREAD_NAME_BYTES];
+    atomic_bool is_stopped; // the rest is there
+} stopped;
+
 static void report(const char *format, ...) PRINTF_LIKE(1, 2);
 static void report(const char *format, ...)
 {
@@ -68,6 +81,15 @@ static _Noreturn void stop_here(void)
         cpu_interrupts_off();
         cpu_halt();
     }
+}
+
+static void note_stopped(const struct interrupt_frame *frame)
+{
+    stopped.rip = frame->rip;
+    stopped.rbp = frame->rbp;
+    stopped.rsp = frame->rsp;
+    strncpy(stopped.thread, thread_name(thread_self()), sizeof(stopped.thread) - 1);
+    atomic_store_explicit(&stopped.is_stopped, true, memory_order_release); // pairs with is_stopped
 }
 
 // Stops all other cores; returns on the one core that is to report.
@@ -100,48 +122,21 @@ static void report_place(void)
            (unsigned long long)(uptime_us % 1000000));
 }
 
-static void report_place_in(const char *prefix, uint64_t address, uint64_t in_function)
+static void report_backtrace(const struct backtrace *trace)
 {
-    uintptr_t offset;
-    const char *name = symbols_find(in_function, &offset);
-    if (name != NULL)
-        report("%s%016llx  %s+0x%llx\n", prefix, (unsigned long long)address, name,
-               (unsigned long long)(offset + (address - in_function)));
-    else
-        report("%s%016llx\n", prefix, (unsigned long long)address);
-}
-
-static void report_address(const char *prefix, uint64_t address)
-{
-    report_place_in(prefix, address, address);
-}
-
-// A call that never returns may be the last thing in its function: only the byte before the return
-// address is sure to lie in it.
-static void report_return_address(const char *prefix, uint64_t address)
-{
-    report_place_in(prefix, address, address - 1);
-}
-
-// Frames lie on one stack, at growing addresses; anything else ends the walk.
-static bool frame_is_plausible(uint64_t frame, uint64_t previous)
-{
-    if (frame % 8 != 0 || frame <= previous || frame - previous > STACK_BYTES_MAX)
-        return false;
-    return paging_is_mapped(frame) && paging_is_mapped(frame + 15);
-}
-
-static void report_callers(uint64_t rbp, uint64_t rsp)
-{
-    uint64_t previous = rsp - 16;
-    for (int i = 0; i < BACKTRACE_MAX && frame_is_plausible(rbp, previous); i++) {
-        const uint64_t *frame = (const uint64_t *)rbp;
-        if (frame[1] == 0)
-            break;
-        report_return_address("  ", frame[1]);
-        previous = rbp;
-        rbp = frame[0];
+    char line[BACKTRACE_LINE_BYTES];
+    for (unsigned i = 0; i < trace->count; i++) {
+        backtrace_format(trace, i, line);
+        report("  %s\n", line);
     }
+}
+
+static void report_address(const char *prefix, uint64_t address, enum backtrace_kind kind)
+{
+    struct backtrace place = {.count = 1, .places[0] = {address, kind}};
+    char line[BACKTRACE_LINE_BYTES];
+    backtrace_format(&place, 0, line);
+    report("%s%s\n", prefix, line);
 }
 
 static void report_registers(const struct interrupt_frame *f)
@@ -175,13 +170,97 @@ static void report_page_fault(const struct interrupt_frame *frame)
         report(
             "stack overflow: the thread's stack is full (option stack_kib makes stacks larger)\n");
     else if (address >= (uintptr_t)image_start && address < (uintptr_t)image_end)
-        report_address("that is in the image: ", address);
+        report_address("that is in the image: ", address, BACKTRACE_PLACE);
+}
+
+// ---- the other cores ----------------------------------------------------------------------------
+
+static bool is_stopped(unsigned core)
+{
+    const atomic_bool *of = core_local_of(core, &stopped.is_stopped);
+    return atomic_load_explicit(of, memory_order_acquire); // pairs with note_stopped
+}
+
+static bool has_others(void)
+{
+    for (unsigned core = 0; core < core_count(); core++)
+        if (core != core_index() && core_is_online(core))
+            return true;
+    return false;
+}
+
+// One second for all: a core that does not answer by then does not hear NMIs any more.
+static void wait_until_stopped(void)
+{
+    uint64_t begin_ns = time_now_ns();
+    unsigned looks = 0;
+    for (unsigned core = 0; core < core_count(); core++) {
+        if (core == core_index() || !core_is_online(core))
+            continue;
+        while (!is_stopped(core) && looks++ < STOP_LOOKS_MAX &&
+               time_now_ns() - begin_ns < STOP_TIMEOUT_NS)
+            cpu_pause();
+    }
+}
+
+// What a core that is stopped was at. Returns: its thread's name.
+static const char *take_stopped(unsigned core, struct backtrace *trace)
+{
+    const struct stopped_core *of = core_local_of(core, &stopped);
+    backtrace_take(trace, of->rip, of->rbp, of->rsp);
+    return of->thread;
+}
+
+// Most cores are idle in the same place: those that are at the same are told together.
+static void report_alike(unsigned first, bool told[CORES_MAX])
+{
+    static struct backtrace trace, other; // a panic's stack may be short
+    const char *thread = take_stopped(first, &trace);
+    report("core %u", first);
+    for (unsigned core = first + 1; core < core_count(); core++) {
+        if (core == core_index() || !core_is_online(core) || !is_stopped(core) ||
+            strcmp(take_stopped(core, &other), thread) != 0 || !backtrace_equal(&trace, &other))
+            continue;
+        told[core] = true;
+        report(", core %u", core);
+    }
+    report(", thread \"%s\":\n", thread);
+    report_backtrace(&trace);
+}
+
+static void report_other_cores(void)
+{
+    static bool told[CORES_MAX];
+    if (!has_others())
+        return;
+    report("other cores:\n");
+    wait_until_stopped();
+    for (unsigned core = 0; core < core_count(); core++) {
+        if (core == core_index() || !core_is_online(core) || told[core])
+            continue;
+        if (is_stopped(core))
+            report_alike(core, told);
+        else
+            report("core %u did not stop when told to\n", core);
+    }
+}
+
+// ---- the ends -----------------------------------------------------------------------------------
+
+static _Noreturn void end_report(const char *cause)
+{
+    report_other_cores();
+    trace_dump(TRACE_EVENTS_LAST, console_write_panic);
+    report("toril: stopped by a %s\n", cause);
+    power_end_panic();
 }
 
 void panic_exception(const struct interrupt_frame *frame)
 {
-    if (frame->vector == VECTOR_NMI && __atomic_load_n(&reporting_core, __ATOMIC_ACQUIRE) != 0)
+    if (frame->vector == VECTOR_NMI && __atomic_load_n(&reporting_core, __ATOMIC_ACQUIRE) != 0) {
+        note_stopped(frame);
         stop_here();
+    }
     panic_begin();
     const char *name = exception_names[frame->vector];
     report("\ntoril: fault: %s (vector %llu, error code 0x%llx)\n",
@@ -197,13 +276,13 @@ void panic_exception(const struct interrupt_frame *frame)
     uint64_t rip = frame->rip;
     if (symbols_find(rip, &(uintptr_t){0}) == NULL && paging_is_mapped(frame->rsp) &&
         paging_is_mapped(frame->rsp + 7)) {
-        report_return_address("called from: ", *(const uint64_t *)frame->rsp);
+        report_address("called from: ", *(const uint64_t *)frame->rsp, BACKTRACE_RETURN);
     }
     report("backtrace:\n");
-    report_address("  ", rip);
-    report_callers(frame->rbp, frame->rsp);
-    report("toril: stopped by a fault\n");
-    power_end_panic();
+    static struct backtrace trace;
+    backtrace_take(&trace, rip, frame->rbp, frame->rsp);
+    report_backtrace(&trace);
+    end_report("fault");
 }
 
 void panic(const char *format, ...)
@@ -216,12 +295,12 @@ void panic(const char *format, ...)
     va_end(arguments);
     report("\ntoril: panic: %s\n", text);
     report_place();
-    uint64_t frame = (uintptr_t)__builtin_frame_address(0);
     report("backtrace:\n");
-    report_return_address("  ", (uintptr_t)__builtin_return_address(0));
-    report_callers(*(const uint64_t *)frame, frame);
-    report("toril: stopped by a panic\n");
-    power_end_panic();
+    static struct backtrace trace;
+    uint64_t frame = (uintptr_t)__builtin_frame_address(0);
+    backtrace_take_callers(&trace, frame);
+    report_backtrace(&trace);
+    end_report("panic");
 }
 
 // Written into every protected frame.

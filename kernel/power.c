@@ -3,11 +3,13 @@
 
 #include <string.h>
 
+#include "kernel/console.h"
 #include "kernel/core.h"
 #include "kernel/cpu.h"
 #include "kernel/log.h"
 #include "kernel/options.h"
 #include "kernel/paging.h"
+#include "kernel/trace.h"
 
 #define DEBUG_EXIT_PORT  0xf4 // QEMU's isa-debug-exit: value V ends QEMU with status V * 2 + 1
 #define DEBUG_EXIT_PANIC 127
@@ -71,6 +73,11 @@ struct ending {
 static void end_on_core_0(void *argument)
 {
     const struct ending *ending = argument;
+    trace_dump(UINT64_MAX, console_write);
+    if (strcmp(ending->how, "halt") == 0) {
+        log_info("toril: halted (option exit=halt): it is safe to switch off");
+        halt_forever();
+    }
     end_as(ending->how, ending->status);
     log_warn("power: option exit=%s did not end the machine: halted", ending->how);
     halt_forever();
@@ -84,10 +91,6 @@ void power_end(int status)
         .status = status >= 0 && status <= DEBUG_EXIT_MAX ? status : DEBUG_EXIT_MAX + 1,
     };
     log_info("toril: main returned %d", status);
-    if (strcmp(ending.how, "halt") == 0) {
-        log_info("toril: halted (option exit=halt): it is safe to switch off");
-        halt_forever();
-    }
     if (core_index() != 0 && run_on_core_0 != NULL)
         run_on_core_0(end_on_core_0, &ending);
     end_on_core_0(&ending);

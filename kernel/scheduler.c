@@ -2,21 +2,30 @@
 #include "kernel/scheduler.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "kernel/core.h"
 #include "kernel/cpu.h"
 #include "kernel/interrupts.h"
 #include "kernel/panic.h"
 #include "kernel/thread_internal.h"
+#include "kernel/trace.h"
+
+#define LOOP_INTERVAL_NS 5000 // a turn without work costs about a hundredth of it
 
 PERCORE struct thread *thread_current;
+PERCORE int *switch_errno;
 PERCORE struct scheduler_stats scheduler_stats;
 
-static PERCORE struct {
-    struct thread *first, *last;
-} ready;
+// The ready queue of each priority. The loop is in the normal one whenever another thread runs.
+static PERCORE struct thread *ready_first[THREAD_PRIORITIES], *ready_last[THREAD_PRIORITIES];
 static PERCORE struct thread loop_thread;
-static PERCORE struct thread *exited;
+static _Atomic bool no_doorbell;
+static PERCORE const _Atomic bool *doorbell = &no_doorbell;
+// Of the time stamp counter the lower half: that wraps after a second at the least, and to be wrong
+// for the length of an interval then does no harm.
+static PERCORE uint32_t loop_turn_tsc, loop_interval_tsc;
+static PERCORE struct thread *buried;
 static PERCORE struct poller *pollers;
 
 void scheduler_add_poller(struct poller *poller)
@@ -28,45 +37,108 @@ void scheduler_add_poller(struct poller *poller)
     *end = poller;
 }
 
+void scheduler_set_doorbell(const _Atomic bool *rung)
+{
+    doorbell = rung;
+}
+
+static inline void ready_append(enum thread_priority priority, struct thread *thread)
+{
+    thread->next = NULL;
+    if (ready_first[priority] == NULL)
+        ready_first[priority] = thread;
+    else
+        ready_last[priority]->next = thread;
+    ready_last[priority] = thread;
+}
+
 void scheduler_make_ready(struct thread *thread)
 {
     thread->state = THREAD_READY;
-    thread->next = NULL;
-    if (ready.first == NULL)
-        ready.first = thread;
-    else
-        ready.last->next = thread;
-    ready.last = thread;
+    ready_append(thread->priority, thread);
+}
+
+// The loop polls devices that are silent as long as it runs (their interrupts are off until arm())
+// and the clock, so it must come round for any of them to be seen: nothing else would tell. But
+// between threads that only take turns, a poll after every few instructions finds nothing new. So
+// the loop's turn is skipped while its last one is recent and no core has rung: what happens
+// outside waits no longer for it than LOOP_INTERVAL_NS and what the threads ahead of it take.
+static inline bool loop_is_due(void)
+{
+    return atomic_load_explicit(doorbell, memory_order_relaxed) || // the poller looks again
+           (uint32_t)cpu_read_tsc() - loop_turn_tsc >= loop_interval_tsc;
+}
+
+static inline void switch_to(struct thread *next)
+{
+    struct thread *old = thread_current;
+    thread_current = next;
+    scheduler_stats.switches++;
+    trace_switch(next->name);
+    switch_stacks(&old->stack_pointer, next->stack_pointer);
 }
 
 void scheduler_switch(void)
 {
-    // Never empty: whenever another thread runs, the loop itself is in the queue.
-    struct thread *old = thread_current, *next = ready.first;
-    ready.first = next->next;
-    if (next == old)
+    enum thread_priority priority = THREAD_NORMAL;
+    struct thread *next = ready_first[THREAD_NORMAL];
+    if (next == &loop_thread && !loop_is_due()) {
+        if (next->next != NULL) { // its turn is skipped: to the end with it
+            next = next->next;
+            ready_last[THREAD_NORMAL]->next = &loop_thread;
+            ready_last[THREAD_NORMAL] = &loop_thread;
+            loop_thread.next = NULL;
+        } else if (ready_first[THREAD_BACKGROUND] != NULL) {
+            priority = THREAD_BACKGROUND;
+            next = ready_first[THREAD_BACKGROUND];
+        }
+    }
+    ready_first[priority] = next->next;
+    if (next != thread_current)
+        switch_to(next);
+}
+
+static __attribute__((noinline)) void yield_in_background(struct thread *self)
+{
+    scheduler_make_ready(self);
+    scheduler_switch();
+}
+
+// For a normal thread the same, shortened by this: the loop is in the queue, so that is not empty.
+void thread_yield(void)
+{
+    struct thread *self = thread_current;
+    if (self->priority != THREAD_NORMAL) {
+        yield_in_background(self);
         return;
-    thread_current = next;
-    scheduler_stats.switches++;
-    int own_errno = errno; // one errno a core: it belongs to the thread that runs
-    switch_stacks(&old->stack_pointer, next->stack_pointer);
-    errno = own_errno;
+    }
+    struct thread *next = ready_first[THREAD_NORMAL], *last = self;
+    if (next == &loop_thread && !loop_is_due()) {
+        next = loop_thread.next;
+        if (next == NULL)
+            return;
+        self->next = last = &loop_thread;
+    }
+    last->next = NULL;
+    ready_last[THREAD_NORMAL]->next = self;
+    ready_last[THREAD_NORMAL] = last;
+    ready_first[THREAD_NORMAL] = next->next;
+    switch_to(next);
 }
 
 void scheduler_bury(struct thread *thread)
 {
-    thread->next = exited;
-    exited = thread;
+    thread->next = buried;
+    buried = thread;
 }
 
-static void bury_exited(void)
+void scheduler_free_buried(void)
 {
-    while (exited != NULL) {
-        struct thread *thread = exited;
-        exited = thread->next;
+    while (buried != NULL) {
+        struct thread *thread = buried;
+        buried = thread->next;
         struct stack stack = thread->stack; // the thread itself lies in it
         stack_free(&stack);
-        scheduler_stats.threads--;
     }
 }
 
@@ -103,23 +175,38 @@ static INTERRUPT_CONTEXT void end_of_halt(void *context)
     (void)context; // the interrupt itself was all that is needed
 }
 
+// The loop's turn is over.
+static void run_threads(enum thread_priority priority)
+{
+    struct thread *next = ready_first[priority];
+    ready_first[priority] = next->next;
+    scheduler_make_ready(&loop_thread);
+    // Core 0 measures the clock while others run already. Until they see the result their loop has
+    // its turn each time.
+    if (__builtin_expect(loop_interval_tsc == 0, 0))
+        loop_interval_tsc = (uint32_t)(time_tsc_hz() / (NS_PER_S / LOOP_INTERVAL_NS));
+    loop_turn_tsc = (uint32_t)cpu_read_tsc();
+    switch_to(next);
+}
+
 void scheduler_run(void)
 {
     interrupt_set_handler(VECTOR_TIMER, end_of_halt, NULL);
     interrupt_set_handler(VECTOR_WAKE, end_of_halt, NULL);
     loop_thread = (struct thread){.state = THREAD_READY, .name = "loop"};
     thread_current = &loop_thread;
+    switch_errno = &errno;
     cpu_interrupts_on();
     for (;;) {
         scheduler_stats.loops++;
         bool worked = poll_all();
-        bury_exited();
-        if (ready.first != NULL) {
-            scheduler_make_ready(&loop_thread);
-            scheduler_switch();
-        } else if (!worked) {
+        scheduler_free_buried();
+        if (ready_first[THREAD_NORMAL] != NULL)
+            run_threads(THREAD_NORMAL);
+        else if (ready_first[THREAD_BACKGROUND] != NULL)
+            run_threads(THREAD_BACKGROUND);
+        else if (!worked)
             idle();
-        }
     }
 }
 

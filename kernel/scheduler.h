@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The loop of a core: poll what other cores and devices have for it, expire timers, run every ready
-// thread once; with nothing to do, arm interrupts, check once more, halt. The loop is itself an entry
-// of the ready queue, so one round of it is one poll and one run of each thread that was ready.
-// Layers above the kernel enter the loop by registering a poller.
+// thread once; with nothing to do, arm interrupts, check once more, halt. The loop is itself an
+// entry of the ready queue, so one round of it is one poll and one run of each thread that was
+// ready; rounds shorter than a few microseconds have one poll together. Layers above the kernel
+// enter the loop by registering a poller.
 #pragma once
 
 #include "kernel/compiler.h"
@@ -21,14 +22,19 @@ struct poller {
     struct poller *next; // scheduler's
 };
 
-// Adds a poller to this core's loop, for good; polled in the order added. Owns: the poller, from now on.
+// Adds a poller to this core's loop, for good; polled in the order added. Owns: the poller, from
+// now on.
 void scheduler_add_poller(struct poller *poller);
+
+// Something that other cores set when they have work for this one, and a poller clears: the loop
+// then does not let threads that yield run on without it. One a core.
+void scheduler_set_doorbell(const _Atomic bool *rung);
 
 // Becomes this core's loop. Context: the core's start, interrupts off, on the stack to stay on.
 _Noreturn void scheduler_run(void);
 
 struct scheduler_stats {
     uint64_t switches, loops, halts, halted_ns;
-    uint64_t threads; // that exist on this core now, the loop not counted
+    uint64_t threads; // of this core that have not ended, the loop not counted
 };
 struct scheduler_stats scheduler_stats_of(unsigned core);

@@ -8,13 +8,13 @@
 #include "kernel/paging.h"
 #include "kernel/panic.h"
 
-#define SIZE_CLASSES 9 // 4 KiB .. 1 MiB, powers of two
+#define SIZE_CLASSES 15 // 4 KiB .. 64 MiB, powers of two
 // A core's first stacks are made by core 0 and lie apart from those that the core makes itself.
 #define FIRST_STACKS_SPAN     (2ull << 20)
 #define LOOP_STACK_BYTES      (32u << 10)
 #define INTERRUPT_STACK_BYTES (8u << 10)
 
-struct free_stack { // at the bottom of a free stack
+struct free_stack { // at the top of a free stack: in the page that was used anyway
     struct free_stack *next;
 };
 
@@ -23,10 +23,8 @@ static PERCORE uint64_t next_offset; // within this core's span
 
 static unsigned size_class(size_t size_bytes)
 {
-    unsigned class = 0;
-    while (((size_t)PAGE_BYTES << class) < size_bytes)
-        class ++;
-    return class;
+    size_t pages = (size_bytes - 1) / PAGE_BYTES; // beside the first
+    return pages == 0 ? 0 : 64 - (unsigned)__builtin_clzl(pages);
 }
 
 static int stack_map(struct stack *stack, uint64_t virt, size_t size_bytes)
@@ -43,17 +41,8 @@ static int stack_map(struct stack *stack, uint64_t virt, size_t size_bytes)
     return 0;
 }
 
-int stack_allocate(struct stack *stack, size_t size_bytes)
+static __attribute__((noinline)) int stack_make(struct stack *stack, size_t size_bytes)
 {
-    ASSERT(size_bytes > 0 && size_bytes <= STACK_BYTES_MAX);
-    unsigned class = size_class(size_bytes);
-    size_bytes = (size_t)PAGE_BYTES << class;
-    struct free_stack *free = free_stacks[class];
-    if (free != NULL) {
-        free_stacks[class] = free->next;
-        *stack = (struct stack){(uintptr_t)free, (uintptr_t)free + size_bytes};
-        return 0;
-    }
     if (FIRST_STACKS_SPAN + next_offset + PAGE_BYTES + size_bytes > PAGING_STACK_CORE_SPAN)
         return -ENOMEM;
     uint64_t virt = PAGING_STACK_BASE + core_index() * PAGING_STACK_CORE_SPAN + FIRST_STACKS_SPAN +
@@ -64,9 +53,23 @@ int stack_allocate(struct stack *stack, size_t size_bytes)
     return error;
 }
 
+int stack_allocate(struct stack *stack, size_t size_bytes)
+{
+    ASSERT(size_bytes > 0 && size_bytes <= STACK_BYTES_MAX);
+    unsigned class = size_class(size_bytes);
+    size_bytes = (size_t)PAGE_BYTES << class;
+    struct free_stack *free = free_stacks[class];
+    if (free == NULL)
+        return stack_make(stack, size_bytes);
+    free_stacks[class] = free->next;
+    uintptr_t top = (uintptr_t)(free + 1);
+    *stack = (struct stack){top - size_bytes, top};
+    return 0;
+}
+
 void stack_free(const struct stack *stack)
 {
-    struct free_stack *free = (struct free_stack *)stack->bottom;
+    struct free_stack *free = (struct free_stack *)stack->top - 1;
     struct free_stack **list = &free_stacks[size_class(stack->top - stack->bottom)];
     free->next = *list;
     *list = free;

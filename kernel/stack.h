@@ -11,7 +11,7 @@ struct stack {
 
 // At least `size_bytes`, up to STACK_BYTES_MAX, from this core's pages. Freed stacks are used again
 // as they are. Returns: 0 or -ENOMEM.
-#define STACK_BYTES_MAX (1u << 20)
+#define STACK_BYTES_MAX (64u << 20)
 int stack_allocate(struct stack *stack, size_t size_bytes) MUST_CHECK;
 // Keeps the stack for the next of its size on this core.
 void stack_free(const struct stack *stack);

@@ -1,12 +1,13 @@
 ; SPDX-License-Identifier: MIT
-; Calling convention: System V x86-64. A switch is a call, so only what a callee must keep is kept:
-; rbx rbp r12-r15 and the control words of the floating-point units, on the thread's own stack.
+; Calling convention: System V x86-64. A switch is a call, so only what a callee must keep is kept, on
+; the thread's own stack: rbx rbp r12-r15, the control words of the floating-point units; and errno.
 bits 64
 default rel
 
 global switch_stacks
 global switch_run_on
 extern thread_entry
+extern switch_errno
 
 section .text
 
@@ -21,6 +22,9 @@ switch_stacks:
         push r13
         push r14
         push r15
+        mov rax, [switch_errno]
+        mov ecx, [rax]
+        push rcx
         sub rsp, 8
         stmxcsr [rsp]
         fnstcw [rsp + 4]
@@ -29,6 +33,8 @@ switch_stacks:
         ldmxcsr [rsp]
         fldcw [rsp + 4]
         add rsp, 8
+        pop rcx
+        mov [rax], ecx
         pop r15
         pop r14
         pop r13

@@ -1,24 +1,53 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/thread.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "kernel/options.h"
 #include "kernel/panic.h"
+#include "kernel/stack_use.h"
 #include "kernel/thread_internal.h"
 
 #define STACK_KIB_DEFAULT 64
 #define STACK_KIB_MIN     16
-// What a switch leaves on a stack: control words, six registers, where to return.
-#define SWITCH_FRAME_WORDS 8
+// What a switch leaves on a stack: control words, errno, six registers, where to return.
+#define SWITCH_FRAME_WORDS 9
 #define MXCSR_DEFAULT      0x1f80u
 #define FPU_CW_DEFAULT     0x037fu
+
+PERCORE struct thread *thread_all;
+
+static void list_add(struct thread *thread)
+{
+    thread->all_previous = NULL;
+    thread->all_next = thread_all;
+    if (thread_all != NULL)
+        thread_all->all_previous = thread;
+    thread_all = thread;
+}
+
+static void list_remove(struct thread *thread)
+{
+    if (thread->all_previous != NULL)
+        thread->all_previous->all_next = thread->all_next;
+    else
+        thread_all = thread->all_next;
+    if (thread->all_next != NULL)
+        thread->all_next->all_previous = thread->all_previous;
+}
 
 static void timer_wakes(struct timer *timer)
 {
     struct thread *thread = CONTAINER_OF(timer, struct thread, timer);
-    if (thread->state == THREAD_WAITING || thread->state == THREAD_SLEEPING)
+    if (thread->state == THREAD_BLOCKED) {
+        if (thread->queue != NULL)
+            wait_queue_remove(thread);
+        thread->timed_out = true;
         scheduler_make_ready(thread);
+    } else if (thread->state == THREAD_WAITING) {
+        scheduler_make_ready(thread);
+    }
 }
 
 static size_t default_stack_bytes(void)
@@ -30,46 +59,114 @@ static size_t default_stack_bytes(void)
     return bytes;
 }
 
-struct thread *thread_create_with_stack(const char *name, void (*entry)(void *argument),
-                                        void *argument, size_t stack_bytes)
+// What is not set here is not read before it is set.
+static void thread_fill(struct thread *thread, const char *name)
 {
+    thread->state = THREAD_READY;
+    thread->wake_pending = false;
+    thread->queue = NULL;
+    thread->joiner = NULL;
+    thread->timer.expired = timer_wakes;
+    thread->timer.pending = false;
+    size_t i = 0;
+    for (; i < THREAD_NAME_BYTES - 1 && name[i] != '\0'; i++)
+        thread->name[i] = name[i];
+    thread->name[i] = '\0';
+}
+
+struct thread *thread_create_with_options(const char *name, void (*entry)(void *argument),
+                                          void *argument, const struct thread_options *options)
+{
+    ASSERT(options->priority < THREAD_PRIORITIES);
     struct stack stack;
-    if (stack_allocate(&stack, stack_bytes) != 0)
+    scheduler_free_buried();
+    if (stack_allocate(&stack, options->stack_bytes != 0 ? options->stack_bytes
+                                                         : default_stack_bytes()) != 0)
         return NULL;
+    stack_use_reset(&stack);
     struct thread *thread = (struct thread *)ALIGN_DOWN(stack.top - sizeof(struct thread), 64);
     uint64_t *frame = (uint64_t *)thread - SWITCH_FRAME_WORDS;
-    memset(frame, 0, SWITCH_FRAME_WORDS * sizeof(*frame));
     frame[0] = MXCSR_DEFAULT | (uint64_t)FPU_CW_DEFAULT << 32;
+    frame[1] = 0; // errno
     frame[SWITCH_FRAME_WORDS - 1] = (uintptr_t)switch_first;
-    *thread = (struct thread){.stack_pointer = frame,
-                              .stack = stack,
-                              .entry = entry,
-                              .argument = argument,
-                              .timer = {.expired = timer_wakes}};
-    strncpy(thread->name, name, sizeof(thread->name) - 1);
+    thread->stack_pointer = frame;
+    thread->priority = options->priority;
+    thread->joinable = options->joinable;
+    thread->entry = entry;
+    thread->argument = argument;
+    thread->stack = stack;
+    thread_fill(thread, name);
     scheduler_stats.threads++;
+    list_add(thread);
     scheduler_make_ready(thread);
     return thread;
 }
 
+struct thread *thread_create_with_stack(const char *name, void (*entry)(void *argument),
+                                        void *argument, size_t stack_bytes)
+{
+    ASSERT(stack_bytes != 0);
+    struct thread_options options = {.stack_bytes = stack_bytes};
+    return thread_create_with_options(name, entry, argument, &options);
+}
+
 struct thread *thread_create(const char *name, void (*entry)(void *argument), void *argument)
 {
-    return thread_create_with_stack(name, entry, argument, default_stack_bytes());
+    static const struct thread_options options;
+    return thread_create_with_options(name, entry, argument, &options);
 }
 
 void thread_entry(void)
 {
     thread_current->entry(thread_current->argument);
-    thread_exit();
+    thread_exit(NULL);
 }
 
-void thread_exit(void)
+// Its timer is not pending: each wait has stopped it, or it has expired.
+void thread_exit(void *result)
 {
-    timer_stop(&thread_current->timer);
-    thread_current->state = THREAD_EXITED;
-    scheduler_bury(thread_current);
+    struct thread *self = thread_current;
+    self->argument = result;
+    self->state = THREAD_ENDED;
+    scheduler_stats.threads--;
+    list_remove(self);
+    if (!self->joinable)
+        scheduler_bury(self);
+    else if (self->joiner != NULL && self->joiner->state == THREAD_BLOCKED)
+        thread_unblock(self->joiner);
     scheduler_switch();
-    panic("thread: an exited thread ran again");
+    panic("thread: an ended thread ran again");
+}
+
+static void free_ended(struct thread *thread)
+{
+    struct stack stack = thread->stack; // the thread itself lies in it
+    stack_free(&stack);
+}
+
+int thread_join(struct thread *thread, void **result, uint64_t deadline_ns)
+{
+    ASSERT(thread != thread_current && thread->joinable && thread->joiner == NULL);
+    if (thread->state != THREAD_ENDED) {
+        thread->joiner = thread_current;
+        int error = thread_block_until(deadline_ns);
+        thread->joiner = NULL;
+        // It may have ended between the deadline and now.
+        if (error != 0 && thread->state != THREAD_ENDED)
+            return error;
+    }
+    if (result != NULL)
+        *result = thread->argument;
+    free_ended(thread);
+    return 0;
+}
+
+void thread_detach(struct thread *thread)
+{
+    ASSERT(thread->joinable && thread->joiner == NULL);
+    thread->joinable = false;
+    if (thread->state == THREAD_ENDED)
+        free_ended(thread);
 }
 
 struct thread *thread_self(void)
@@ -82,18 +179,49 @@ const char *thread_name(const struct thread *thread)
     return thread != NULL ? thread->name : "none";
 }
 
-void thread_yield(void)
+void thread_set_priority(enum thread_priority priority)
 {
-    scheduler_make_ready(thread_current);
+    ASSERT(priority < THREAD_PRIORITIES);
+    thread_current->priority = priority;
+}
+
+enum thread_priority thread_get_priority(const struct thread *thread)
+{
+    return thread->priority;
+}
+
+size_t thread_stack_used_bytes(const struct thread *thread)
+{
+    return stack_use_bytes(&thread->stack);
+}
+
+size_t thread_stack_bytes(const struct thread *thread)
+{
+    return thread->stack.top - thread->stack.bottom;
+}
+
+int thread_block_until(uint64_t deadline_ns)
+{
+    struct thread *self = thread_current;
+    self->state = THREAD_BLOCKED;
+    self->timed_out = false;
+    if (deadline_ns != TIME_NEVER)
+        timer_start(&self->timer, deadline_ns);
     scheduler_switch();
+    if (self->timer.pending)
+        timer_stop(&self->timer);
+    return self->timed_out ? -ETIMEDOUT : 0;
+}
+
+void thread_unblock(struct thread *thread)
+{
+    scheduler_make_ready(thread);
 }
 
 void thread_sleep_until(uint64_t deadline_ns)
 {
-    struct thread *self = thread_current;
-    self->state = THREAD_SLEEPING;
-    timer_start(&self->timer, deadline_ns);
-    scheduler_switch();
+    int always = thread_block_until(deadline_ns);
+    ASSERT(always == -ETIMEDOUT); // nobody knows that it could be unblocked
 }
 
 bool thread_wait_until(uint64_t deadline_ns)
@@ -104,7 +232,8 @@ bool thread_wait_until(uint64_t deadline_ns)
         if (deadline_ns != TIME_NEVER)
             timer_start(&self->timer, deadline_ns);
         scheduler_switch();
-        timer_stop(&self->timer);
+        if (self->timer.pending)
+            timer_stop(&self->timer);
     }
     bool woken = self->wake_pending;
     self->wake_pending = false;

@@ -3,6 +3,8 @@
 // Spec: Fredman, Sedgewick, Sleator, Tarjan, "The pairing heap", 1986.
 #include "kernel/time.h"
 
+#include "kernel/trace.h"
+
 static PERCORE struct timer *heap_root;
 
 // Both are roots, without siblings; either may be NULL.
@@ -107,6 +109,7 @@ bool timer_expire(uint64_t now_ns)
     while (due.sibling != NULL) {
         struct timer *timer = due.sibling;
         heap_remove(timer);
+        trace_event(TRACE_TIMER, (uintptr_t)timer->expired, timer->deadline_ns);
         timer->expired(timer);
     }
     return any;

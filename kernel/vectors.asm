@@ -7,6 +7,7 @@ default rel
 
 extern interrupt_dispatch
 global vector_entries
+global vector_return
 
 section .text
 
@@ -33,6 +34,7 @@ vector_common:
         mov rbp, rsp
         and rsp, -16
         call interrupt_dispatch
+vector_return:                          ; for backtraces: rbp of this frame is the frame saved above
         mov rsp, rbp
         pop r15
         pop r14

@@ -20,6 +20,7 @@
 #include "kernel/scheduler.h"
 #include "kernel/stack.h"
 #include "kernel/time.h"
+#include "kernel/trace.h"
 #include "smp/exchange.h"
 #include "smp/remote.h"
 #include "smp/trampoline.h"
@@ -201,6 +202,7 @@ void bringup_core_main(struct core_start *start)
     random_start_core();
     start_further_core();
     exchange_start_core(start->apic_id);
+    trace_start_core();
     atomic_store_explicit(&start->is_up, 1, memory_order_release); // pairs with count_up
     scheduler_run();
 }

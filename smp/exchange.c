@@ -13,6 +13,7 @@
 #include "kernel/pages.h"
 #include "kernel/panic.h"
 #include "kernel/scheduler.h"
+#include "kernel/trace.h"
 
 // Sender and receiver meet in these; every field has one writer, or all its writers write the same.
 struct CACHE_ALIGNED slot {
@@ -88,6 +89,7 @@ void exchange_send(unsigned core, struct exchange_message *message)
 {
     ASSERT(core_is_online(core));
     stats.sent++;
+    trace_event(TRACE_SEND, core, (uintptr_t)message);
     message->next = NULL;
     struct outbox *box = &outboxes[core];
     bool was_empty = box->first == NULL;
@@ -137,6 +139,7 @@ static bool take(unsigned sender)
     while (message != NULL) {
         struct exchange_message *next = message->next; // receive() may give the message away
         stats.received++;
+        trace_event(TRACE_TAKE, sender, (uintptr_t)message);
         message->receive(message);
         message = next;
     }
@@ -194,6 +197,7 @@ void exchange_start_core(uint32_t apic_id)
     doorbells[core_index()].apic_id = apic_id;
     poller.context = &doorbells[core_index()];
     scheduler_add_poller(&poller);
+    scheduler_set_doorbell(&doorbells[core_index()].rung);
 }
 
 struct exchange_stats exchange_stats_get(void)

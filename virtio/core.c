@@ -8,6 +8,7 @@
 #include "kernel/heap.h"
 #include "kernel/log.h"
 #include "kernel/pages.h"
+#include "kernel/trace.h"
 
 // What every device is offered. Packed rings are not in it: split ones are enough and everywhere.
 static const struct virtio_feature common_features[] = {
@@ -186,6 +187,7 @@ bool virtio_queue_flush(struct virtio_queue *queue)
     virtq_publish(&queue->ring);
     if (!virtq_needs_notify(&queue->ring))
         return false;
+    trace_event(TRACE_QUEUE, queue->place.index, queue->ring.published);
     virtio_queue_notify(queue);
     return true;
 }

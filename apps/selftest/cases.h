@@ -14,6 +14,11 @@
     CASE(thread_thousand)                                                                          \
     CASE(thread_memory_returns)                                                                    \
     CASE(thread_deep_stack)                                                                        \
+    CASE(thread_join)                                                                              \
+    CASE(thread_ends_leave_nothing)                                                                \
+    CASE(thread_priorities)                                                                        \
+    CASE(thread_yield_lets_loop_run)                                                               \
+    CASE(thread_stack_used)                                                                        \
     CASE(wake_before_wait)                                                                         \
     CASE(wake_from_thread)                                                                         \
     CASE(wake_does_not_end_sleep)                                                                  \
@@ -21,11 +26,17 @@
     CASE(sleep_not_early)                                                                          \
     CASE(sleepers_in_order)                                                                        \
     CASE(timer_start_move_stop)                                                                    \
+    CASE(sync_mutex)                                                                               \
+    CASE(sync_condition)                                                                           \
+    CASE(sync_events_and_semaphores)                                                               \
+    CASE(channel)                                                                                  \
     CASE(exchange_all_pairs)                                                                       \
     CASE(exchange_burst)                                                                           \
     CASE(exchange_to_halted_core)                                                                  \
     CASE(exchange_ping_pong)                                                                       \
     CASE(remote_call_all_pairs)                                                                    \
+    CASE(cross_channel)                                                                            \
+    CASE(cross_channel_limits)                                                                     \
     CASE(heap_patterns)                                                                            \
     CASE(heap_alignment)                                                                           \
     CASE(heap_realloc)                                                                             \
@@ -62,7 +73,9 @@
     CASE(random_bounds)                                                                            \
     CASE(machine_cores)                                                                            \
     CASE(machine_stats)                                                                            \
-    CASE(machine_pci)
+    CASE(machine_pci)                                                                              \
+    CASE(thread_ten_thousand)                                                                      \
+    CASE(thread_no_memory)
 
 #define CASE_DECLARE(name) void case_##name(void);
 CASES(CASE_DECLARE)

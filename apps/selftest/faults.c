@@ -2,12 +2,16 @@
 // Faults on purpose. Each is committed in a function that its report should name, below commit().
 #include "apps/selftest/faults.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/apic.h"
 #include "kernel/core.h"
+#include "kernel/cpu.h"
 #include "kernel/image.h"
+#include "kernel/interrupts.h"
 #include "kernel/paging.h"
 #include "kernel/panic.h"
 #include "kernel/thread.h"
@@ -155,6 +159,49 @@ static NOINLINE void fault_canary(void)
         ((volatile char *)start)[i] = 'A';
 }
 
+// Every other core is busy for ever, in a function that the report should name too.
+static _Atomic bool spins[CORES_MAX];
+
+static NOINLINE void fault_spin(void *argument)
+{
+    FRAME();
+    (void)argument;
+    atomic_store_explicit(&spins[core_index()], true,
+                          memory_order_release); // pairs with fault_busy
+    for (;;)
+        cpu_pause();
+}
+
+static NOINLINE void fault_busy(void)
+{
+    for (unsigned core = 0; core < core_count(); core++) {
+        if (core == core_index() || !core_is_online(core))
+            continue;
+        if (thread_create_on(core, "spinner", fault_spin, NULL) != 0)
+            panic("selftest: no memory for a thread on core %u", core);
+        while (!atomic_load_explicit(&spins[core], memory_order_acquire))
+            thread_yield();
+    }
+    panic("selftest: panic with all others busy");
+}
+
+static INTERRUPT_CONTEXT void fault_in_handler(void *context)
+{
+    (void)context;
+    panic("selftest: panic in an interrupt");
+}
+
+static NOINLINE void fault_interrupt(void)
+{
+    FRAME();
+    int vector = interrupt_allocate(fault_in_handler, NULL);
+    volatile bool for_ever = vector > 0;
+    if (for_ever)
+        apic_send(apic_id(), (uint8_t)vector);
+    while (for_ever)
+        cpu_pause();
+}
+
 static NOINLINE void fault_exit(void)
 {
     exit(3);
@@ -175,6 +222,7 @@ static const struct {
     {"divide", fault_divide},     {"opcode", fault_opcode},       {"gp", fault_gp},
     {"int3", fault_int3},         {"assert", fault_assert},       {"panic", fault_panic},
     {"canary", fault_canary},     {"exit", fault_exit},           {"abort", fault_abort},
+    {"busy", fault_busy},         {"interrupt", fault_interrupt},
 };
 
 static NOINLINE void fault_thread(void *commit)

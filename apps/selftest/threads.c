@@ -140,7 +140,7 @@ static void __attribute__((noinline)) exit_deep(unsigned depth)
     if (depth > 0)
         exit_deep(depth - 1);
     else if (notes.count > 0) // always: who calls has noted itself
-        thread_exit();
+        thread_exit(NULL);
     CHECK(!"thread_exit returned");
 }
 

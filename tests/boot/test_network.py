@@ -36,7 +36,7 @@ def test_static_address(boot: Starter) -> None:
     """An address from the options takes the place of DHCP."""
     machine = boot("http", append="ip=10.0.2.15/24,gw=10.0.2.2")
     machine.wait_for(SERVING)
-    assert machine.find(r"net: 10\.0\.2\.15/24 by option ip, gateway 10\.0\.2\.2"), machine.console
+    machine.wait_for(r"net: 10\.0\.2\.15/24 by option ip, gateway 10\.0\.2\.2")
     machine.stop()
 
 

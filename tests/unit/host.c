@@ -7,6 +7,7 @@
 #include "kernel/heap.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
+#include "kernel/trace.h"
 
 #include <stdlib.h>
 
@@ -64,6 +65,9 @@ void panic(const char *format, ...)
     print_error("panic: %s\n%s", host_panic_text, host_log);
     abort();
 }
+
+// Weak, for the test of the trace has the real one.
+__attribute__((weak)) PERCORE struct trace_ring trace_ring;
 
 // Weak, so that a test of the heap itself brings its own.
 __attribute__((weak)) void *heap_alloc(size_t size_bytes)

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+// How much of a stack was used, by the dirty bits of its pages: nothing is painted, so a page that
+// no thread comes to is never touched. Context: the core that the stack belongs to.
+#pragma once
+
+#include "kernel/stack.h"
+
+// Forgets what an earlier thread used.
+void stack_use_reset(const struct stack *stack);
+// The most that was used since, in whole pages.
+size_t stack_use_bytes(const struct stack *stack);
