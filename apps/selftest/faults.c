@@ -166,6 +166,8 @@ static NOINLINE void fault_spin(void *argument)
 {
     FRAME();
     (void)argument;
+    // The loop's turn: what this core still owes others leaves now or never.
+    thread_sleep_until(time_now_ns() + 10 * NS_PER_MS);
     atomic_store_explicit(&spins[core_index()], true,
                           memory_order_release); // pairs with fault_busy
     for (;;)

@@ -14,12 +14,13 @@
 #include "kernel/thread.h"
 #include "kernel/time.h"
 
-#define TEN_THOUSAND      10000
-#define TINY_STACK_BYTES  4096
-#define BIG_STACK_BYTES   (256u << 10)
-#define FAR_OFF_NS        (3600 * NS_PER_S)
-#define LONG_NS           (5 * NS_PER_MS)
-#define BACKGROUND_ROUNDS 50
+#define FILLER_STACK_BYTES (1u << 20)
+#define TEN_THOUSAND       10000
+#define TINY_STACK_BYTES   4096
+#define BIG_STACK_BYTES    (256u << 10)
+#define FAR_OFF_NS         (3600 * NS_PER_S)
+#define LONG_NS            (5 * NS_PER_MS)
+#define BACKGROUND_ROUNDS  50
 
 static const struct thread_options joinable = {.joinable = true};
 
@@ -299,12 +300,12 @@ static unsigned fill_with_threads(void)
     struct event end = {0};
     unsigned count = 0;
     uint64_t before = scheduler_stats_of(core_index()).threads;
-    while (thread_create_with_stack("filler", wait_for_event, &end, STACK_BYTES_MAX) != NULL)
+    while (thread_create_with_stack("filler", wait_for_event, &end, FILLER_STACK_BYTES) != NULL)
         count++;
     CHECK_EQUAL(scheduler_stats_of(core_index()).threads, before + count);
     for (unsigned i = 0; i < 10; i++) { // a failure leaves nothing
         uint64_t free_bytes = page_stats_of(core_index()).free_bytes;
-        CHECK(thread_create_with_stack("none", wait_for_event, &end, STACK_BYTES_MAX) == NULL);
+        CHECK(thread_create_with_stack("none", wait_for_event, &end, FILLER_STACK_BYTES) == NULL);
         CHECK_EQUAL(page_stats_of(core_index()).free_bytes, free_bytes);
     }
     thread_yield();

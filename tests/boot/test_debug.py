@@ -84,7 +84,7 @@ def test_cores(tmp_path: pathlib.Path) -> None:
     cores = {int(core): text for core, text in
              re.findall(r"^core (\d), gdb's thread \d+:\n((?:  .*\n)+)", listing, re.MULTILINE)}
     assert set(cores) == {0, 1, 2, 3}, listing
-    assert re.search(r'  "main" at 0x[0-9a-f]+, (?:blocked|waiting|ready)\n', cores[0]), cores[0]
+    assert re.search(r'  "main" at 0x[0-9a-f]+, (?:blocked|waiting|ready|running)\n', cores[0]), cores[0]
     main = cores[0][cores[0].index('"main"'):]
     for function in (r"thread_\w+", "fault_commit", "posix_run_main", "boot_thread"):
         assert re.search(rf"^    #\d+ 0x[0-9a-f]+ {function} at ", main, re.MULTILINE), main
