@@ -5,7 +5,8 @@
 needs_unit="/usr/include/cmocka.h:libcmocka-dev"
 needs_lint="/usr/bin/python3:python3"
 needs_boot="/usr/lib/python3/dist-packages/pytest:python3-pytest
-    /usr/lib/python3/dist-packages/xdist:python3-pytest-xdist ip:iproute2 ping:iputils-ping"
+    /usr/lib/python3/dist-packages/xdist:python3-pytest-xdist ip:iproute2 ping:iputils-ping
+    gdb:gdb"
 
 passed=0 failed=0 skipped=0
 
