@@ -2,6 +2,7 @@
 // The exchange, included whole so that what lies in slots and queues can be looked at. A core that
 // is never woken or a message that is lost makes a hang: the alarm ends it.
 #include "host.h"
+#include "seeded.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -40,16 +41,6 @@ void *page_alloc(size_t count)
 void *heap_alloc_zeroed(size_t size_bytes)
 {
     return out_of_memory ? NULL : calloc(1, size_bytes);
-}
-
-static PERCORE uint64_t random_state;
-
-static uint64_t random_below(uint64_t limit)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state % limit;
 }
 
 static int setup(void **state)

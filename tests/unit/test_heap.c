@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The heap on the real page pool.
 #include "host.h"
+#include "seeded.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,16 +16,6 @@
 #define SPAN_BYTES  65536u
 // Spans that may stay when every block is free: the last one of each size class.
 #define KEPT_BYTES (40ull * SPAN_BYTES)
-
-static PERCORE uint64_t random_state;
-
-static uint64_t random_below(uint64_t limit)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state % limit;
-}
 
 static void remote_free(unsigned owner, void *block);
 

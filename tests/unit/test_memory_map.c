@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Beside cases: random maps against a model that knows the type of every page.
 #include "host.h"
+#include "seeded.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,16 +10,6 @@
 
 #define PAGE 4096ull
 #define NONE (-1)
-
-static uint64_t random_state;
-
-static uint64_t random_below(uint64_t limit)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state % limit;
-}
 
 static int setup(void **state)
 {

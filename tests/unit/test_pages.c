@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The allocator, included whole so that its lists can be held against a model that knows each page.
 #include "host.h"
+#include "seeded.h"
 
 #include <string.h>
 
@@ -14,16 +15,6 @@
 #define ARENA_FIRST       (FAKE_MEMORY_BASE / PAGE_BYTES)
 #define ARENA_PAGES       (ARENA_BYTES / PAGE_BYTES)
 #define CORES             4
-
-static PERCORE uint64_t random_state;
-
-static uint64_t random_below(uint64_t limit)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state % limit;
-}
 
 static struct memory_range ranges[16];
 static struct boot_info info = {.memory = ranges};

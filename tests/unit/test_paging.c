@@ -2,6 +2,7 @@
 // Page tables as data. Beside cases: random operations against a model that remembers every
 // operation and asks the last one that covers an address.
 #include "host.h"
+#include "seeded.h"
 
 #include <errno.h>
 #include <string.h>
@@ -22,16 +23,6 @@
 #define BIT_LARGE   0x80ull
 #define BIT_GLOBAL  0x100ull
 #define BIT_NX      (1ull << 63)
-
-static uint64_t random_state;
-
-static uint64_t random_below(uint64_t limit)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state % limit;
-}
 
 // ---- where tables come from -------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 // Calls, threads, freed memory and text across cores, on the real exchange, heap and page pool. A
 // thread that waits turns its core's loop.
 #include "host.h"
+#include "seeded.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -27,16 +28,6 @@
 #define CORES       4
 #define TEXT_BYTES  12000           // large, for those that are lost to be missed
 #define KEPT_BYTES  (40ull * 65536) // spans that a heap may keep, as test_heap.c
-
-static PERCORE uint64_t random_state;
-
-static uint64_t random_below(uint64_t limit)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state % limit;
-}
 
 // ---- below smp/remote.c -----------------------------------------------------------------------
 

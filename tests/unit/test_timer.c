@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Beside cases: random operations against a model that looks through all timers each time.
 #include "host.h"
+#include "seeded.h"
 
 #include <string.h>
 
 #include "kernel/time.h"
-
-static uint64_t random_state;
-
-static uint64_t random_below(uint64_t limit)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state % limit;
-}
 
 #define TIMERS 200
 
