@@ -20,7 +20,6 @@
 // Read-only once calibrated. ns = (tsc - base) * multiplier / 2^32
 static uint64_t base_tsc, multiplier, tsc_hz;
 static uint64_t timer_multiplier; // APIC timer ticks = ns * timer_multiplier / 2^32
-static const char *source_name;
 
 // The counter that the time stamp counter is measured against.
 static struct {
@@ -78,7 +77,6 @@ static bool hpet_start(const struct acpi_facts *facts)
     if (period < 100000 || period > 100000000) // the specification's limits, in femtoseconds
         return false;
     mmio_write32(hpet + HPET_CONFIG, mmio_read32(hpet + HPET_CONFIG) | 1);
-    source_name = "HPET";
     reference_start(hpet_read, 0xffffffff, period);
     return true;
 }
@@ -90,12 +88,10 @@ static uint64_t tsc_hz_from_cpu(void)
     if (max >= 0x15) {
         cpu_id(0x15, 0, &a, &b, &c, &d); // ratio b / a of the crystal's c Hz
         if (a != 0 && b != 0 && c != 0) {
-            source_name = "CPUID 15h";
             return (uint64_t)c * b / a;
         }
         if (a != 0 && b != 0 && max >= 0x16) {
             cpu_id(0x16, 0, &a, &b, &c, &d); // base frequency in MHz, which the counter runs at
-            source_name = "CPUID 16h";
             return (uint64_t)(a & 0xffff) * 1000000;
         }
     }
@@ -104,7 +100,6 @@ static uint64_t tsc_hz_from_cpu(void)
         cpu_id(0x40000000, 0, &max, &b, &c, &d);
         if (max >= 0x40000010 && max < 0x40010000) {
             cpu_id(0x40000010, 0, &a, &b, &c, &d);
-            source_name = "hypervisor";
             return (uint64_t)a * 1000;
         }
     }
@@ -125,7 +120,6 @@ void time_start(const struct acpi_facts *facts, uint64_t entry_tsc)
         clock_set(hz);
     } else if (facts->pm_timer_port != 0) {
         pm_timer_port = facts->pm_timer_port;
-        source_name = "ACPI timer";
         reference_start(pm_timer_read, facts->pm_timer_is_32bit ? 0xffffffff : 0xffffff,
                         1000000000000000ull / PM_TIMER_HZ);
     }
@@ -173,11 +167,6 @@ void time_calibrate(const struct acpi_facts *facts)
         measure_clock();
     if (!apic_has_tsc_deadline())
         measure_timer();
-}
-
-const char *time_source_name(void)
-{
-    return source_name;
 }
 
 uint64_t time_tsc_hz(void)

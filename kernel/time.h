@@ -24,8 +24,6 @@ void time_start(const struct acpi_facts *facts, uint64_t entry_tsc);
 void time_start_timer(void);
 // Last: waits until both were watched for long enough. Panics when there is nothing to measure by.
 void time_calibrate(const struct acpi_facts *facts);
-// How it was found, for the log: "HPET".
-const char *time_source_name(void);
 uint64_t time_tsc_hz(void);
 
 // Arms this core's interrupt timer to end a halt at the deadline, or stops it for TIME_NEVER.
