@@ -78,6 +78,16 @@ static INTERRUPT_CONTEXT void apic_command(uint32_t destination, uint32_t comman
     apic_write(REGISTER_COMMAND, command);
 }
 
+void apic_reset_others(void)
+{
+    uint64_t base = cpu_read_msr(MSR_APIC_BASE);
+    if (!(base & APIC_BASE_ENABLE))
+        return;
+    is_x2apic = base & APIC_BASE_X2APIC;
+    registers = (volatile char *)(base & APIC_BASE_ADDRESS); // where firmware's tables have it
+    apic_command(0, COMMAND_OTHERS | COMMAND_ASSERT | COMMAND_INIT);
+}
+
 void apic_start(uint64_t registers_phys)
 {
     uint64_t base = cpu_read_msr(MSR_APIC_BASE);
@@ -143,11 +153,6 @@ void apic_send(uint32_t destination, uint8_t vector)
 void apic_send_nmi_to_others(void)
 {
     apic_command(0, COMMAND_OTHERS | COMMAND_ASSERT | COMMAND_NMI);
-}
-
-void apic_send_init(uint32_t destination)
-{
-    apic_command(destination, COMMAND_ASSERT | COMMAND_INIT);
 }
 
 void apic_send_startup(uint32_t destination, uint64_t page_phys)

@@ -6,6 +6,10 @@
 
 #include "kernel/compiler.h"
 
+// Core 0, under the firmware's page tables: INIT to every other core, so that it waits for its
+// start-up. The sooner the better: firmware leaves them in code of its own whose memory is about to
+// be used again, and where they spin there they take time from this one if both share a host's CPU.
+void apic_reset_others(void);
 // Core 0: finds the mode, maps the registers if they are memory: at the address that ACPI gives, or,
 // if that is 0, the CPU's own. Panics when they cannot be mapped.
 void apic_start(uint64_t registers_phys);
@@ -19,7 +23,6 @@ void apic_end_of_interrupt(void);
 void apic_send(uint32_t apic_id, uint8_t vector);
 // Raises an NMI on every core but this one.
 void apic_send_nmi_to_others(void);
-void apic_send_init(uint32_t apic_id);
 void apic_send_startup(uint32_t apic_id, uint64_t page_phys);
 
 // One-shot timer that raises VECTOR_TIMER, in ticks of apic_timer_hz; a count of 0 stops it.

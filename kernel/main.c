@@ -58,7 +58,6 @@ static void boot_thread(void *argument)
     virtio_probe_all();
     if (net_start != NULL) // linked only with an app that uses the network
         net_start();
-    page_pool_reclaim();
 
     struct machine_stats stats;
     stats_boot_done(boot_info.entry_tsc, boot_info.left_tsc);
@@ -76,10 +75,9 @@ static void boot_thread(void *argument)
 // On a stack of our own: nothing of the firmware's is in use any more.
 static void boot_own_stack(void)
 {
+    page_pool_reclaim(&boot_info);
     trace_start_core();
     apic_start(acpi_facts.local_apic_phys);
-    bringup_reset(&acpi_facts);
-    page_pool_allow_reclaim(&boot_info);
     time_start_timer();
     random_start(&boot_info);
     memset(boot_info.entropy, 0, sizeof(boot_info.entropy)); // nobody finds it here later
@@ -104,6 +102,7 @@ static uint64_t entropy_word(void)
 void kernel_main(const struct boot_info *info)
 {
     cpu_interrupts_off();
+    apic_reset_others();
     boot_info = *info;
     // Frames that hold the old value belong to functions that never return, this one included.
     __stack_chk_guard ^= (boot_info.entry_tsc * 0x9e3779b97f4a7c15 ^ entropy_word()) & ~0xffull;

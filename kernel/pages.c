@@ -315,16 +315,11 @@ int page_pool_start(const struct boot_info *info)
     return 0;
 }
 
-void page_pool_allow_reclaim(const struct boot_info *info)
+void page_pool_reclaim(const struct boot_info *info)
 {
     reclaimable = info;
     reclaim_next = MEMORY_BOOT_SERVICES;
-}
-
-void page_pool_reclaim(void)
-{
-    if (reclaim_next == MEMORY_BOOT_SERVICES)
-        reclaim_next_type();
+    reclaim_next_type();
 }
 
 static void piece_set_owner(uint64_t first_page, size_t page_count, unsigned owner)

@@ -19,12 +19,11 @@
 // Adds all free memory of the map to this core's pool, but page 0 and the bitmap.
 // Returns: 0, or -ENOMEM when no range has room for the bitmap.
 int page_pool_start(const struct boot_info *info) MUST_CHECK;
-// From now on nothing of the firmware's, its tables or its stack, is in use: the memory of boot
-// services joins this core's pool when that runs dry, or with page_pool_reclaim(). What held the
-// firmware's code comes only when all else is gone: an emulator goes on treating a page that held
-// code as code, and each write to it costs a thousand times what it should.
-void page_pool_allow_reclaim(const struct boot_info *info);
-void page_pool_reclaim(void);
+// To be called when nothing of the firmware's, its tables or its stack, is in use any more: the
+// memory of boot services joins this core's pool. What held the firmware's code comes only when all
+// else is gone: an emulator goes on treating a page that held code as code, and each write to it
+// costs a thousand times what it should. *info must stay.
+void page_pool_reclaim(const struct boot_info *info);
 // Takes about size_bytes of free memory, in whole pieces, out of this core's pool for core `heir`,
 // which puts it into its own with page_pool_adopt().
 #define PAGE_SHARE_RUNS 16

@@ -37,6 +37,7 @@
 #define HEADER_MULTIFUNCTION  0x80
 #define HEADER_TYPE_MASK      0x7f
 #define HEADER_BRIDGE         1
+#define HEADER_BRIDGE_BARS    2
 #define CLASS_HOST_BRIDGE     0x0600
 #define BAR_IO                0x1
 #define BAR_TYPE_MASK         0x6
@@ -137,6 +138,23 @@ static bool in_window(const struct scan *scan, unsigned bus)
     return scan->ecam == NULL || (bus >= scan->ecam->first_bus && bus <= scan->ecam->last_bus);
 }
 
+static void read_bars(struct pci_device *device)
+{
+    device->decodes = (pci_read16(device, CONFIG_COMMAND) & COMMAND_MEMORY) != 0;
+    unsigned count = ARRAY_COUNT(device->bars);
+    if ((pci_read8(device, CONFIG_HEADER_TYPE) & HEADER_TYPE_MASK) != 0)
+        count = HEADER_BRIDGE_BARS; // the rest of its header means other things
+    for (unsigned i = 0; i < count; i++) {
+        uint16_t offset = (uint16_t)(CONFIG_BAR + 4 * i);
+        uint32_t low = pci_read32(device, offset);
+        if ((low & BAR_IO) != 0)
+            continue;
+        device->bars[i] = low & ~0xfull;
+        if ((low & BAR_TYPE_MASK) == BAR_TYPE_64 && i + 1 < count)
+            device->bars[i++] |= (uint64_t)pci_read32(device, offset + 4) << 32;
+    }
+}
+
 // Reads the function at the address in *found; if there is one, adds it to the list.
 static struct pci_device *add_function(struct pci_device *found)
 {
@@ -157,6 +175,7 @@ static struct pci_device *add_function(struct pci_device *found)
     device->subclass = (uint8_t)(class_revision >> 16);
     device->interface = (uint8_t)(class_revision >> 8);
     device->revision = (uint8_t)class_revision;
+    read_bars(device);
     *last_link = device;
     last_link = &device->next;
     return device;
@@ -256,6 +275,8 @@ static void sort_devices(void)
 
 void pci_scan(const struct acpi_facts *acpi)
 {
+    first_device = NULL;
+    last_link = &first_device;
     for (size_t i = 0; i < acpi->ecam_count; i++)
         scan_segment(&acpi->ecam[i]);
     if (first_device == NULL) // also where the windows hold nothing
@@ -301,59 +322,23 @@ uint8_t pci_find_capability(const struct pci_device *device, uint8_t id, uint8_t
     return 0;
 }
 
-// Finds address and size of one BAR. Returns: how many of the six it takes.
-static int size_bar(struct pci_device *device, int index)
+// The room from one BAR's address on that no other device decodes.
+static uint64_t bar_room(uint64_t phys)
 {
-    uint16_t offset = (uint16_t)(CONFIG_BAR + 4 * index);
-    uint32_t low = pci_read32(device, offset), high = 0;
-    if ((low & BAR_IO) != 0)
-        return 1;
-    bool is_64 = (low & BAR_TYPE_MASK) == BAR_TYPE_64 && index < 5;
-    pci_write32(device, offset, UINT32_MAX);
-    uint64_t mask = pci_read32(device, offset) & ~0xfull;
-    pci_write32(device, offset, low);
-    if (is_64) {
-        high = pci_read32(device, (uint16_t)(offset + 4));
-        pci_write32(device, (uint16_t)(offset + 4), UINT32_MAX);
-        mask |= (uint64_t)pci_read32(device, (uint16_t)(offset + 4)) << 32;
-        pci_write32(device, (uint16_t)(offset + 4), high);
-    } else if (mask != 0) {
-        mask |= 0xffffffffull << 32;
-    }
-    uint64_t phys = (uint64_t)high << 32 | (low & ~0xfull);
-    uint64_t size_bytes = ~mask + 1; // 0 if the BAR is not there
-    if (phys != 0 && (size_bytes & (size_bytes - 1)) == 0 && phys + size_bytes - 1 >= phys) {
-        device->bars[index].phys = phys;
-        device->bars[index].size_bytes = size_bytes;
-    }
-    return is_64 ? 2 : 1;
+    uint64_t room_bytes = phys & -phys;
+    for (const struct pci_device *other = first_device; other != NULL; other = other->next)
+        for (size_t i = 0; i < ARRAY_COUNT(other->bars); i++)
+            if (other->decodes && other->bars[i] > phys && other->bars[i] - phys < room_bytes)
+                room_bytes = other->bars[i] - phys;
+    return room_bytes;
 }
 
-// Sizing moves BARs about, so the device must not decode them meanwhile. All at once: to a
-// hypervisor each change of decoding is a new memory map.
-static void size_bars(struct pci_device *device)
+int pci_bar(const struct pci_device *device, int index, uint64_t *phys, uint64_t *size_max)
 {
-    device->bars_known = true;
-    if ((pci_read8(device, CONFIG_HEADER_TYPE) & HEADER_TYPE_MASK) != 0)
-        return; // a bridge
-    uint16_t command = pci_read16(device, CONFIG_COMMAND);
-    uint16_t decoding = command & (COMMAND_MEMORY | COMMAND_IO);
-    if (decoding != 0)
-        pci_write16(device, CONFIG_COMMAND, command & (uint16_t)~decoding);
-    for (int index = 0; index < (int)ARRAY_COUNT(device->bars);)
-        index += size_bar(device, index);
-    if (decoding != 0)
-        pci_write16(device, CONFIG_COMMAND, command);
-}
-
-int pci_bar(struct pci_device *device, int index, uint64_t *phys, uint64_t *size_bytes)
-{
-    if (!device->bars_known)
-        size_bars(device);
-    if (index < 0 || index >= (int)ARRAY_COUNT(device->bars) || device->bars[index].size_bytes == 0)
+    if (index < 0 || index >= (int)ARRAY_COUNT(device->bars) || device->bars[index] == 0)
         return -ENODEV;
-    *phys = device->bars[index].phys;
-    *size_bytes = device->bars[index].size_bytes;
+    *phys = device->bars[index];
+    *size_max = bar_room(*phys);
     return 0;
 }
 

@@ -16,16 +16,14 @@ struct pci_device {
     const char *driver; // name of the driver that is for it, NULL without one
     // pci.c's
     volatile uint8_t *config; // memory-mapped configuration space, NULL: through ports
-    struct {
-        uint64_t phys, size_bytes; // size 0: no usable memory BAR
-    } bars[6];
-    bool bars_known;
+    uint64_t bars[6];         // physical addresses of its memory, 0: none
+    bool decodes;             // whether firmware left them in use
     struct pci_device *next;
 };
 
 // Finds every function on every bus behind every host bridge: through the memory-mapped windows of
 // the MCFG table, else through ports 0xCF8/0xCFC. Logs nothing but what is broken.
-// Context: core 0, once, while booting.
+// Context: core 0, while booting; a second scan forgets the first.
 void pci_scan(const struct acpi_facts *acpi);
 // All functions found, in bus order; NULL when there is none.
 struct pci_device *pci_first(void);
@@ -42,9 +40,12 @@ void pci_write32(const struct pci_device *device, uint16_t offset, uint32_t valu
 
 // Offset of the next capability with `id` after `from` (0 to start), or 0. A list that loops ends.
 uint8_t pci_find_capability(const struct pci_device *device, uint8_t id, uint8_t from);
-// Physical address and size of memory BAR `index` (0..5), 64-bit ones included.
+// Physical address of memory BAR `index` (0..5), 64-bit ones included, and what its size cannot
+// exceed: a BAR is aligned to its size and ends before the next one that any device decodes. The size itself
+// is not asked for: each look would move the BAR, which costs a hypervisor a new memory map.
 // Returns: 0, or -ENODEV when the BAR is absent, of I/O type, or was given no address.
-int pci_bar(struct pci_device *device, int index, uint64_t *phys, uint64_t *size_bytes) MUST_CHECK;
+int pci_bar(const struct pci_device *device, int index, uint64_t *phys,
+            uint64_t *size_max) MUST_CHECK;
 // Lets the device decode memory and master the bus.
 void pci_enable(const struct pci_device *device);
 // Stops the device from mastering the bus: it cannot touch memory any more.

@@ -111,14 +111,6 @@ static bool prepare_trampoline(const struct boot_info *info)
     return true;
 }
 
-void bringup_reset(const struct acpi_facts *facts)
-{
-    uint32_t own_id = apic_id();
-    for (size_t i = 0; i < facts->cpu_count; i++)
-        if (facts->cpus[i].apic_id != own_id)
-            apic_send_init(facts->cpus[i].apic_id);
-}
-
 void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info,
                    void (*start_core)(void))
 {
@@ -155,7 +147,7 @@ void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info,
     trampoline_phys = info->trampoline_phys;
     if (start_count == 0 || !prepare_trampoline(info))
         return;
-    // CPUs of this century need no pause after INIT; preparing took one anyway.
+    // They have waited for it since apic_reset_others().
     for (unsigned i = 0; i < start_count; i++)
         apic_send_startup(starts[i].apic_id, trampoline_phys);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Starts all cores that the firmware names, together: INIT to all, start-up to all, then one wait.
+// Starts all cores that the firmware names, together: start-up to all, then one wait.
 // Spec: Intel SDM volume 3, 9.4.4.
 #pragma once
 
@@ -7,14 +7,10 @@
 #include "kernel/boot_info.h"
 #include "kernel/compiler.h"
 
-// Stops the cores that firmware left waiting somewhere in its own code: INIT to all. The sooner the
-// better, for that code's memory is about to be used again, and some firmware waits by spinning.
-// Context: core 0, interrupts off.
-void bringup_reset(const struct acpi_facts *facts);
 // Gives every core its page tables, core-local pages, stack and share of the memory, and sends the
 // interrupts that start it. Only core 0's part is done when this returns; the others come up
-// meanwhile. Context: core 0, interrupts off, after bringup_reset(). `start_core` is called on each
-// of the others before any thread runs there.
+// meanwhile. Context: core 0, interrupts off, after apic_reset_others(). `start_core` is called
+// on each of the others before any thread runs there.
 void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info,
                    void (*start_core)(void));
 // Waits until all are up; names those that do not come in time and leaves them out.

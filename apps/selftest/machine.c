@@ -101,12 +101,10 @@ void case_machine_pci(void)
         CHECK_EQUAL(pci_read32(device, 0), device->vendor_id | (uint32_t)device->device_id << 16);
         CHECK_EQUAL(pci_read8(device, 11), device->class_code);
         for (int i = 0; i < 6; i++) {
-            uint64_t phys, size_bytes;
-            if (pci_bar(device, i, &phys, &size_bytes) == 0)
-                CHECK(size_bytes >= 16 && (size_bytes & (size_bytes - 1)) == 0 &&
-                      phys % size_bytes == 0);
+            uint64_t phys, size_max;
+            if (pci_bar(device, i, &phys, &size_max) == 0)
+                CHECK(phys != 0 && size_max >= 16 && size_max % 16 == 0);
         }
-        CHECK_EQUAL(pci_read16(device, 0), device->vendor_id); // sizing BARs left it as it was
     }
     // A machine may have no PCI at all, but no devices without a bridge to them.
     CHECK(pci_first() == NULL || bridges > 0);

@@ -125,8 +125,7 @@ static void pool_holds_what_the_map_says(void **state)
     assert_int_equal(page_stats_of(0).free_bytes, expected * PAGE_BYTES);
     assert_int_equal(page_stats_of(1).total_bytes, 0); // no such core
     assert_int_equal(run_count(), 4);
-    page_pool_allow_reclaim(&info);
-    page_pool_reclaim();
+    page_pool_reclaim(&info);
     assert_int_equal(page_stats_of(0).free_bytes, (expected + 100) * PAGE_BYTES);
     assert_int_equal(run_count(), 4); // joined with what came after it
 }
@@ -136,15 +135,18 @@ static void a_dry_pool_takes_what_the_firmware_left(void **state)
     (void)state;
     add_range(0, 1000, MEMORY_USABLE);
     add_range(1000, 500, MEMORY_BOOT_SERVICES);
+    add_range(1500, 600, MEMORY_BOOT_CODE);
     assert_int_equal(page_pool_start(&info), 0);
-    assert_null(page_alloc(1000)); // not allowed yet
-    page_pool_allow_reclaim(&info);
-    assert_non_null(page_alloc(800));
     uint64_t before = page_stats_of(0).total_bytes;
+    assert_null(page_alloc(1000)); // not allowed yet
+    page_pool_reclaim(&info);
+    assert_int_equal(page_stats_of(0).total_bytes, before + 500 * PAGE_BYTES);
+    assert_non_null(page_alloc(1400)); // without the code
+    assert_int_equal(page_stats_of(0).total_bytes, before + 500 * PAGE_BYTES);
     assert_non_null(page_alloc(400));
-    assert_int_equal(page_stats_of(0).total_bytes, before + 500 * PAGE_BYTES);
-    page_pool_reclaim(); // nothing a second time
-    assert_int_equal(page_stats_of(0).total_bytes, before + 500 * PAGE_BYTES);
+    assert_int_equal(page_stats_of(0).total_bytes, before + 1100 * PAGE_BYTES);
+    assert_null(page_alloc(400)); // nothing a second time
+    assert_int_equal(page_stats_of(0).total_bytes, before + 1100 * PAGE_BYTES);
     run_count();
 }
 
@@ -497,8 +499,7 @@ static void core_body(unsigned core)
         page_pool_adopt(&shares[core]);
     // Boot services' memory lies between, and comes while the others work.
     if (core == 0) {
-        page_pool_allow_reclaim(&info);
-        page_pool_reclaim();
+        page_pool_reclaim(&info);
     }
     unsigned failures = churn(6000, 150);
     FAKE_CHECK(failures > 0);
