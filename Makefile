@@ -3,14 +3,15 @@
 
 APPS := hello http selftest bench
 
-KERNEL_SOURCES := $(addprefix kernel/, main.c acpi.c apic.c backtrace.c channel.c console.c core.c cpu.c debugger.c debugport.c device.c \
+KERNEL_SOURCES := $(addprefix kernel/, main.c acpi.c apic.c backtrace.c channel.c console.c core.c cpu.c debugger.c debugport.c \
     framebuffer.c heap.c interrupts.c log.c memory_map.c mtrr.c options.c pages.c paging.c paging_tables.c \
     panic.c pci.c power.c random.c scheduler.c serial.c stack.c stack_use.c stats.c symbols.c sync.c thread.c time.c timer.c trace.c)
 KERNEL_ASSEMBLY := kernel/switch.asm kernel/vectors.asm
 EFI_SOURCES := $(addprefix efi/, entry.c gather.c leave.c)
 SMP_SOURCES := $(addprefix smp/, bringup.c channel.c exchange.c remote.c)
 SMP_ASSEMBLY := smp/trampoline.asm
-VIRTIO_SOURCES := $(addprefix virtio/, core.c net.c probe.c rng.c transport_pci.c virtq.c)
+VIRTIO_SOURCES := $(addprefix virtio/, core.c probe.c rng.c transport_pci.c virtq.c)
+NET_DRIVER_SOURCES := kernel/device.c virtio/net.c
 NET_SOURCES := $(addprefix net/, address.c checksum.c net.c netif.c owner.c sequence.c timers.c)
 
 include third_party/third_party.mk
@@ -72,10 +73,13 @@ $(LWIP_LIB): $(LWIP_OBJECTS)
 	@rm -f $@
 	@ar rcsD $@ $^
 
-# Ours in one too: only an app that uses the network carries it.
+# Ours in one too: only an app that uses the network carries it. Nothing refers to a driver, so the
+# drivers are one object with the registry of devices, to which net/ does.
 NET_LIB := build/libnet.a
-NET_OBJECTS := $(call object,$(NET_SOURCES))
-$(NET_LIB): $(NET_OBJECTS)
+NET_OBJECTS := $(call object,$(NET_SOURCES) $(NET_DRIVER_SOURCES))
+$(O)/net_drivers.o: $(call object,$(NET_DRIVER_SOURCES))
+	@ld -r -o $@ $^
+$(NET_LIB): $(call object,$(NET_SOURCES)) $(O)/net_drivers.o
 	@rm -f $@
 	@ar rcsD $@ $^
 
