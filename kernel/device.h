@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The contracts that drivers fill and the layers above use. A driver knows nothing of lwIP, the
-// network layer nothing of virtio. Everything here belongs to one core: the one that started the
-// device; all calls are made on it, from its loop or threads, never from an interrupt handler.
+// network layer nothing of virtio. Everything here belongs to one core: device.core; all calls are
+// made on it, from its loop or threads, never from an interrupt handler.
 #pragma once
 
 #include "kernel/compiler.h"
@@ -13,11 +13,12 @@ struct net_device;
 // A received frame, or one buffer of it. The driver owns buffers; while the network layer holds
 // one, nobody else touches it. It is given back, each buffer by itself, with rx_release().
 struct net_rx_buffer {
-    uint8_t *data;              // of this buffer's bytes; the first buffer starts at the Ethernet header
-    uint32_t length;            // bytes in this buffer
+    uint8_t *data;   // of this buffer's bytes; the first buffer starts at the Ethernet header
+    uint32_t length; // bytes in this buffer
     struct net_rx_buffer *next; // next buffer of the same frame, NULL in the last
     bool checksum_valid;        // first buffer: the device vouches for the TCP/UDP checksum
-    void *user[8];              // the network layer's, for as long as it holds the buffer (a pbuf fits)
+    void *user[8];   // the network layer's, for as long as it holds the buffer (a pbuf fits)
+    void *travel[3]; // likewise: what takes the buffer to another core and home again
 };
 
 #define NET_TX_SEGMENTS_MAX 16
@@ -29,7 +30,7 @@ struct net_tx_frame {
         uint32_t length;
     } segments[NET_TX_SEGMENTS_MAX];
     uint32_t segment_count;
-    bool checksum_needed;     // fill in the 16-bit checksum, the pseudo header's sum is already there
+    bool checksum_needed; // fill in the 16-bit checksum, the pseudo header's sum is already there
     uint16_t checksum_start;  // bytes from the frame's start to where summing starts
     uint16_t checksum_offset; // bytes from there to the checksum field
     void *token;              // comes back in `transmitted`
@@ -49,7 +50,8 @@ struct net_device_ops {
     // Reaps sent frames and hands received ones to `received`, at most `budget` of them.
     // Returns: how many frames came in.
     uint32_t (*poll)(struct net_device *device, uint32_t budget);
-    // Refills the receive queue and tells the device, once, of everything queued since the last flush.
+    // Refills the receive queue and tells the device, once, of everything queued since the last
+    // flush.
     void (*flush)(struct net_device *device);
     // Allows the interrupts that end a halt: frames received and, when a transmit() found the queue
     // full, room in it. Comes after flush(), before the halt's deadline is computed: it may start a
@@ -58,19 +60,30 @@ struct net_device_ops {
     bool (*arm)(struct net_device *device);
     // Gives one receive buffer back.
     void (*rx_release)(struct net_device *device, struct net_rx_buffer *buffer);
+    // From now on received frames come in on the first `count` of the card's devices, all frames of
+    // a connection on the same one. NULL for a card with one device. Context: a thread of core 0,
+    // with the first device. Blocks: until the card has answered. Returns: 0 or negative: all stays
+    // as it was.
+    int (*spread)(struct net_device *device, unsigned count);
 };
 
+// A card, or of one that has several pairs of queues what one core works with.
 struct net_device {
     // set by the driver
+    unsigned core; // whose it is
+    struct net_device *const
+        *of_card;           // the card's devices; the first, core 0's, is the one registered
+    unsigned of_card_count; // 0: this is the only one
     const struct net_device_ops *ops;
     char name[40]; // "virtio-net at 00:02.0"
     uint8_t mac[6];
-    uint16_t mtu;         // bytes of payload, 1500 unless the device says otherwise
-    bool link_up;         // kept current by the driver
+    uint16_t mtu;          // bytes of payload, 1500 unless the device says otherwise
+    bool link_up;          // kept current by the driver
     bool checksum_offload; // fills in checksums of frames that ask for it
     struct net_device_stats stats;
     // set by the network layer before its first poll()
-    void (*received)(struct net_device *device, struct net_rx_buffer *frame); // takes the frame's buffers
+    void (*received)(struct net_device *device,
+                     struct net_rx_buffer *frame); // takes the frame's buffers
     void (*transmitted)(struct net_device *device, void *token);
     void *user;
     struct net_device *next; // all devices, in the order found

@@ -1,72 +1,28 @@
 // SPDX-License-Identifier: MIT
-// The network device. Receive buffers are the driver's, lent to the network layer frame by frame;
-// sent frames are the network layer's, lent to the device. Sent frames are reaped by polling: the
-// transmit interrupt is only asked for when the queue was full.
+// The network card: what it says of itself, a pair of queues for each core, and steering.
 // Spec: VIRTIO 1.2, 5.1.
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "kernel/cpu.h"
-#include "kernel/device.h"
+#include "kernel/core.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
-#include "kernel/pages.h"
 #include "kernel/panic.h"
 #include "kernel/random.h"
-#include "kernel/time.h"
+#include "kernel/thread.h"
+#include "smp/remote.h"
 #include "virtio/drivers.h"
+#include "virtio/net_queue.h"
 
-#define HEADER_BYTES       sizeof(struct virtio_net_header)
-#define QUEUE_SIZE_MAX     512  // entries; what hypervisors offer by default is 256
-#define BUFFERS_PER_ENTRY  2    // receive buffers: as many in the network layer as in the ring
-#define BUFFER_BYTES       2048 // one frame of the usual 1500 bytes of payload
-#define ETHERNET_BYTES     14
-#define ETHERNET_TAG_BYTES 4 // of a VLAN
-#define FRAME_BYTES_MAX    65535
-#define MTU_DEFAULT        1500
-#define MTU_MIN            68 // the least IPv4 works with
-#define RECHECK_NS         (10 * NS_PER_MS)
-#define LOST_AFTER_NS      (1 * NS_PER_MS) // armed for less: the interrupt may be on its way
-#define LOST_CONFIRM_NS    (100 * NS_PER_US)
-#define TX_BUFFERS_MAX     (NET_TX_SEGMENTS_MAX + 1)
-
-struct rx_buffer {
-    struct net_rx_buffer lent; // what the network layer sees
-    uint8_t *memory;
-    struct rx_buffer *next_free;
-    bool is_lent;
-} CACHE_ALIGNED;
-
-struct tx_slot {
-    struct virtio_net_header header; // read by the device
-    void *token;
-    struct tx_slot *next_free;
-};
-
-// One receive and one transmit queue: what one core works with.
-struct queue_pair {
-    struct net_device net;
-    struct virtio_net *owner;
-    struct virtio_queue rx, tx;
-    struct rx_buffer *buffers, *free_buffers;
-    uint8_t *buffer_memory;
-    size_t buffer_count, buffer_pages;
-    uint32_t buffer_bytes;
-    struct tx_slot *slots, *free_slots;
-    atomic_bool rx_marked; // set by the interrupt handler, cleared by poll
-    bool is_armed;         // an interrupt is expected for the next frame
-    bool tx_is_full;       // a frame was turned away since the last one was reaped
-    bool had_traffic;      // since the re-check was last started
-    uint64_t armed_at_ns;
-    struct timer recheck;
-};
-
-struct virtio_net {
-    struct virtio_device *device;
-    atomic_bool config_marked; // set by the interrupt handler, cleared by poll
-    struct queue_pair pair;
-};
+#define MTU_DEFAULT         1500
+#define MTU_MIN             68 // the least IPv4 works with
+#define CONTROL_SIZE_MAX    8
+#define CONTROL_TIMEOUT_NS  (1000 * NS_PER_MS)
+#define CONTROL_POLL_NS     (50 * NS_PER_US)
+#define RSS_KEY_BYTES       40
+#define RSS_TABLE_ENTRIES   128
+#define RSS_TABLE_BYTES_MAX (RSS_TABLE_ENTRIES * sizeof(uint16_t))
 
 static const struct virtio_feature features[] = {
     {VIRTIO_NET_F_CSUM, VIRTIO_WANTED, "csum"},
@@ -75,29 +31,10 @@ static const struct virtio_feature features[] = {
     {VIRTIO_NET_F_MAC, VIRTIO_WANTED, "mac"},
     {VIRTIO_NET_F_STATUS, VIRTIO_WANTED, "status"},
     {VIRTIO_NET_F_MRG_RXBUF, VIRTIO_WANTED, "mrg_rxbuf"},
+    {VIRTIO_NET_F_CTRL_VQ, VIRTIO_ACCEPTED, "ctrl_vq"},
+    {VIRTIO_NET_F_MQ, VIRTIO_ACCEPTED, "mq"},
+    {VIRTIO_NET_F_RSS, VIRTIO_ACCEPTED, "rss"},
 };
-
-static struct queue_pair *from(struct net_device *device)
-{
-    return CONTAINER_OF(device, struct queue_pair, net);
-}
-
-// ---- interrupts ---------------------------------------------------------------------------------
-
-INTERRUPT_CONTEXT static void rx_interrupt(void *context)
-{
-    struct queue_pair *pair = context;
-    pair->net.stats.interrupts++;
-    // Pairs with poll() of this core: only the compiler could reorder.
-    atomic_store_explicit(&pair->rx_marked, true, memory_order_relaxed);
-}
-
-// Ending the halt is all it is for: poll() reaps in any case.
-INTERRUPT_CONTEXT static void tx_interrupt(void *context)
-{
-    struct queue_pair *pair = context;
-    pair->net.stats.interrupts++;
-}
 
 INTERRUPT_CONTEXT static void config_interrupt(void *context)
 {
@@ -105,438 +42,141 @@ INTERRUPT_CONTEXT static void config_interrupt(void *context)
     atomic_store_explicit(&self->config_marked, true, memory_order_relaxed);
 }
 
-// ---- the end of a device ------------------------------------------------------------------------
+// ---- configuration ------------------------------------------------------------------------------
 
-static void recycle(struct queue_pair *pair, struct rx_buffer *buffer)
-{
-    buffer->is_lent = false;
-    buffer->next_free = pair->free_buffers;
-    pair->free_buffers = buffer;
-}
-
-static void release_slot(struct queue_pair *pair, struct tx_slot *slot)
-{
-    slot->next_free = pair->free_slots;
-    pair->free_slots = slot;
-}
-
-static void shut_off(struct queue_pair *pair, const char *what, const char *reason, uint32_t value)
-{
-    struct virtio_device *device = pair->owner->device;
-    if (device->is_shut_off)
-        return;
-    virtio_shut_off(device, what, reason, value);
-    pair->net.link_up = false;
-    timer_stop(&pair->recheck);
-    // The device reads and writes no more: what it had is ours again.
-    struct rx_buffer *buffer;
-    while ((buffer = virtq_reclaim(&pair->rx.ring)) != NULL)
-        recycle(pair, buffer);
-    struct tx_slot *slot;
-    while ((slot = virtq_reclaim(&pair->tx.ring)) != NULL) {
-        void *token = slot->token;
-        release_slot(pair, slot);
-        pair->net.stats.tx_dropped++;
-        pair->net.transmitted(&pair->net, token);
-    }
-}
-
-static void shut_off_queue(struct queue_pair *pair, struct virtio_queue *queue)
-{
-    uint32_t value;
-    const char *reason = virtq_broken(&queue->ring, &value);
-    shut_off(pair, queue == &pair->rx ? "receive queue" : "transmit queue", reason, value);
-}
-
-// ---- receive ------------------------------------------------------------------------------------
-
-static void recycle_frame(struct queue_pair *pair, struct net_rx_buffer *frame)
-{
-    while (frame != NULL) {
-        struct net_rx_buffer *next = frame->next;
-        recycle(pair, CONTAINER_OF(frame, struct rx_buffer, lent));
-        frame = next;
-    }
-}
-
-// Hangs the other buffers of a frame on its first. Returns: 0 or -EIO.
-static int take_rest(struct queue_pair *pair, struct net_rx_buffer *first, uint32_t buffer_count,
-                     uint32_t *frame_bytes)
-{
-    struct net_rx_buffer *last = first;
-    if (buffer_count == 0) {
-        virtq_break(&pair->rx.ring, "a frame says it has no buffers", buffer_count);
-        return -EIO;
-    }
-    for (uint32_t i = 1; i < buffer_count; i++) {
-        struct virtq_used used;
-        int got = virtq_take(&pair->rx.ring, &used);
-        if (got == 0) // 5.1.6.4.1: a frame's buffers are used together
-            virtq_break(&pair->rx.ring, "a frame has less buffers than it says", buffer_count);
-        if (got <= 0)
-            return -EIO;
-        struct rx_buffer *buffer = used.token;
-        buffer->lent.data = buffer->memory;
-        buffer->lent.length = used.length;
-        buffer->lent.next = NULL;
-        buffer->is_lent = true;
-        last->next = &buffer->lent;
-        last = &buffer->lent;
-        *frame_bytes += used.length;
-        if (used.length == 0) {
-            virtq_break(&pair->rx.ring, "a buffer of a frame is empty", i);
-            return -EIO;
-        }
-    }
-    return 0;
-}
-
-// Takes one frame off the ring. Returns: 1, or 0 when there is none, or -EIO.
-static int receive_one(struct queue_pair *pair)
-{
-    struct virtio_device *device = pair->owner->device;
-    struct virtq_used used;
-    int got = virtq_take(&pair->rx.ring, &used);
-    if (got <= 0)
-        return got;
-    struct rx_buffer *first = used.token;
-    if (used.length < HEADER_BYTES) {
-        virtq_break(&pair->rx.ring, "a frame is shorter than its header", used.length);
-        recycle(pair, first);
-        return -EIO;
-    }
-    struct virtio_net_header header;
-    memcpy(&header, first->memory, sizeof(header));
-    uint32_t frame_bytes = used.length - (uint32_t)HEADER_BYTES;
-    first->lent.data = first->memory + HEADER_BYTES;
-    first->lent.length = frame_bytes;
-    first->lent.next = NULL;
-    first->lent.checksum_valid =
-        virtio_has(device, VIRTIO_NET_F_GUEST_CSUM) &&
-        (header.flags & (VIRTIO_NET_HEADER_NEEDS_CHECKSUM | VIRTIO_NET_HEADER_DATA_VALID)) != 0;
-    first->is_lent = true;
-    if (header.buffer_count != 1 && virtio_has(device, VIRTIO_NET_F_MRG_RXBUF) &&
-        take_rest(pair, &first->lent, header.buffer_count, &frame_bytes) != 0) {
-        recycle_frame(pair, &first->lent);
-        return -EIO;
-    }
-    if (first->lent.length < ETHERNET_BYTES || frame_bytes > FRAME_BYTES_MAX ||
-        header.gso_type != VIRTIO_NET_HEADER_GSO_NONE) { // segments were not agreed on
-        pair->net.stats.rx_errors++;
-        recycle_frame(pair, &first->lent);
-        return 1;
-    }
-    pair->net.stats.rx_frames++;
-    pair->net.stats.rx_bytes += frame_bytes;
-    pair->net.received(&pair->net, &first->lent);
-    return 1;
-}
-
-static void net_rx_release(struct net_device *device, struct net_rx_buffer *lent)
-{
-    struct rx_buffer *buffer = CONTAINER_OF(lent, struct rx_buffer, lent);
-    ASSERT(buffer->is_lent);
-    recycle(from(device), buffer);
-}
-
-static void refill(struct queue_pair *pair)
-{
-    while (pair->free_buffers != NULL && virtq_room(&pair->rx.ring) > 0) {
-        struct rx_buffer *buffer = pair->free_buffers;
-        if (virtq_add_writable(&pair->rx.ring, (uintptr_t)buffer->memory, pair->buffer_bytes,
-                               buffer) != 0)
-            return;
-        pair->free_buffers = buffer->next_free;
-    }
-}
-
-// ---- transmit -----------------------------------------------------------------------------------
-
-static void fill_header(struct virtio_net_header *header, const struct net_tx_frame *frame)
-{
-    *header = (struct virtio_net_header){0};
-    if (frame->checksum_needed) {
-        header->flags = VIRTIO_NET_HEADER_NEEDS_CHECKSUM;
-        header->checksum_start = frame->checksum_start;
-        header->checksum_offset = frame->checksum_offset;
-    }
-}
-
-static int net_transmit(struct net_device *device, const struct net_tx_frame *frame)
-{
-    struct queue_pair *pair = from(device);
-    ASSERT(frame->segment_count > 0 && frame->segment_count <= NET_TX_SEGMENTS_MAX);
-    ASSERT(!frame->checksum_needed || device->checksum_offload);
-    struct tx_slot *slot = pair->free_slots;
-    if (slot == NULL) {
-        pair->tx_is_full = true;
-        return pair->owner->device->is_shut_off ? -EIO : -ENOBUFS;
-    }
-    fill_header(&slot->header, frame);
-    struct virtq_buffer buffers[TX_BUFFERS_MAX];
-    buffers[0] = (struct virtq_buffer){(uintptr_t)&slot->header, HEADER_BYTES};
-    uint32_t frame_bytes = 0;
-    for (uint32_t i = 0; i < frame->segment_count; i++) {
-        buffers[i + 1].phys = (uintptr_t)frame->segments[i].data;
-        buffers[i + 1].length = frame->segments[i].length;
-        frame_bytes += frame->segments[i].length;
-    }
-    int error = virtq_add(&pair->tx.ring, buffers, frame->segment_count + 1, 0, slot);
-    if (error != 0) {
-        pair->tx_is_full = true;
-        return error;
-    }
-    pair->free_slots = slot->next_free;
-    slot->token = frame->token;
-    device->stats.tx_frames++;
-    device->stats.tx_bytes += frame_bytes;
-    return 0;
-}
-
-static void reap(struct queue_pair *pair)
-{
-    struct virtq_used used;
-    int got;
-    while ((got = virtq_take(&pair->tx.ring, &used)) > 0) {
-        struct tx_slot *slot = used.token;
-        void *token = slot->token;
-        release_slot(pair, slot);
-        pair->tx_is_full = false;
-        pair->net.transmitted(&pair->net, token);
-    }
-    if (got < 0)
-        shut_off_queue(pair, &pair->tx);
-}
-
-// ---- poll, flush, arm ---------------------------------------------------------------------------
-
-static void read_link(struct virtio_net *self)
+// Returns: whether the link is up, or what was known of it when the card does not say.
+static bool read_link(struct virtio_device *device, bool known)
 {
     uint16_t status = VIRTIO_NET_STATUS_LINK_UP;
-    if (virtio_has(self->device, VIRTIO_NET_F_STATUS) &&
-        virtio_config_read(self->device, VIRTIO_NET_CONFIG_STATUS, &status, sizeof(status)) != 0)
-        return; // keeps what was known
-    self->pair.net.link_up = (status & VIRTIO_NET_STATUS_LINK_UP) != 0;
+    if (virtio_has(device, VIRTIO_NET_F_STATUS) &&
+        virtio_config_read(device, VIRTIO_NET_CONFIG_STATUS, &status, sizeof(status)) != 0)
+        return known;
+    return (status & VIRTIO_NET_STATUS_LINK_UP) != 0;
 }
 
-static void take_config_change(struct virtio_net *self)
+static int read_config(struct virtio_device *device, struct net_device *facts)
+{
+    int error = 0;
+    if (virtio_has(device, VIRTIO_NET_F_MAC)) {
+        error = virtio_config_read(device, VIRTIO_NET_CONFIG_MAC, facts->mac, sizeof(facts->mac));
+    } else {
+        random_bytes(facts->mac, sizeof(facts->mac));
+        facts->mac[0] = (uint8_t)((facts->mac[0] & 0xfe) | 0x02); // one of ours, not a group
+    }
+    facts->mtu = MTU_DEFAULT;
+    if (error == 0 && virtio_has(device, VIRTIO_NET_F_MTU))
+        error = virtio_config_read(device, VIRTIO_NET_CONFIG_MTU, &facts->mtu, sizeof(facts->mtu));
+    if (error == 0 && facts->mtu < MTU_MIN)
+        error = -EINVAL;
+    facts->checksum_offload = virtio_has(device, VIRTIO_NET_F_CSUM);
+    facts->link_up = read_link(device, false);
+    snprintf(facts->name, sizeof(facts->name), "virtio-%s", device->name);
+    return error;
+}
+
+void virtio_net_take_config_change(struct virtio_net *self)
 {
     struct transport *transport = self->device->transport;
     atomic_store_explicit(&self->config_marked, false, memory_order_relaxed);
     uint8_t status = transport->ops->status_read(transport);
     if ((status & VIRTIO_STATUS_NEEDS_RESET) != 0) {
-        shut_off(&self->pair, "status", "it asks for a reset", status);
+        queue_pair_shut_off(self->first, "status", "it asks for a reset", status);
         return;
     }
-    read_link(self);
+    bool link_up = read_link(self->device, self->first->net.link_up);
+    for (unsigned i = 0; i < self->device_count; i++)
+        self->devices[i]->link_up = link_up;
 }
 
-// Frames are there though the interrupt armed for them did not come. A hypervisor that drops memory
-// barriers (QEMU's TCG with one virtual CPU) can lose one; the re-check timer has ended the halt.
-static void confirm_lost_interrupt(struct queue_pair *pair)
+// ---- a pair for each core -----------------------------------------------------------------------
+
+static bool has_many_queues(const struct virtio_device *device)
 {
-    uint64_t now_ns = time_now_ns();
-    if (now_ns - pair->armed_at_ns < LOST_AFTER_NS)
-        return;
-    uint64_t deadline_ns = now_ns + LOST_CONFIRM_NS;
-    while (time_now_ns() < deadline_ns) {
-        if (atomic_load_explicit(&pair->rx_marked, memory_order_relaxed))
-            return;
-        cpu_pause();
-    }
-    if (pair->net.stats.lost_interrupts++ == 0)
-        log_warn("virtio: %s: an interrupt was lost; frames may wait up to 10 ms",
-                 pair->owner->device->name);
+    return virtio_has(device, VIRTIO_NET_F_CTRL_VQ) &&
+           (virtio_has(device, VIRTIO_NET_F_MQ) || virtio_has(device, VIRTIO_NET_F_RSS));
 }
 
-static void disarm(struct queue_pair *pair)
+// How many pairs the card has. 5.1.4: the field is there with either feature.
+static int read_pairs_max(struct virtio_device *device, uint16_t *pairs_max)
 {
-    if (!atomic_load_explicit(&pair->rx_marked, memory_order_relaxed) &&
-        virtq_has_used(&pair->rx.ring))
-        confirm_lost_interrupt(pair);
-    pair->is_armed = false;
-    virtq_disable_interrupts(&pair->rx.ring);
-    virtq_disable_interrupts(&pair->tx.ring);
-}
-
-static uint32_t net_poll(struct net_device *device, uint32_t budget)
-{
-    struct queue_pair *pair = from(device);
-    struct virtio_net *self = pair->owner;
-    if (self->device->is_shut_off)
+    *pairs_max = 1;
+    if (!has_many_queues(device))
         return 0;
-    if (atomic_load_explicit(&self->config_marked, memory_order_relaxed))
-        take_config_change(self);
-    if (pair->is_armed)
-        disarm(pair);
-    atomic_store_explicit(&pair->rx_marked, false, memory_order_relaxed);
-    if (!self->device->is_shut_off)
-        reap(pair);
-    uint32_t count = 0;
-    int got = 0;
-    while (count < budget && !self->device->is_shut_off && (got = receive_one(pair)) > 0)
-        count++;
-    if (got < 0)
-        shut_off_queue(pair, &pair->rx);
-    return count;
+    int error =
+        virtio_config_read(device, VIRTIO_NET_CONFIG_PAIRS_MAX, pairs_max, sizeof(*pairs_max));
+    return error == 0 && *pairs_max == 0 ? -EINVAL : error;
 }
 
-static void net_flush(struct net_device *device)
-{
-    struct queue_pair *pair = from(device);
-    refill(pair);
-    if (pair->rx.ring.added != pair->rx.ring.published ||
-        pair->tx.ring.added != pair->tx.ring.published)
-        pair->had_traffic = true;
-    if (virtio_queue_flush(&pair->rx))
-        device->stats.notifications++;
-    if (virtio_queue_flush(&pair->tx))
-        device->stats.notifications++;
-}
-
-static bool net_arm(struct net_device *device)
-{
-    struct queue_pair *pair = from(device);
-    if (pair->owner->device->is_shut_off)
-        return false;
-    bool is_ready = virtq_enable_interrupts(&pair->rx.ring);
-    if (pair->tx_is_full) {
-        // Half of what is in flight: one interrupt makes room for a batch.
-        uint16_t count = (uint16_t)((virtq_in_flight(&pair->tx.ring) + 1) / 2);
-        is_ready |= virtq_enable_interrupts_after(&pair->tx.ring, count > 0 ? count : 1);
-    }
-    pair->is_armed = !is_ready;
-    if (is_ready) {
-        virtq_disable_interrupts(&pair->rx.ring);
-        virtq_disable_interrupts(&pair->tx.ring);
-        return true;
-    }
-    pair->armed_at_ns = time_now_ns();
-    // The moment of arming is the only one in which an interrupt can be lost: one look suffices.
-    if (pair->had_traffic && !pair->recheck.pending) {
-        pair->had_traffic = false;
-        timer_start(&pair->recheck, pair->armed_at_ns + RECHECK_NS);
-    }
-    return false;
-}
-
-// Ending the halt makes poll() look at the rings; a notification may have been lost just as well,
-// and one too many does no harm.
-static void recheck_expired(struct timer *timer)
-{
-    struct queue_pair *pair = CONTAINER_OF(timer, struct queue_pair, recheck);
-    virtio_queue_notify(&pair->rx);
-    if (virtq_in_flight(&pair->tx.ring) > 0)
-        virtio_queue_notify(&pair->tx);
-}
-
-static const struct net_device_ops operations = {
-    .transmit = net_transmit,
-    .poll = net_poll,
-    .flush = net_flush,
-    .arm = net_arm,
-    .rx_release = net_rx_release,
+struct making {
+    struct virtio_net *owner;
+    uint16_t number;
+    const struct net_device *facts;
+    struct queue_pair *made;
+    int error;
 };
 
-// ---- start --------------------------------------------------------------------------------------
-
-static void ignore_frame(struct net_device *device, struct net_rx_buffer *frame)
+static void make_pair_here(void *argument)
 {
-    device->stats.rx_dropped++;
-    recycle_frame(from(device), frame);
+    struct making *making = argument;
+    making->error = queue_pair_create(making->owner, making->number, making->facts, &making->made);
 }
 
-static void ignore_token(struct net_device *device, void *token)
+static int make_pairs(struct virtio_net *self, const struct net_device *facts, uint16_t pairs_max)
 {
-    (void)device;
-    (void)token;
-}
-
-static int read_config(struct virtio_net *self)
-{
-    struct net_device *net = &self->pair.net;
-    int error = 0;
-    if (virtio_has(self->device, VIRTIO_NET_F_MAC)) {
-        error = virtio_config_read(self->device, VIRTIO_NET_CONFIG_MAC, net->mac, sizeof(net->mac));
-    } else {
-        random_bytes(net->mac, sizeof(net->mac));
-        net->mac[0] = (uint8_t)((net->mac[0] & 0xfe) | 0x02); // one of ours, not a group
-    }
-    net->mtu = MTU_DEFAULT;
-    if (error == 0 && virtio_has(self->device, VIRTIO_NET_F_MTU))
-        error =
-            virtio_config_read(self->device, VIRTIO_NET_CONFIG_MTU, &net->mtu, sizeof(net->mtu));
-    if (error == 0 && net->mtu < MTU_MIN)
-        error = -EINVAL;
-    net->checksum_offload = virtio_has(self->device, VIRTIO_NET_F_CSUM);
-    net->link_up = false; // unless the device says otherwise
-    read_link(self);
-    return error;
-}
-
-static int make_buffers(struct queue_pair *pair)
-{
-    size_t frame_bytes = HEADER_BYTES + ETHERNET_BYTES + ETHERNET_TAG_BYTES + pair->net.mtu;
-    bool is_merged = virtio_has(pair->owner->device, VIRTIO_NET_F_MRG_RXBUF);
-    pair->buffer_bytes = BUFFER_BYTES;
-    if (!is_merged && frame_bytes > BUFFER_BYTES) // 5.1.6.3.1: a frame has to fit in one
-        pair->buffer_bytes = (uint32_t)ALIGN_UP(frame_bytes, CACHE_LINE_BYTES);
-    pair->buffer_count = (size_t)pair->rx.place.size * BUFFERS_PER_ENTRY;
-    pair->buffer_pages = ALIGN_UP(pair->buffer_count * pair->buffer_bytes, PAGE_BYTES) / PAGE_BYTES;
-    pair->buffer_memory = page_alloc(pair->buffer_pages);
-    pair->buffers =
-        heap_alloc_aligned(sizeof(*pair->buffers) * pair->buffer_count, CACHE_LINE_BYTES);
-    pair->slots = heap_alloc_zeroed(sizeof(*pair->slots) * pair->tx.place.size);
-    if (pair->buffer_memory == NULL || pair->buffers == NULL || pair->slots == NULL)
+    self->devices = heap_alloc_zeroed(sizeof(*self->devices) * core_count());
+    if (self->devices == NULL)
         return -ENOMEM;
-    memset(pair->buffers, 0, sizeof(*pair->buffers) * pair->buffer_count);
-    for (size_t i = pair->buffer_count; i-- > 0;) {
-        pair->buffers[i].memory = pair->buffer_memory + i * pair->buffer_bytes;
-        recycle(pair, &pair->buffers[i]);
+    for (unsigned core = 0; core < core_count() && self->device_count < pairs_max; core++) {
+        if (!core_is_online(core))
+            continue;
+        struct making making = {self, (uint16_t)self->device_count, facts, NULL, 0};
+        remote_call(core, make_pair_here, &making);
+        if (making.error != 0 && core == 0)
+            return making.error;
+        if (making.error != 0) { // its queues stay unused: nothing is steered to them
+            log_warn("virtio: %s: no queues for core %u: %s", self->device->name, core,
+                     strerror(-making.error));
+            break;
+        }
+        self->devices[self->device_count++] = &making.made->net;
+        if (core == 0)
+            self->first = making.made;
     }
-    for (size_t i = pair->tx.place.size; i-- > 0;)
-        release_slot(pair, &pair->slots[i]);
+    for (unsigned i = 0; i < self->device_count; i++) {
+        self->devices[i]->of_card = self->devices;
+        self->devices[i]->of_card_count = self->device_count;
+    }
     return 0;
-}
-
-static int make_pair(struct queue_pair *pair, struct virtio_device *device, uint16_t number)
-{
-    uint16_t rx_index = (uint16_t)(2 * number); // 5.1.2
-    pair->recheck.expired = recheck_expired;
-    int error =
-        virtio_queue_create(device, &pair->rx, rx_index, QUEUE_SIZE_MAX, 0, rx_interrupt, pair);
-    if (error == 0)
-        error = virtio_queue_create(device, &pair->tx, rx_index + 1, QUEUE_SIZE_MAX, TX_BUFFERS_MAX,
-                                    tx_interrupt, pair);
-    // A frame of any number of segments must fit in an empty queue, also without indirect tables.
-    if (error == 0 && pair->tx.place.size < 2 * TX_BUFFERS_MAX &&
-        pair->tx.ring.config.indirect_entries == 0)
-        error = -EINVAL;
-    if (error == 0)
-        error = make_buffers(pair);
-    return error;
 }
 
 static int net_setup(struct virtio_device *device)
 {
-    struct virtio_net *self = heap_alloc_aligned(sizeof(*self), CACHE_LINE_BYTES);
+    struct virtio_net *self = heap_alloc_zeroed(sizeof(*self));
     if (self == NULL)
         return -ENOMEM;
-    memset(self, 0, sizeof(*self));
     device->driver_data = self;
     self->device = device;
-    self->pair.owner = self;
-    struct net_device *net = &self->pair.net;
-    net->ops = &operations;
-    net->received = ignore_frame;
-    net->transmitted = ignore_token;
-    snprintf(net->name, sizeof(net->name), "virtio-%s", device->name);
-    int error = read_config(self);
+    struct net_device facts = {0};
+    uint16_t pairs_max;
+    int error = read_config(device, &facts);
     if (error == 0)
-        error = make_pair(&self->pair, device, 0);
+        error = read_pairs_max(device, &pairs_max);
+    if (error == 0)
+        error = make_pairs(self, &facts, pairs_max);
+    if (error == 0 && self->device_count > 1) {
+        // 5.1.2: behind all pairs that the card has.
+        error = virtio_queue_create(device, &self->control, (uint16_t)(2 * pairs_max),
+                                    CONTROL_SIZE_MAX, 0, NULL, NULL);
+        self->has_control = error == 0;
+    }
     if (error == 0)
         error = device->transport->ops->config_interrupt(device->transport, config_interrupt, self);
     return error;
+}
+
+static void destroy_pair_here(void *argument)
+{
+    queue_pair_destroy(argument);
 }
 
 static void net_undo(struct virtio_device *device)
@@ -544,27 +184,146 @@ static void net_undo(struct virtio_device *device)
     struct virtio_net *self = device->driver_data;
     if (self == NULL)
         return;
-    struct queue_pair *pair = &self->pair;
-    virtio_queue_destroy(&pair->rx);
-    virtio_queue_destroy(&pair->tx);
-    if (pair->buffer_memory != NULL)
-        page_free(pair->buffer_memory, pair->buffer_pages);
-    heap_free(pair->buffers);
-    heap_free(pair->slots);
+    for (unsigned i = 0; i < self->device_count; i++)
+        remote_call(self->devices[i]->core, destroy_pair_here,
+                    CONTAINER_OF(self->devices[i], struct queue_pair, net));
+    virtio_queue_destroy(&self->control);
+    heap_free(self->devices);
     heap_free(self);
     device->driver_data = NULL;
+}
+
+static void flush_here(void *argument)
+{
+    struct net_device *net = argument;
+    net->ops->flush(net);
 }
 
 static void net_start(struct virtio_device *device)
 {
     struct virtio_net *self = device->driver_data;
-    struct net_device *net = &self->pair.net;
-    net_flush(net);
+    for (unsigned i = 0; i < self->device_count; i++) // the first receive buffers
+        remote_call(self->devices[i]->core, flush_here, self->devices[i]);
+    struct net_device *net = &self->first->net;
     const uint8_t *mac = net->mac;
-    log_info("virtio: %s: mac %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, link %s, queues of %u and %u",
+    log_info("virtio: %s: mac %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, link %s, %u pair%s of queues "
+             "of %u and %u",
              device->name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], net->mtu,
-             net->link_up ? "up" : "down", self->pair.rx.place.size, self->pair.tx.place.size);
+             net->link_up ? "up" : "down", self->device_count, self->device_count == 1 ? "" : "s",
+             self->first->rx.place.size, self->first->tx.place.size);
     net_device_register(net);
+}
+
+// ---- steering, 5.1.6.5 --------------------------------------------------------------------------
+
+// What the card reads and, last, its answer. One command at a time.
+struct control_command {
+    uint8_t class, command;
+    uint8_t data[sizeof(struct virtio_net_rss) + RSS_TABLE_BYTES_MAX +
+                 sizeof(struct virtio_net_rss_end) + RSS_KEY_BYTES];
+    uint8_t answer;
+};
+
+// Returns: 0, -EIO when the card refuses, -ETIMEDOUT when it does not answer: then the command must
+// stay where it is.
+static int control(struct virtio_net *self, struct control_command *command, size_t data_bytes)
+{
+    struct virtq_buffer buffers[] = {
+        {(uintptr_t)&command->class, 2},
+        {(uintptr_t)command->data, (uint32_t)data_bytes},
+        {(uintptr_t)&command->answer, 1},
+    };
+    command->answer = 0xff;
+    int error = virtq_add(&self->control.ring, buffers, 2, 1, command);
+    if (error != 0)
+        return error;
+    (void)virtio_queue_flush(&self->control);
+    uint64_t deadline_ns = time_now_ns() + CONTROL_TIMEOUT_NS;
+    struct virtq_used used;
+    int got;
+    while ((got = virtq_take(&self->control.ring, &used)) == 0) {
+        if (time_now_ns() > deadline_ns)
+            return -ETIMEDOUT;
+        thread_sleep_until(time_now_ns() + CONTROL_POLL_NS);
+    }
+    return got > 0 && command->answer == VIRTIO_NET_CONTROL_OK ? 0 : -EIO;
+}
+
+// By hash: a table of pairs, equal parts for each. The key is random, so that nobody outside can
+// choose the core of his connections.
+static size_t fill_rss(struct virtio_net *self, struct control_command *command, unsigned count)
+{
+    uint32_t offered = 0;
+    if (virtio_config_read(self->device, VIRTIO_NET_CONFIG_HASH_TYPES, &offered, sizeof(offered)) !=
+        0)
+        return 0;
+    uint16_t entries = 0;
+    uint8_t key_bytes = 0;
+    if (virtio_config_read(self->device, VIRTIO_NET_CONFIG_RSS_TABLE_MAX, &entries,
+                           sizeof(entries)) != 0 ||
+        virtio_config_read(self->device, VIRTIO_NET_CONFIG_RSS_KEY_MAX, &key_bytes, 1) != 0 ||
+        key_bytes < RSS_KEY_BYTES || entries < count)
+        return 0;
+    unsigned used = RSS_TABLE_ENTRIES;
+    while (used > entries)
+        used /= 2;
+    command->class = VIRTIO_NET_CONTROL_MQ;
+    command->command = VIRTIO_NET_CONTROL_MQ_RSS;
+    uint8_t *at = command->data;
+    struct virtio_net_rss head = {.hash_types = offered & VIRTIO_NET_HASH_TYPES,
+                                  .table_mask = (uint16_t)(used - 1)};
+    memcpy(at, &head, sizeof(head));
+    at += sizeof(head);
+    for (unsigned i = 0; i < used; i++) {
+        uint16_t pair = (uint16_t)(i % count);
+        memcpy(at, &pair, sizeof(pair));
+        at += sizeof(pair);
+    }
+    struct virtio_net_rss_end end = {.tx_pairs = (uint16_t)self->device_count,
+                                     .key_bytes = RSS_KEY_BYTES};
+    memcpy(at, &end, sizeof(end));
+    at += sizeof(end);
+    random_bytes(at, RSS_KEY_BYTES);
+    return (size_t)(at + RSS_KEY_BYTES - command->data);
+}
+
+// By what was sent: the card remembers from which pair a connection's frames went out.
+static size_t fill_automatic(struct control_command *command, unsigned count)
+{
+    uint16_t pairs = (uint16_t)count;
+    command->class = VIRTIO_NET_CONTROL_MQ;
+    command->command = VIRTIO_NET_CONTROL_MQ_PAIRS;
+    memcpy(command->data, &pairs, sizeof(pairs));
+    return sizeof(pairs);
+}
+
+int virtio_net_spread(struct net_device *net, unsigned count)
+{
+    struct virtio_net *self = CONTAINER_OF(net, struct queue_pair, net)->owner;
+    ASSERT(net == &self->first->net && count > 0 && count <= self->device_count);
+    if (self->device_count == 1)
+        return 0;
+    if (self->device->is_shut_off)
+        return -EIO;
+    struct control_command *command = heap_alloc_zeroed(sizeof(*command));
+    if (command == NULL)
+        return -ENOMEM;
+    size_t data_bytes = 0;
+    if (virtio_has(self->device, VIRTIO_NET_F_RSS))
+        data_bytes = fill_rss(self, command, count);
+    bool by_hash = data_bytes != 0;
+    if (data_bytes == 0)
+        data_bytes = fill_automatic(command, count);
+    int error = control(self, command, data_bytes);
+    if (error != -ETIMEDOUT) // else the card may still write it
+        heap_free(command);
+    if (error != 0)
+        log_warn("virtio: %s: frames stay with one core: the card %s", self->device->name,
+                 error == -ETIMEDOUT ? "does not answer" : "refuses to steer");
+    else
+        log_info("virtio: %s: frames go to %u cores %s", self->device->name, count,
+                 by_hash ? "by hash (RSS)" : "by connection (automatic steering)");
+    return error;
 }
 
 const struct virtio_driver virtio_net_driver = {

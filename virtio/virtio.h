@@ -66,16 +66,16 @@ struct virtio_used { // 2.7.8, written by the device
 _Static_assert(offsetof(struct virtio_used, ring) == 4, "2.7.8");
 
 // ---- PCI transport, 4.1 -------------------------------------------------------------------------
-#define VIRTIO_PCI_VENDOR                 0x1af4
-#define VIRTIO_PCI_DEVICE_TRANSITIONAL    0x1000 // to 0x103f; the subsystem id is the type
-#define VIRTIO_PCI_DEVICE_MODERN          0x1040 // + the type
-#define VIRTIO_PCI_DEVICE_LAST            0x107f
-#define VIRTIO_PCI_CAPABILITY_COMMON      1 // 4.1.4
-#define VIRTIO_PCI_CAPABILITY_NOTIFY      2
-#define VIRTIO_PCI_CAPABILITY_ISR         3
-#define VIRTIO_PCI_CAPABILITY_DEVICE      4
-#define VIRTIO_PCI_CAPABILITY_PCI_CONFIG  5
-#define VIRTIO_PCI_NO_VECTOR              0xffff // 4.1.5.1.2
+#define VIRTIO_PCI_VENDOR                0x1af4
+#define VIRTIO_PCI_DEVICE_TRANSITIONAL   0x1000 // to 0x103f; the subsystem id is the type
+#define VIRTIO_PCI_DEVICE_MODERN         0x1040 // + the type
+#define VIRTIO_PCI_DEVICE_LAST           0x107f
+#define VIRTIO_PCI_CAPABILITY_COMMON     1 // 4.1.4
+#define VIRTIO_PCI_CAPABILITY_NOTIFY     2
+#define VIRTIO_PCI_CAPABILITY_ISR        3
+#define VIRTIO_PCI_CAPABILITY_DEVICE     4
+#define VIRTIO_PCI_CAPABILITY_PCI_CONFIG 5
+#define VIRTIO_PCI_NO_VECTOR             0xffff // 4.1.5.1.2
 
 // struct virtio_pci_cap, 4.1.4: offsets from the capability's start
 #define VIRTIO_PCI_CAP_LENGTH     2
@@ -115,10 +115,17 @@ _Static_assert(offsetof(struct virtio_pci_common, queue_descriptors_low) == 32, 
 #define VIRTIO_NET_F_MAC        5
 #define VIRTIO_NET_F_MRG_RXBUF  15
 #define VIRTIO_NET_F_STATUS     16
+#define VIRTIO_NET_F_CTRL_VQ    17
+#define VIRTIO_NET_F_MQ         22
+#define VIRTIO_NET_F_RSS        60
 
-#define VIRTIO_NET_CONFIG_MAC    0 // 5.1.4: offsets in the device's configuration
-#define VIRTIO_NET_CONFIG_STATUS 6
-#define VIRTIO_NET_CONFIG_MTU    10
+#define VIRTIO_NET_CONFIG_MAC           0 // 5.1.4: offsets in the device's configuration
+#define VIRTIO_NET_CONFIG_STATUS        6
+#define VIRTIO_NET_CONFIG_PAIRS_MAX     8
+#define VIRTIO_NET_CONFIG_MTU           10
+#define VIRTIO_NET_CONFIG_RSS_KEY_MAX   17
+#define VIRTIO_NET_CONFIG_RSS_TABLE_MAX 18
+#define VIRTIO_NET_CONFIG_HASH_TYPES    20
 
 #define VIRTIO_NET_STATUS_LINK_UP 1
 
@@ -136,3 +143,22 @@ struct virtio_net_header { // 5.1.6; num_buffers is always there with VIRTIO_F_V
     uint16_t buffer_count;
 };
 _Static_assert(sizeof(struct virtio_net_header) == 12, "5.1.6");
+
+#define VIRTIO_NET_CONTROL_OK       0 // 5.1.6.5
+#define VIRTIO_NET_CONTROL_MQ       4 // class; its commands:
+#define VIRTIO_NET_CONTROL_MQ_PAIRS 0 // 5.1.6.5.6.1, a 16-bit number
+#define VIRTIO_NET_CONTROL_MQ_RSS   1 // 5.1.6.5.7.1
+// IPv4, TCPv4, UDPv4, IPv6, TCPv6, UDPv6, 5.1.6.4.3.1
+#define VIRTIO_NET_HASH_TYPES 0x3f
+
+struct virtio_net_rss { // then the table of table_mask + 1 16-bit numbers of pairs
+    uint32_t hash_types;
+    uint16_t table_mask;
+    uint16_t unclassified_pair;
+};
+_Static_assert(sizeof(struct virtio_net_rss) == 8, "5.1.6.5.7.1");
+struct virtio_net_rss_end { // then the key
+    uint16_t tx_pairs;
+    uint8_t key_bytes;
+} __attribute__((packed));
+_Static_assert(sizeof(struct virtio_net_rss_end) == 3, "5.1.6.5.7.1");

@@ -15,8 +15,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 LAYERS = ("kernel", "smp", "virtio", "drivers", "net", "fs", "posix", "efi", "apps")
 # Beyond the folder itself and kernel/. posix/ offers all layers to C programs; apps are above all
-# layers, but know neither one kind of device nor the firmware.
+# layers, but know neither one kind of device nor the firmware. A card and the network above it span
+# cores.
 ALSO = {
+    "virtio": {"smp"},
+    "net": {"smp"},
     "posix": {"smp", "net", "fs"},
     "apps": {"smp", "net", "fs", "posix"},
 }

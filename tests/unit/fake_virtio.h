@@ -45,7 +45,7 @@ bool fake_queue_ask_notify(struct fake_queue *queue);
 // Asks for none.
 void fake_queue_ignore_notify(struct fake_queue *queue);
 
-#define FAKE_QUEUES_MAX 4
+#define FAKE_QUEUES_MAX 12
 
 struct fake_device {
     struct transport transport;

@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: MIT
+// Frames through one pair of queues. Receive buffers are the driver's, lent to the network layer
+// frame by frame; sent frames are the network layer's, lent to the device. Sent frames are reaped
+// by polling: the transmit interrupt is only asked for when the queue was full. Spec:
+// VIRTIO 1.2, 5.1.6.
+#include "virtio/net_queue.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "kernel/core.h"
+#include "kernel/cpu.h"
+#include "kernel/heap.h"
+#include "kernel/log.h"
+#include "kernel/pages.h"
+#include "kernel/panic.h"
+
+#define HEADER_BYTES       sizeof(struct virtio_net_header)
+#define QUEUE_SIZE_MAX     512  // entries; what hypervisors offer by default is 256
+#define BUFFERS_PER_ENTRY  2    // receive buffers: as many in the network layer as in the ring
+#define BUFFER_BYTES       2048 // one frame of the usual 1500 bytes of payload
+#define ETHERNET_BYTES     14
+#define ETHERNET_TAG_BYTES 4 // of a VLAN
+#define FRAME_BYTES_MAX    65535
+#define RECHECK_NS         (10 * NS_PER_MS)
+#define LOST_AFTER_NS      (1 * NS_PER_MS) // armed for less: the interrupt may be on its way
+#define LOST_CONFIRM_NS    (100 * NS_PER_US)
+#define TX_BUFFERS_MAX     (NET_TX_SEGMENTS_MAX + 1)
+
+struct rx_buffer {
+    struct net_rx_buffer lent; // what the network layer sees
+    uint8_t *memory;
+    struct rx_buffer *next_free;
+    bool is_lent;
+} CACHE_ALIGNED;
+
+struct tx_slot {
+    struct virtio_net_header header; // read by the device
+    void *token;
+    struct tx_slot *next_free;
+};
+
+static struct queue_pair *from(struct net_device *device)
+{
+    return CONTAINER_OF(device, struct queue_pair, net);
+}
+
+// ---- interrupts ---------------------------------------------------------------------------------
+
+INTERRUPT_CONTEXT static void rx_interrupt(void *context)
+{
+    struct queue_pair *pair = context;
+    pair->net.stats.interrupts++;
+    // Pairs with poll() of this core: only the compiler could reorder.
+    atomic_store_explicit(&pair->rx_marked, true, memory_order_relaxed);
+}
+
+// Ending the halt is all it is for: poll() reaps in any case.
+INTERRUPT_CONTEXT static void tx_interrupt(void *context)
+{
+    struct queue_pair *pair = context;
+    pair->net.stats.interrupts++;
+}
+
+// ---- the end of a device ------------------------------------------------------------------------
+
+static void recycle(struct queue_pair *pair, struct rx_buffer *buffer)
+{
+    buffer->is_lent = false;
+    buffer->next_free = pair->free_buffers;
+    pair->free_buffers = buffer;
+}
+
+static void release_slot(struct queue_pair *pair, struct tx_slot *slot)
+{
+    slot->next_free = pair->free_slots;
+    pair->free_slots = slot;
+}
+
+// The device reads and writes no more: what it had is ours again.
+static void reclaim(struct queue_pair *pair)
+{
+    pair->is_reclaimed = true;
+    timer_stop(&pair->recheck);
+    struct rx_buffer *buffer;
+    while ((buffer = virtq_reclaim(&pair->rx.ring)) != NULL)
+        recycle(pair, buffer);
+    struct tx_slot *slot;
+    while ((slot = virtq_reclaim(&pair->tx.ring)) != NULL) {
+        void *token = slot->token;
+        release_slot(pair, slot);
+        pair->net.stats.tx_dropped++;
+        pair->net.transmitted(&pair->net, token);
+    }
+}
+
+void queue_pair_shut_off(struct queue_pair *pair, const char *what, const char *reason,
+                         uint32_t value)
+{
+    struct virtio_net *owner = pair->owner;
+    virtio_shut_off(owner->device, what, reason, value);
+    for (unsigned i = 0; i < owner->device_count; i++)
+        owner->devices[i]->link_up = false;
+    if (!pair->is_reclaimed)
+        reclaim(pair);
+}
+
+static void shut_off_queue(struct queue_pair *pair, struct virtio_queue *queue)
+{
+    uint32_t value;
+    const char *reason = virtq_broken(&queue->ring, &value);
+    queue_pair_shut_off(pair, queue == &pair->rx ? "receive queue" : "transmit queue", reason,
+                        value);
+}
+
+// ---- receive ------------------------------------------------------------------------------------
+
+static void recycle_frame(struct queue_pair *pair, struct net_rx_buffer *frame)
+{
+    while (frame != NULL) {
+        struct net_rx_buffer *next = frame->next;
+        recycle(pair, CONTAINER_OF(frame, struct rx_buffer, lent));
+        frame = next;
+    }
+}
+
+// Hangs the other buffers of a frame on its first. Returns: 0 or -EIO.
+static int take_rest(struct queue_pair *pair, struct net_rx_buffer *first, uint32_t buffer_count,
+                     uint32_t *frame_bytes)
+{
+    struct net_rx_buffer *last = first;
+    if (buffer_count == 0) {
+        virtq_break(&pair->rx.ring, "a frame says it has no buffers", buffer_count);
+        return -EIO;
+    }
+    for (uint32_t i = 1; i < buffer_count; i++) {
+        struct virtq_used used;
+        int got = virtq_take(&pair->rx.ring, &used);
+        if (got == 0) // 5.1.6.4.1: a frame's buffers are used together
+            virtq_break(&pair->rx.ring, "a frame has less buffers than it says", buffer_count);
+        if (got <= 0)
+            return -EIO;
+        struct rx_buffer *buffer = used.token;
+        buffer->lent.data = buffer->memory;
+        buffer->lent.length = used.length;
+        buffer->lent.next = NULL;
+        buffer->is_lent = true;
+        last->next = &buffer->lent;
+        last = &buffer->lent;
+        *frame_bytes += used.length;
+        if (used.length == 0) {
+            virtq_break(&pair->rx.ring, "a buffer of a frame is empty", i);
+            return -EIO;
+        }
+    }
+    return 0;
+}
+
+// Takes one frame off the ring. Returns: 1, or 0 when there is none, or -EIO.
+static int receive_one(struct queue_pair *pair)
+{
+    struct virtio_device *device = pair->owner->device;
+    struct virtq_used used;
+    int got = virtq_take(&pair->rx.ring, &used);
+    if (got <= 0)
+        return got;
+    struct rx_buffer *first = used.token;
+    if (used.length < HEADER_BYTES) {
+        virtq_break(&pair->rx.ring, "a frame is shorter than its header", used.length);
+        recycle(pair, first);
+        return -EIO;
+    }
+    struct virtio_net_header header;
+    memcpy(&header, first->memory, sizeof(header));
+    uint32_t frame_bytes = used.length - (uint32_t)HEADER_BYTES;
+    first->lent.data = first->memory + HEADER_BYTES;
+    first->lent.length = frame_bytes;
+    first->lent.next = NULL;
+    first->lent.checksum_valid =
+        virtio_has(device, VIRTIO_NET_F_GUEST_CSUM) &&
+        (header.flags & (VIRTIO_NET_HEADER_NEEDS_CHECKSUM | VIRTIO_NET_HEADER_DATA_VALID)) != 0;
+    first->is_lent = true;
+    if (header.buffer_count != 1 && virtio_has(device, VIRTIO_NET_F_MRG_RXBUF) &&
+        take_rest(pair, &first->lent, header.buffer_count, &frame_bytes) != 0) {
+        recycle_frame(pair, &first->lent);
+        return -EIO;
+    }
+    if (first->lent.length < ETHERNET_BYTES || frame_bytes > FRAME_BYTES_MAX ||
+        header.gso_type != VIRTIO_NET_HEADER_GSO_NONE) { // segments were not agreed on
+        pair->net.stats.rx_errors++;
+        recycle_frame(pair, &first->lent);
+        return 1;
+    }
+    pair->net.stats.rx_frames++;
+    pair->net.stats.rx_bytes += frame_bytes;
+    pair->net.received(&pair->net, &first->lent);
+    return 1;
+}
+
+static void net_rx_release(struct net_device *device, struct net_rx_buffer *lent)
+{
+    struct rx_buffer *buffer = CONTAINER_OF(lent, struct rx_buffer, lent);
+    ASSERT(buffer->is_lent);
+    recycle(from(device), buffer);
+}
+
+static void refill(struct queue_pair *pair)
+{
+    while (pair->free_buffers != NULL && virtq_room(&pair->rx.ring) > 0) {
+        struct rx_buffer *buffer = pair->free_buffers;
+        if (virtq_add_writable(&pair->rx.ring, (uintptr_t)buffer->memory, pair->buffer_bytes,
+                               buffer) != 0)
+            return;
+        pair->free_buffers = buffer->next_free;
+    }
+}
+
+// ---- transmit -----------------------------------------------------------------------------------
+
+static void fill_header(struct virtio_net_header *header, const struct net_tx_frame *frame)
+{
+    *header = (struct virtio_net_header){0};
+    if (frame->checksum_needed) {
+        header->flags = VIRTIO_NET_HEADER_NEEDS_CHECKSUM;
+        header->checksum_start = frame->checksum_start;
+        header->checksum_offset = frame->checksum_offset;
+    }
+}
+
+static int net_transmit(struct net_device *device, const struct net_tx_frame *frame)
+{
+    struct queue_pair *pair = from(device);
+    ASSERT(frame->segment_count > 0 && frame->segment_count <= NET_TX_SEGMENTS_MAX);
+    ASSERT(!frame->checksum_needed || device->checksum_offload);
+    struct tx_slot *slot = pair->free_slots;
+    if (slot == NULL) {
+        pair->tx_is_full = true;
+        return pair->owner->device->is_shut_off ? -EIO : -ENOBUFS;
+    }
+    fill_header(&slot->header, frame);
+    struct virtq_buffer buffers[TX_BUFFERS_MAX];
+    buffers[0] = (struct virtq_buffer){(uintptr_t)&slot->header, HEADER_BYTES};
+    uint32_t frame_bytes = 0;
+    for (uint32_t i = 0; i < frame->segment_count; i++) {
+        buffers[i + 1].phys = (uintptr_t)frame->segments[i].data;
+        buffers[i + 1].length = frame->segments[i].length;
+        frame_bytes += frame->segments[i].length;
+    }
+    int error = virtq_add(&pair->tx.ring, buffers, frame->segment_count + 1, 0, slot);
+    if (error != 0) {
+        pair->tx_is_full = true;
+        return error;
+    }
+    pair->free_slots = slot->next_free;
+    slot->token = frame->token;
+    device->stats.tx_frames++;
+    device->stats.tx_bytes += frame_bytes;
+    return 0;
+}
+
+static void reap(struct queue_pair *pair)
+{
+    struct virtq_used used;
+    int got;
+    while ((got = virtq_take(&pair->tx.ring, &used)) > 0) {
+        struct tx_slot *slot = used.token;
+        void *token = slot->token;
+        release_slot(pair, slot);
+        pair->tx_is_full = false;
+        pair->net.transmitted(&pair->net, token);
+    }
+    if (got < 0)
+        shut_off_queue(pair, &pair->tx);
+}
+
+// ---- poll, flush, arm ---------------------------------------------------------------------------
+
+// Frames are there though the interrupt armed for them did not come. A hypervisor that drops memory
+// barriers (QEMU's TCG with one virtual CPU) can lose one; the re-check timer has ended the halt.
+static void confirm_lost_interrupt(struct queue_pair *pair)
+{
+    uint64_t now_ns = time_now_ns();
+    if (now_ns - pair->armed_at_ns < LOST_AFTER_NS)
+        return;
+    uint64_t deadline_ns = now_ns + LOST_CONFIRM_NS;
+    while (time_now_ns() < deadline_ns) {
+        if (atomic_load_explicit(&pair->rx_marked, memory_order_relaxed))
+            return;
+        cpu_pause();
+    }
+    if (pair->net.stats.lost_interrupts++ == 0)
+        log_warn("virtio: %s: an interrupt was lost; frames may wait up to 10 ms",
+                 pair->owner->device->name);
+}
+
+static void disarm(struct queue_pair *pair)
+{
+    if (!atomic_load_explicit(&pair->rx_marked, memory_order_relaxed) &&
+        virtq_has_used(&pair->rx.ring))
+        confirm_lost_interrupt(pair);
+    pair->is_armed = false;
+    virtq_disable_interrupts(&pair->rx.ring);
+    virtq_disable_interrupts(&pair->tx.ring);
+}
+
+static uint32_t net_poll(struct net_device *device, uint32_t budget)
+{
+    struct queue_pair *pair = from(device);
+    struct virtio_net *self = pair->owner;
+    if (self->device->is_shut_off) {
+        if (!pair->is_reclaimed)
+            reclaim(pair);
+        return 0;
+    }
+    if (pair == self->first && atomic_load_explicit(&self->config_marked, memory_order_relaxed))
+        virtio_net_take_config_change(self);
+    if (pair->is_armed)
+        disarm(pair);
+    atomic_store_explicit(&pair->rx_marked, false, memory_order_relaxed);
+    if (!self->device->is_shut_off)
+        reap(pair);
+    uint32_t count = 0;
+    int got = 0;
+    while (count < budget && !self->device->is_shut_off && (got = receive_one(pair)) > 0)
+        count++;
+    if (got < 0)
+        shut_off_queue(pair, &pair->rx);
+    return count;
+}
+
+static void net_flush(struct net_device *device)
+{
+    struct queue_pair *pair = from(device);
+    refill(pair);
+    if (pair->rx.ring.added != pair->rx.ring.published ||
+        pair->tx.ring.added != pair->tx.ring.published)
+        pair->had_traffic = true;
+    if (virtio_queue_flush(&pair->rx))
+        device->stats.notifications++;
+    if (virtio_queue_flush(&pair->tx))
+        device->stats.notifications++;
+}
+
+static bool net_arm(struct net_device *device)
+{
+    struct queue_pair *pair = from(device);
+    if (pair->owner->device->is_shut_off)
+        return false;
+    bool is_ready = virtq_enable_interrupts(&pair->rx.ring);
+    if (pair->tx_is_full) {
+        // Half of what is in flight: one interrupt makes room for a batch.
+        uint16_t count = (uint16_t)((virtq_in_flight(&pair->tx.ring) + 1) / 2);
+        is_ready |= virtq_enable_interrupts_after(&pair->tx.ring, count > 0 ? count : 1);
+    }
+    pair->is_armed = !is_ready;
+    if (is_ready) {
+        virtq_disable_interrupts(&pair->rx.ring);
+        virtq_disable_interrupts(&pair->tx.ring);
+        return true;
+    }
+    pair->armed_at_ns = time_now_ns();
+    // The moment of arming is the only one in which an interrupt can be lost: one look suffices.
+    if (pair->had_traffic && !pair->recheck.pending) {
+        pair->had_traffic = false;
+        timer_start(&pair->recheck, pair->armed_at_ns + RECHECK_NS);
+    }
+    return false;
+}
+
+// Ending the halt makes poll() look at the rings; a notification may have been lost just as well,
+// and one too many does no harm.
+static void recheck_expired(struct timer *timer)
+{
+    struct queue_pair *pair = CONTAINER_OF(timer, struct queue_pair, recheck);
+    virtio_queue_notify(&pair->rx);
+    if (virtq_in_flight(&pair->tx.ring) > 0)
+        virtio_queue_notify(&pair->tx);
+}
+
+static const struct net_device_ops operations = {
+    .transmit = net_transmit,
+    .poll = net_poll,
+    .flush = net_flush,
+    .arm = net_arm,
+    .rx_release = net_rx_release,
+    .spread = virtio_net_spread,
+};
+
+static void ignore_frame(struct net_device *device, struct net_rx_buffer *frame)
+{
+    device->stats.rx_dropped++;
+    recycle_frame(from(device), frame);
+}
+
+static void ignore_token(struct net_device *device, void *token)
+{
+    (void)device;
+    (void)token;
+}
+
+static int make_buffers(struct queue_pair *pair)
+{
+    size_t frame_bytes = HEADER_BYTES + ETHERNET_BYTES + ETHERNET_TAG_BYTES + pair->net.mtu;
+    bool is_merged = virtio_has(pair->owner->device, VIRTIO_NET_F_MRG_RXBUF);
+    pair->buffer_bytes = BUFFER_BYTES;
+    if (!is_merged && frame_bytes > BUFFER_BYTES) // 5.1.6.3.1: a frame has to fit in one
+        pair->buffer_bytes = (uint32_t)ALIGN_UP(frame_bytes, CACHE_LINE_BYTES);
+    pair->buffer_count = (size_t)pair->rx.place.size * BUFFERS_PER_ENTRY;
+    pair->buffer_pages = ALIGN_UP(pair->buffer_count * pair->buffer_bytes, PAGE_BYTES) / PAGE_BYTES;
+    pair->buffer_memory = page_alloc(pair->buffer_pages);
+    pair->buffers =
+        heap_alloc_aligned(sizeof(*pair->buffers) * pair->buffer_count, CACHE_LINE_BYTES);
+    pair->slots = heap_alloc_zeroed(sizeof(*pair->slots) * pair->tx.place.size);
+    if (pair->buffer_memory == NULL || pair->buffers == NULL || pair->slots == NULL)
+        return -ENOMEM;
+    memset(pair->buffers, 0, sizeof(*pair->buffers) * pair->buffer_count);
+    for (size_t i = pair->buffer_count; i-- > 0;) {
+        pair->buffers[i].memory = pair->buffer_memory + i * pair->buffer_bytes;
+        recycle(pair, &pair->buffers[i]);
+    }
+    for (size_t i = pair->tx.place.size; i-- > 0;)
+        release_slot(pair, &pair->slots[i]);
+    return 0;
+}
+
+static int make_queues(struct queue_pair *pair, uint16_t number)
+{
+    struct virtio_device *device = pair->owner->device;
+    uint16_t rx_index = (uint16_t)(2 * number); // 5.1.2
+    int error =
+        virtio_queue_create(device, &pair->rx, rx_index, QUEUE_SIZE_MAX, 0, rx_interrupt, pair);
+    if (error == 0)
+        error = virtio_queue_create(device, &pair->tx, rx_index + 1, QUEUE_SIZE_MAX, TX_BUFFERS_MAX,
+                                    tx_interrupt, pair);
+    // A frame of any number of segments must fit in an empty queue, also without indirect tables.
+    if (error == 0 && pair->tx.place.size < 2 * TX_BUFFERS_MAX &&
+        pair->tx.ring.config.indirect_entries == 0)
+        error = -EINVAL;
+    if (error == 0)
+        error = make_buffers(pair);
+    return error;
+}
+
+int queue_pair_create(struct virtio_net *owner, uint16_t number, const struct net_device *facts,
+                      struct queue_pair **out)
+{
+    struct queue_pair *pair = heap_alloc_aligned(sizeof(*pair), CACHE_LINE_BYTES);
+    if (pair == NULL)
+        return -ENOMEM;
+    memset(pair, 0, sizeof(*pair));
+    pair->owner = owner;
+    pair->net = *facts;
+    pair->net.ops = &operations;
+    pair->net.core = core_index();
+    pair->net.received = ignore_frame;
+    pair->net.transmitted = ignore_token;
+    pair->recheck.expired = recheck_expired;
+    int error = make_queues(pair, number);
+    if (error != 0) {
+        queue_pair_destroy(pair);
+        return error;
+    }
+    *out = pair;
+    return 0;
+}
+
+void queue_pair_destroy(struct queue_pair *pair)
+{
+    if (pair == NULL)
+        return;
+    virtio_queue_destroy(&pair->rx);
+    virtio_queue_destroy(&pair->tx);
+    if (pair->buffer_memory != NULL)
+        page_free(pair->buffer_memory, pair->buffer_pages);
+    heap_free(pair->buffers);
+    heap_free(pair->slots);
+    heap_free(pair);
+}
