@@ -12,7 +12,7 @@ SMP_SOURCES := $(addprefix smp/, bringup.c channel.c exchange.c remote.c)
 SMP_ASSEMBLY := smp/trampoline.asm
 VIRTIO_SOURCES := $(addprefix virtio/, core.c probe.c rng.c transport_pci.c virtq.c)
 NET_DRIVER_SOURCES := kernel/device.c virtio/net.c virtio/net_queue.c
-NET_SOURCES := $(addprefix net/, address.c checksum.c net.c netif.c owner.c sequence.c timers.c)
+NET_SOURCES := $(addprefix net/, address.c checksum.c net.c netif.c owner.c relay.c sequence.c spread.c steer.c timers.c)
 
 include third_party/third_party.mk
 

@@ -33,6 +33,7 @@ static const struct key keys[] = {
     {"gdb", KIND_CHOICE, 0, 0, "on|off", "wait for gdb before the boot goes on"},
     {"hostname", KIND_TEXT, 0, 0, NULL, "the machine's name, for DHCP and the app"},
     {"ip", KIND_TEXT, 0, 0, NULL, "ADDRESS/PREFIX[,gw=ADDRESS][,dns=ADDRESS], or dhcp"},
+    {"net_cores", KIND_NUMBER, 1, CORES_MAX, NULL, "how many cores serve the network"},
     {"on_panic", KIND_CHOICE, 0, 0, "halt|reset|debug", "what follows a panic"},
     {"options", KIND_COMMAND_LINE, 0, 0, NULL, "a whole command line, as the UEFI shell passes it"},
     {"stack_kib", KIND_NUMBER, 16, 65536, NULL, "stack of each thread, in KiB"},

@@ -12,7 +12,9 @@
 #include "kernel/scheduler.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "net/net_core.h"
 #include "net/netif.h"
+#include "net/spread.h"
 #include "net/timers.h"
 
 #include "lwip/dhcp.h"
@@ -150,6 +152,9 @@ static void wake_waiters(void)
 static void status_changed(struct netif *netif)
 {
     bool has = has_address();
+    struct net_config config;
+    net_core_config(&config);
+    net_spread_config(&config);
     if (has) {
         timer_stop(&state.patience);
         log_address();
@@ -243,13 +248,8 @@ static bool arm(void *context)
     return net_netif_arm();
 }
 
-void net_start(void)
+void net_core_start(struct net_device *device)
 {
-    struct net_device *device = net_device_first();
-    if (device == NULL) {
-        report_no_device();
-        return;
-    }
     ASSERT(state.device == NULL);
     net_core_has_stack = true;
     lwip_init();
@@ -259,11 +259,39 @@ void net_start(void)
     net_timers_start();
     set_hostname();
     netif_set_up(state.netif);
+    state.poller = (struct poller){.name = "net", .poll = poll, .arm = arm};
+    scheduler_add_poller(&state.poller);
+}
+
+void net_core_config(struct net_config *out)
+{
+    out->address = *netif_ip4_addr(state.netif);
+    out->netmask = *netif_ip4_netmask(state.netif);
+    out->gateway = *netif_ip4_gw(state.netif);
+    for (unsigned i = 0; i < NET_DNS_MAX; i++)
+        out->dns[i] = *dns_getserver((u8_t)i);
+}
+
+void net_core_configure(const struct net_config *config)
+{
+    for (unsigned i = 0; i < NET_DNS_MAX; i++)
+        dns_setserver((u8_t)i, &config->dns[i]);
+    netif_set_addr(state.netif, &config->address, &config->netmask, &config->gateway);
+    if (has_address())
+        wake_waiters();
+}
+
+void net_start(void)
+{
+    struct net_device *device = net_device_first();
+    if (device == NULL) {
+        report_no_device();
+        return;
+    }
+    net_core_start(device);
     if (!device->link_up)
         log_warn("net: %s: the link is down", device->name);
     configure();
-    state.poller = (struct poller){.name = "net", .poll = poll, .arm = arm};
-    scheduler_add_poller(&state.poller);
 }
 
 // ---- questions ----------------------------------------------------------------------------------

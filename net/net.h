@@ -15,6 +15,19 @@
 // Context: a thread, once, after the devices were found. Blocks: never; the address may come later.
 void net_start(void);
 
+// Runs prepare(argument, cores) on this core and then, each with a stack of its own under the same
+// address, on every other one (option net_cores: on so many); when all are prepared, spreads what
+// comes in over them, all of a connection to the same core. prepare() listens, in the core's loop:
+// it must not block, and any core may be asked by any client, so it does the same on each. Context:
+// a thread of core 0, once. Blocks: until it is done. Returns: what prepare() returned on this
+// core. Where other cores fail, the log says so, and this one serves alone.
+int net_spread(int (*prepare)(void *argument, unsigned cores), void *argument) MUST_CHECK;
+
+// Gives a connection that is to be opened from this core a local port whose answers come back to
+// this core. Before tcp_connect(). Returns: ERR_OK, or ERR_USE when there is none left.
+struct tcp_pcb;
+signed char net_bind_own_port(struct tcp_pcb *pcb) MUST_CHECK;
+
 // Waits until this machine has an address.
 // Context: a thread of the core that called net_start(). Blocks: until `deadline_ns` at most.
 // Returns: 0, -ENODEV when there is no network to wait for, or -ETIMEDOUT.

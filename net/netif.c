@@ -4,6 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "kernel/core.h"
+#include "net/relay.h"
+#include "net/spread.h"
+#include "net/steer.h"
+
 #include "lwip/etharp.h"
 #include "lwip/pbuf.h"
 #include "lwip/priv/tcp_priv.h"
@@ -32,6 +37,7 @@ _Static_assert(sizeof(struct rx_pbuf) <= sizeof(((struct net_rx_buffer *)0)->use
 static PERCORE struct {
     struct net_device *device;
     struct netif netif;
+    uint32_t rx_held_max;
     bool flush_needed;  // frames were queued or buffers given back since the last flush
     bool tx_queue_full; // a frame was turned away, connections wait to send again
     bool tx_reaped;     // since then there is room
@@ -42,6 +48,8 @@ static PERCORE struct {
 
 static void release_buffer(struct net_rx_buffer *buffer)
 {
+    if (net_relay_release(buffer))
+        return;
     state.flush_needed = true;
     state.device->ops->rx_release(state.device, buffer);
 }
@@ -115,9 +123,8 @@ static bool checksum_is_vouched(const struct net_rx_buffer *frame)
            (IPH_OFFSET(ip) & PP_HTONS(IP_MF | IP_OFFMASK)) == 0;
 }
 
-static void frame_received(struct net_device *device, struct net_rx_buffer *frame)
+void net_netif_take(struct net_rx_buffer *frame)
 {
-    (void)device;
     uint64_t size_bytes = 0;
     for (struct net_rx_buffer *buffer = frame; buffer != NULL; buffer = buffer->next)
         size_bytes += buffer->length;
@@ -132,7 +139,7 @@ static void frame_received(struct net_device *device, struct net_rx_buffer *fram
     else
         state.netif.chksum_flags |= checks;
 
-    bool wraps = frame->length >= RX_READABLE_MIN && state.stats.rx_held < RX_HELD_MAX;
+    bool wraps = frame->length >= RX_READABLE_MIN && state.stats.rx_held < state.rx_held_max;
     struct pbuf *pbuf = wraps ? wrap_frame(frame) : copy_frame(frame, (u16_t)size_bytes);
     if (pbuf == NULL) {
         state.stats.rx_dropped++;
@@ -141,6 +148,39 @@ static void frame_received(struct net_device *device, struct net_rx_buffer *fram
     LINK_STATS_INC(link.recv);
     if (ethernet_input(pbuf, &state.netif) != ERR_OK)
         pbuf_free(pbuf);
+}
+
+void net_netif_take_copy(const uint8_t *bytes, uint32_t size_bytes)
+{
+    struct pbuf *pbuf = pbuf_alloc(PBUF_RAW, (u16_t)size_bytes, PBUF_RAM);
+    if (pbuf == NULL) {
+        state.stats.rx_dropped++;
+        return;
+    }
+    pbuf_take(pbuf, bytes, (u16_t)size_bytes);
+    state.netif.chksum_flags |= NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
+    if (ethernet_input(pbuf, &state.netif) != ERR_OK)
+        pbuf_free(pbuf);
+}
+
+static void tell_all(const struct net_rx_buffer *frame)
+{
+    for (unsigned i = 0; i < net_spread_map.count; i++)
+        if (i != net_position)
+            net_relay_copy(net_spread_core(i), frame);
+}
+
+static void frame_received(struct net_device *device, struct net_rx_buffer *frame)
+{
+    net_relay_own(frame);
+    unsigned position = net_steer(&net_spread_map, net_position, frame->data, frame->length);
+    if (position == NET_STEER_ALL)
+        tell_all(frame);
+    else if (position != net_position) {
+        net_relay_frame(net_spread_core(position), device, frame);
+        return;
+    }
+    net_netif_take(frame);
 }
 
 // ---- transmit -----------------------------------------------------------------------------------
@@ -215,6 +255,7 @@ static err_t transmit(struct pbuf *pbuf, struct net_tx_frame *frame)
     LINK_STATS_INC(link.drop);
     if (result == -ENOBUFS) {
         state.tx_queue_full = true;
+        state.tx_reaped = false;
         state.stats.tx_queue_full++;
         return ERR_MEM; // TCP tries again when there is room
     }
@@ -251,6 +292,8 @@ static void frame_transmitted(struct net_device *device, void *token)
 {
     (void)device;
     state.tx_reaped = true;
+    if (net_relay_sent(token))
+        return;
     state.stats.tx_held--;
     pbuf_free(token);
 }
@@ -298,9 +341,20 @@ static void flush(void)
     state.device->ops->flush(state.device);
 }
 
+void net_netif_share(unsigned cores)
+{
+    state.rx_held_max = LWIP_MAX(RX_HELD_MAX / cores, 4);
+}
+
+void net_netif_touch(void)
+{
+    state.flush_needed = true;
+}
+
 struct netif *net_netif_start(struct net_device *device)
 {
     state.device = device;
+    net_netif_share(1);
     device->received = frame_received;
     device->transmitted = frame_transmitted;
     struct netif *netif =
@@ -315,12 +369,11 @@ struct netif *net_netif_start(struct net_device *device)
 
 bool net_netif_poll(void)
 {
-    state.tx_reaped = false;
     uint32_t frames = state.device->ops->poll(state.device, POLL_BUDGET_FRAMES);
     if (frames > 0)
         state.flush_needed = true;
     follow_link();
-    if (state.tx_queue_full && state.tx_reaped) {
+    if (state.tx_reaped && net_relay_send_waiting() && state.tx_queue_full) {
         state.tx_queue_full = false;
         tcp_txnow();
     }
@@ -332,6 +385,7 @@ bool net_netif_poll(void)
 bool net_netif_arm(void)
 {
     flush();
+    net_relay_settle();
     return state.device->ops->arm(state.device); // of a full queue too it tells when there is room
 }
 

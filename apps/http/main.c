@@ -63,6 +63,14 @@ static void address_wait(void)
     }
 }
 
+// On each core. Each has its part of the connections.
+static int serve_here(void *argument, unsigned cores)
+{
+    const struct settings *settings = argument;
+    return http_server_start((uint16_t)settings->port,
+                             (settings->connections_max + cores - 1) / cores);
+}
+
 int main(int argc, char **argv)
 {
     struct settings settings = {.port = 80, .connections_max = HTTP_CONNECTIONS_DEFAULT};
@@ -71,7 +79,7 @@ int main(int argc, char **argv)
             return 2;
     }
     address_wait();
-    int error = http_server_start((uint16_t)settings.port, settings.connections_max);
+    int error = net_spread(serve_here, &settings);
     if (error) {
         log_warn("http: cannot listen on port %u: %s", settings.port, strerror(-error));
         return 1;

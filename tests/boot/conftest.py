@@ -188,7 +188,7 @@ def http(boot: Starter) -> Machine:
 
 
 class Namespace:
-    """A network of its own: one tap device, this side at 10.77.0.1/24, nobody else on it."""
+    """A network of its own: tap devices, this side at .1 of each, nobody else on them."""
 
     def __init__(self) -> None:
         # It lasts as long as this process, which says when it is inside. No mount is needed.
@@ -200,10 +200,11 @@ class Namespace:
         self.inside = ["nsenter", f"--net=/proc/{self._holder.pid}/ns/net"]
 
     def create(self) -> None:
-        """Makes the tap device."""
+        """Makes the tap devices: tap0, and tap1 with many queues and 10.78.0.1/24."""
         assert self.usable, "unshare --net failed"
         for words in ("tuntap add tap0 mode tap", "address add 10.77.0.1/24 dev tap0",
-                      "link set tap0 up"):
+                      "link set tap0 up", "tuntap add tap1 mode tap multi_queue",
+                      "address add 10.78.0.1/24 dev tap1", "link set tap1 up"):
             self.run(["ip", *words.split()])
 
     def run(self, command: Sequence[str]) -> str:

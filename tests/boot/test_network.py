@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from conftest import Machine, Namespace, Starter
 
 SERVING = r"^Toril is serving "
@@ -22,6 +24,61 @@ def test_ping(boot: Starter, namespace: Namespace) -> None:
                             "--retry", "30", "--retry-connrefused", "http://10.77.0.2/"])
     assert status == "200"
     machine.stop()
+
+
+@pytest.mark.parametrize(("steering", "said"), [
+    ("", r"frames go to 4 cores by connection"),
+    ("-global virtio-net-pci.rss=on", r"frames go to 4 cores by hash \(RSS\)"),
+])
+def test_queues(boot: Starter, namespace: Namespace, steering: str, said: str) -> None:
+    """With a pair of queues for each core, all cores serve; nothing travels between them."""
+    machine = boot("http", net="tap=tap1", append="ip=10.78.0.2/24", inside=namespace.inside,
+                   qemu=steering)
+    machine.wait_for(said)
+    machine.wait_for(r"net: 4 cores serve, 4 with queues of their own")
+    machine.wait_for(r"http: listening on ")
+    served = ask_all_cores(namespace, "http://10.78.0.2")
+    assert len(served) == 4 and all(served.values()), served
+    # Each core learned this side's address, whichever heard the answer.
+    namespace.run(["ip", "neighbour", "flush", "dev", "tap1"])
+    served = ask_all_cores(namespace, "http://10.78.0.2")
+    assert all(count >= 10 for count in served.values()), served
+    machine.stop()
+
+
+def test_one_queue(boot: Starter, namespace: Namespace) -> None:
+    """With one pair of queues, frames go to the core whose connection they are of."""
+    machine = boot("http", net="tap=tap0", append="ip=10.77.0.2/24", inside=namespace.inside)
+    machine.wait_for(r"net: 4 cores serve, 1 with queues of their own")
+    machine.wait_for(r"http: listening on ")
+    served = ask_all_cores(namespace, "http://10.77.0.2")
+    assert len(served) == 4 and all(served.values()), served
+    machine.stop()
+
+
+def test_fewer_cores(boot: Starter, namespace: Namespace) -> None:
+    """Option net_cores leaves the other cores to the app."""
+    machine = boot("http", net="tap=tap1", append="ip=10.78.0.2/24 net_cores=2",
+                   inside=namespace.inside)
+    machine.wait_for(r"net: 2 cores serve, 2 with queues of their own")
+    machine.wait_for(r"http: listening on ")
+    served = ask_all_cores(namespace, "http://10.78.0.2")
+    assert [served[core] > 0 for core in range(4)] == [True, True, False, False], served
+    machine.stop()
+
+
+def ask_all_cores(namespace: Namespace, url: str) -> dict[int, int]:
+    """Makes 100 connections, each with a port of its own. Returns: how many requests each core
+    answered so far."""
+    answers = namespace.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}\n", "--retry", "5",
+                             "--retry-connrefused", "-H", "Connection: close",
+                             *[f"{url}/hello.txt"] * 100])
+    # Output of all but the first goes to stdout.
+    assert answers.count("200\n") == 100, answers
+    metrics = namespace.run(["curl", "-s", f"{url}/metrics"])
+    found = re.findall(r'^toril_http_requests_total\{core="(\d+)",class="2xx"\} (\d+)$', metrics,
+                       re.MULTILINE)
+    return {int(core): int(count) for core, count in found}
 
 
 def test_no_lease(boot: Starter, namespace: Namespace) -> None:

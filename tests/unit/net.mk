@@ -3,12 +3,12 @@ ifndef LWIP_SOURCES
 include third_party/third_party.mk
 endif
 
-NET_UNIT_SOURCES := $(addprefix net/,address.c checksum.c net.c netif.c owner.c sequence.c timers.c)
+NET_UNIT_SOURCES := $(addprefix net/,address.c checksum.c net.c netif.c owner.c relay.c sequence.c spread.c steer.c timers.c)
 # net/timers.c takes the place of lwIP's.
 NET_UNIT_LWIP    := $(LWIP_SOURCES)
 NET_UNIT_CFLAGS  := -iquote net -isystem $(LWIP_INCLUDE)
 
-UNIT_TESTS += net net_address net_dhcp net_fuzz
+UNIT_TESTS += net net_address net_dhcp net_fuzz net_steer
 UNIT_SOURCES_net         := tests/unit/test_net_world.c $(NET_UNIT_SOURCES) build/unit/lwip/lwip.a
 UNIT_CFLAGS_net          := $(NET_UNIT_CFLAGS)
 UNIT_DEPENDS_net         := tests/unit/test_net_world.h
@@ -18,6 +18,7 @@ UNIT_DEPENDS_net_dhcp    := $(UNIT_DEPENDS_net)
 UNIT_SOURCES_net_fuzz    := $(UNIT_SOURCES_net)
 UNIT_CFLAGS_net_fuzz     := $(NET_UNIT_CFLAGS)
 UNIT_DEPENDS_net_fuzz    := $(UNIT_DEPENDS_net)
+UNIT_SOURCES_net_steer   := net/steer.c
 UNIT_SOURCES_net_address := net/address.c net/checksum.c
 UNIT_CFLAGS_net_address  := $(NET_UNIT_CFLAGS)
 

@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/core.h"
 #include "kernel/options.h"
 #include "kernel/pci.h"
 #include "kernel/random.h"
 #include "kernel/scheduler.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "smp/exchange.h"
+#include "smp/remote.h"
 
 const uint8_t world_peer_mac[6] = {0x52, 0x55, 10, 0, 2, 2};
 const uint8_t world_own_mac[6] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
@@ -123,6 +126,32 @@ bool thread_wait_until(uint64_t deadline_ns)
     return woken;
 }
 
+// ---- one core -----------------------------------------------------------------------------------
+
+// Weak: tests of an app that runs on many cores have their own.
+__attribute__((weak)) PERCORE unsigned core_this_index;
+__attribute__((weak)) unsigned core_slot_count = 1;
+
+__attribute__((weak)) bool core_is_online(unsigned core)
+{
+    return core == 0;
+}
+const void *core_local_of(unsigned core, const void *variable)
+{
+    return core == 0 ? variable : NULL;
+}
+void exchange_send(unsigned core, struct exchange_message *message)
+{
+    (void)message;
+    fail_msg("there is no core %u to send to", core);
+}
+void remote_call(unsigned core, void (*function)(void *argument), void *argument)
+{
+    (void)function;
+    (void)argument;
+    fail_msg("there is no core %u to call", core);
+}
+
 // ---- what else the kernel offers ----------------------------------------------------------------
 
 static struct {
@@ -139,6 +168,14 @@ void world_set_option(const char *key, const char *value)
         }
     }
     fail_msg("too many options");
+}
+
+uint64_t option_get_number(const char *key, uint64_t fallback, uint64_t min, uint64_t max)
+{
+    (void)key;
+    (void)min;
+    (void)max;
+    return fallback;
 }
 
 const char *option_get(const char *key)

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+// The network on every core: the other cores get a stack each, with the card's queues of their own
+// or through a core that has some, and what core 0 knows of the network.
+#include "net/spread.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "kernel/heap.h"
+#include "kernel/log.h"
+#include "kernel/options.h"
+#include "kernel/thread.h"
+#include "net/net.h"
+#include "net/net_core.h"
+#include "net/netif.h"
+#include "net/relay.h"
+#include "smp/exchange.h"
+#include "smp/remote.h"
+
+#include "lwip/tcp.h"
+
+struct net_steer_map net_spread_map = {1, 1};
+PERCORE unsigned net_position;
+static PERCORE uint16_t port_first, port_last, port_next;
+static uint16_t cores[CORES_MAX]; // by position
+
+unsigned net_spread_core(unsigned position)
+{
+    return cores[position];
+}
+
+// ---- what core 0 knows --------------------------------------------------------------------------
+
+struct config_message {
+    struct exchange_message message;
+    struct net_config config;
+};
+
+static void config_arrived(struct exchange_message *message)
+{
+    struct config_message *arrived = CONTAINER_OF(message, struct config_message, message);
+    net_core_configure(&arrived->config);
+    heap_free(arrived); // goes home
+}
+
+static void tell_config(unsigned count, const struct net_config *config)
+{
+    for (unsigned i = 1; i < count; i++) {
+        struct config_message *told = heap_alloc(sizeof(*told));
+        if (told == NULL) {
+            log_warn("net: no memory to tell core %u of the address", net_spread_core(i));
+            continue;
+        }
+        told->message.receive = config_arrived;
+        told->config = *config;
+        exchange_send(net_spread_core(i), &told->message);
+    }
+}
+
+void net_spread_config(const struct net_config *config)
+{
+    tell_config(net_spread_map.count, config);
+}
+
+// ---- start --------------------------------------------------------------------------------------
+
+struct joining {
+    struct net_steer_map map;
+    unsigned position;
+    struct net_device *device; // its own, or the one to send through
+    int (*prepare)(void *argument, unsigned cores);
+    void *argument;
+    int error;
+};
+
+static void take_position(const struct net_steer_map *map, unsigned position)
+{
+    net_position = position;
+    port_first = port_next = net_steer_port_first(map, position);
+    port_last = net_steer_port_last(map, position);
+    net_netif_share((map->count - position % map->pairs + map->pairs - 1) / map->pairs);
+}
+
+// In the loop of the core that joins.
+static void join(void *argument)
+{
+    struct joining *joining = argument;
+    struct net_device *device = joining->device;
+    if (joining->position >= joining->map.pairs)
+        device = net_relay_device(device);
+    if (device == NULL) {
+        joining->error = -ENOMEM;
+        return;
+    }
+    net_core_start(device);
+    take_position(&joining->map, joining->position);
+    joining->error = joining->prepare(joining->argument, joining->map.count);
+}
+
+// Cores with queues of their own come first, in the card's order.
+static struct net_steer_map plan(const struct net_device *first)
+{
+    unsigned wanted = (unsigned)option_get_number("net_cores", CORES_MAX, 1, CORES_MAX);
+    unsigned pairs = first->of_card_count > 1 ? first->of_card_count : 1;
+    unsigned count = 0;
+    for (unsigned core = 0; core < core_count() && count < wanted; core++)
+        if (core_is_online(core))
+            cores[count++] = (uint16_t)core;
+    return (struct net_steer_map){count, pairs < count ? pairs : count};
+}
+
+// Returns: 0, or what went wrong on one of the cores.
+static int join_all(const struct net_steer_map *map, struct net_device *first,
+                    int (*prepare)(void *argument, unsigned cores), void *argument)
+{
+    for (unsigned i = 1; i < map->count; i++) {
+        unsigned pair = i % map->pairs;
+        struct joining joining = {*map,    i,        pair == 0 ? first : first->of_card[pair],
+                                  prepare, argument, 0};
+        remote_call(net_spread_core(i), join, &joining);
+        if (joining.error == 0)
+            continue;
+        log_warn("net: only core 0 has a network: core %u cannot: %s", net_spread_core(i),
+                 strerror(-joining.error));
+        return joining.error;
+    }
+    return 0;
+}
+
+int net_spread(int (*prepare)(void *argument, unsigned cores), void *argument)
+{
+    struct net_device *first = net_device_first();
+    struct net_steer_map map = {1, 1};
+    if (first != NULL && net_spread_map.count == 1)
+        map = plan(first);
+    int error = prepare(argument, map.count);
+    if (error != 0 || map.count == 1 || join_all(&map, first, prepare, argument) != 0)
+        return error;
+    struct net_config config;
+    net_core_config(&config);
+    tell_config(map.count, &config);
+    if (map.pairs > 1 && first->ops->spread(first, map.pairs) != 0)
+        map.pairs = 1; // all comes in here; they send for themselves
+    take_position(&map, 0);
+    // Read on all cores from now on: `count` is what makes them look at the rest.
+    net_spread_map.pairs = map.pairs;
+    atomic_signal_fence(memory_order_seq_cst);
+    net_spread_map.count = map.count;
+    log_info("net: %u cores serve, %u with queues of their own", map.count, map.pairs);
+    return 0;
+}
+
+err_t net_bind_own_port(struct tcp_pcb *pcb)
+{
+    if (port_first == 0) // all ports are this core's
+        return ERR_OK;
+    for (unsigned tries = 0; tries <= (unsigned)(port_last - port_first); tries++) {
+        uint16_t port = port_next;
+        port_next = port == port_last ? port_first : (uint16_t)(port + 1);
+        err_t error = tcp_bind(pcb, IP_ANY_TYPE, port);
+        if (error != ERR_USE)
+            return error;
+    }
+    return ERR_USE;
+}
