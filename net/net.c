@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/options.h"
 #include "kernel/pci.h"
@@ -14,6 +15,7 @@
 #include "kernel/time.h"
 #include "net/net_core.h"
 #include "net/netif.h"
+#include "net/relay.h"
 #include "net/spread.h"
 #include "net/timers.h"
 
@@ -39,7 +41,7 @@ static PERCORE struct {
     struct net_device *device; // NULL: there is no network
     struct netif *netif;
     struct poller poller;
-    bool by_dhcp;
+    bool by_dhcp; // core 0's
     bool had_address;
     struct timer patience;
     uint64_t asking_since_ns;
@@ -320,27 +322,63 @@ int net_wait_ready(uint64_t deadline_ns)
     return 0;
 }
 
-static void fill_protocol_counters(struct net_facts *out)
+static void add_device_counters(struct net_device_stats *sum, const struct net_device_stats *of)
 {
-    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next)
-        out->tcp_connections++;
-    for (struct tcp_pcb *pcb = tcp_tw_pcbs; pcb != NULL; pcb = pcb->next)
-        out->tcp_time_wait++;
-    out->tcp_received = lwip_stats.tcp.recv;
-    out->tcp_sent = lwip_stats.tcp.xmit;
-    out->udp_received = lwip_stats.udp.recv;
-    out->udp_sent = lwip_stats.udp.xmit;
-    out->icmp_received = lwip_stats.icmp.recv;
-    out->icmp_sent = lwip_stats.icmp.xmit;
-    const struct stats_proto *layers[] = {&lwip_stats.link,    &lwip_stats.etharp, &lwip_stats.ip,
-                                          &lwip_stats.ip_frag, &lwip_stats.icmp,   &lwip_stats.udp,
-                                          &lwip_stats.tcp};
+    sum->rx_frames += of->rx_frames;
+    sum->rx_bytes += of->rx_bytes;
+    sum->rx_dropped += of->rx_dropped;
+    sum->rx_errors += of->rx_errors;
+    sum->tx_frames += of->tx_frames;
+    sum->tx_bytes += of->tx_bytes;
+    sum->tx_dropped += of->tx_dropped;
+    sum->interrupts += of->interrupts;
+    sum->notifications += of->notifications;
+    sum->lost_interrupts += of->lost_interrupts;
+}
+
+static void add_protocol_counters(struct net_facts *out, const struct stats_ *of)
+{
+    out->tcp_received += of->tcp.recv;
+    out->tcp_sent += of->tcp.xmit;
+    out->udp_received += of->udp.recv;
+    out->udp_sent += of->udp.xmit;
+    out->icmp_received += of->icmp.recv;
+    out->icmp_sent += of->icmp.xmit;
+    const struct stats_proto *layers[] = {&of->link, &of->etharp, &of->ip, &of->ip_frag,
+                                          &of->icmp, &of->udp,    &of->tcp};
     for (size_t i = 0; i < ARRAY_COUNT(layers); i++) {
         out->checksum_errors += layers[i]->chkerr;
         out->length_errors += layers[i]->lenerr;
         out->protocol_errors += layers[i]->proterr;
         out->memory_errors += layers[i]->memerr;
     }
+}
+
+// What another core counts is read while it counts: a moment old at most.
+static void add_counters_of(unsigned core, struct net_facts *out)
+{
+    const typeof(state) *of = core_local_of(core, &state);
+    if (of == NULL || of->device == NULL)
+        return;
+    out->cores++;
+    struct net_netif_stats stats = net_netif_stats_of(core);
+    // A core without queues counts what it sent through another, which counts it too.
+    if (of->device->of_card != NULL || core == state.device->core)
+        add_device_counters(&out->frames, &of->device->stats);
+    out->rx_copied += stats.rx_copied;
+    out->rx_dropped += stats.rx_dropped;
+    out->tx_coalesced += stats.tx_coalesced;
+    out->tx_queue_full += stats.tx_queue_full;
+    out->tx_failed += stats.tx_failed;
+    out->rx_buffers_held += stats.rx_held;
+    out->tx_buffers_held += stats.tx_held;
+    struct net_relay_stats relay = net_relay_stats_of(core);
+    out->relayed += relay.rx_given + relay.tx_given;
+    out->told_to_all += relay.told_to_all;
+    struct net_tcp_counts tcp = core == core_index() ? net_tcp_count() : net_tcp_counts_of(core);
+    out->tcp_connections += tcp.connections;
+    out->tcp_time_wait += tcp.time_wait;
+    add_protocol_counters(out, core_local_of(core, &lwip_stats));
 }
 
 bool net_facts(struct net_facts *out)
@@ -350,7 +388,7 @@ bool net_facts(struct net_facts *out)
         return false;
     out->present = true;
     out->link_up = state.device->link_up;
-    out->by_dhcp = state.by_dhcp;
+    out->by_dhcp = ((const typeof(state) *)core_local_of(0, &state))->by_dhcp;
     out->has_address = has_address();
     memcpy(out->device, state.device->name, sizeof(out->device));
     memcpy(out->mac, state.device->mac, sizeof(out->mac));
@@ -359,16 +397,7 @@ bool net_facts(struct net_facts *out)
     address_text(out->gateway, netif_ip4_gw(state.netif));
     for (unsigned i = 0; i < NET_DNS_MAX; i++)
         address_text(out->dns[i], dns_server(i));
-
-    struct net_netif_stats stats = net_netif_stats();
-    out->frames = state.device->stats;
-    out->rx_copied = stats.rx_copied;
-    out->rx_dropped = stats.rx_dropped;
-    out->tx_coalesced = stats.tx_coalesced;
-    out->tx_queue_full = stats.tx_queue_full;
-    out->tx_failed = stats.tx_failed;
-    out->rx_buffers_held = stats.rx_held;
-    out->tx_buffers_held = stats.tx_held;
-    fill_protocol_counters(out);
+    for (unsigned core = 0; core < core_count(); core++)
+        add_counters_of(core, out);
     return true;
 }

@@ -35,8 +35,9 @@ int net_wait_ready(uint64_t deadline_ns) MUST_CHECK;
 
 #define NET_ADDRESS_TEXT_BYTES 16 // "255.255.255.255"
 
-// What the network is and did, at one moment. Counters only grow.
+// What the network is and did, at one moment, on all cores together. Counters only grow.
 struct net_facts {
+    unsigned cores; // that have a network
     bool present; // there is a device; without one all else is empty
     bool link_up;
     bool by_dhcp; // false: option ip
@@ -57,6 +58,8 @@ struct net_facts {
     uint32_t rx_buffers_held;       // receive buffers above the device now
     uint32_t tx_buffers_held;       // buffers being sent now
 
+    uint64_t relayed;               // frames that went from core to core, received and sent ones
+    uint64_t told_to_all;           // copies of received ones that every core had to hear
     uint32_t tcp_connections;        // that exist now, opening and closing ones included
     uint32_t tcp_time_wait;          // ended, remembered for a while
     uint64_t tcp_received, tcp_sent; // segments
@@ -66,5 +69,5 @@ struct net_facts {
     uint64_t memory_errors; // packets dropped or put off without memory, all layers
 };
 
-// Context: a thread of the core that called net_start(). Returns: true if there is a device.
+// Context: a thread or the loop of a core that has a network. Returns: true if this one has.
 bool net_facts(struct net_facts *out);

@@ -389,7 +389,8 @@ bool net_netif_arm(void)
     return state.device->ops->arm(state.device); // of a full queue too it tells when there is room
 }
 
-struct net_netif_stats net_netif_stats(void)
+struct net_netif_stats net_netif_stats_of(unsigned core)
 {
-    return state.stats;
+    const typeof(state) *of = core_local_of(core, &state);
+    return of == NULL ? (struct net_netif_stats){0} : of->stats;
 }

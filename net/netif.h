@@ -37,4 +37,5 @@ void net_netif_share(unsigned cores);
 // Something was given to this core's device without net_netif_poll() knowing: it is to be flushed.
 void net_netif_touch(void);
 
-struct net_netif_stats net_netif_stats(void);
+// Of any core; what another one counts may be a moment old.
+struct net_netif_stats net_netif_stats_of(unsigned core);

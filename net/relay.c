@@ -117,7 +117,7 @@ void net_relay_copy(unsigned core, const struct net_rx_buffer *frame)
     struct frame_copy *copy = heap_alloc(sizeof(*copy) + frame->length);
     if (copy == NULL)
         return;
-    stats.flooded++;
+    stats.told_to_all++;
     copy->message.receive = copy_arrived;
     copy->size_bytes = frame->length;
     memcpy(copy->bytes, frame->data, frame->length);

@@ -10,7 +10,7 @@
 struct net_relay_stats {
     uint64_t rx_given, rx_taken; // frames that came in for another core, and from one
     uint64_t tx_given, tx_taken; // frames that another core was to send, and that one gave us
-    uint64_t flooded;            // frames that all cores had to hear
+    uint64_t told_to_all;        // copies of frames that all cores had to hear
 };
 struct net_relay_stats net_relay_stats_of(unsigned core);
 

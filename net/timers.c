@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "net/timers.h"
 
+#include "kernel/core.h"
 #include "kernel/time.h"
 
 #include "lwip/dhcp.h"
@@ -32,6 +33,32 @@ static bool tcp_has_connections(void)
     return tcp_active_pcbs != NULL || tcp_tw_pcbs != NULL;
 }
 
+static PERCORE struct net_tcp_counts tcp_counts;
+
+struct net_tcp_counts net_tcp_count(void)
+{
+    struct net_tcp_counts counts = {0};
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next)
+        counts.connections++;
+    for (struct tcp_pcb *pcb = tcp_tw_pcbs; pcb != NULL; pcb = pcb->next)
+        counts.time_wait++;
+    return counts;
+}
+
+struct net_tcp_counts net_tcp_counts_of(unsigned core)
+{
+    const struct net_tcp_counts *of = core_local_of(core, &tcp_counts);
+    return of == NULL ? (struct net_tcp_counts){0} : *of;
+}
+
+// Others may not walk this core's lists: they see what it counted last. The tick that finds no
+// connection any more is the last one.
+static void tcp_tick(void)
+{
+    tcp_tmr();
+    tcp_counts = net_tcp_count();
+}
+
 static bool dhcp_waits_for_answer(void)
 {
     struct dhcp *dhcp = netif_default != NULL ? netif_dhcp_data(netif_default) : NULL;
@@ -45,7 +72,7 @@ static const struct lwip_clock {
     bool (*is_needed)(void);
     void (*tick)(void);
 } clocks[] = {
-    {TCP_TMR_INTERVAL, tcp_has_connections, tcp_tmr},
+    {TCP_TMR_INTERVAL, tcp_has_connections, tcp_tick},
     {DHCP_FINE_TIMER_MSECS, dhcp_waits_for_answer, dhcp_fine_tmr},
     {ARP_TMR_INTERVAL, always, etharp_tmr},
     {IP_TMR_INTERVAL, always, ip_reass_tmr},

@@ -4,5 +4,16 @@
 // Context: the core of the stack.
 #pragma once
 
+#include "kernel/compiler.h"
+
 // Starts the clocks. Called once, after lwip_init().
 void net_timers_start(void);
+
+struct net_tcp_counts {
+    uint32_t connections; // that exist, opening and closing ones included
+    uint32_t time_wait;   // ended, remembered for a while
+};
+// Of this core, now.
+struct net_tcp_counts net_tcp_count(void);
+// Of any core, as it was a quarter of a second ago at most.
+struct net_tcp_counts net_tcp_counts_of(unsigned core);

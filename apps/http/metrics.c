@@ -141,6 +141,8 @@ static void network_metrics(struct http_text *text)
     metric_put(text, "toril_network_sent_bytes_total", "counter", "Bytes sent.", network.tx_bytes);
     metric_put(text, "toril_network_sent_dropped_total", "counter", "Frames not sent.",
                network.tx_dropped);
+    metric_put(text, "toril_network_relayed_frames_total", "counter",
+               "Frames that went from core to core.", network.relayed);
     metric_put(text, "toril_tcp_connections", "gauge",
                "TCP connections, opening and closing ones included.", network.tcp_connections);
 }

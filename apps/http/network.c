@@ -23,5 +23,6 @@ void http_network_get(struct http_network *out)
     out->tx_frames = facts.frames.tx_frames;
     out->tx_bytes = facts.frames.tx_bytes;
     out->tx_dropped = facts.frames.tx_dropped + facts.tx_failed;
+    out->relayed = facts.relayed;
     out->tcp_connections = facts.tcp_connections;
 }

@@ -39,6 +39,7 @@ def test_queues(boot: Starter, namespace: Namespace, steering: str, said: str) -
     machine.wait_for(r"http: listening on ")
     served = ask_all_cores(namespace, "http://10.78.0.2")
     assert len(served) == 4 and all(served.values()), served
+    assert relayed(namespace, "http://10.78.0.2") == 0
     # Each core learned this side's address, whichever heard the answer.
     namespace.run(["ip", "neighbour", "flush", "dev", "tap1"])
     served = ask_all_cores(namespace, "http://10.78.0.2")
@@ -53,6 +54,7 @@ def test_one_queue(boot: Starter, namespace: Namespace) -> None:
     machine.wait_for(r"http: listening on ")
     served = ask_all_cores(namespace, "http://10.77.0.2")
     assert len(served) == 4 and all(served.values()), served
+    assert relayed(namespace, "http://10.77.0.2") > 100
     machine.stop()
 
 
@@ -79,6 +81,14 @@ def ask_all_cores(namespace: Namespace, url: str) -> dict[int, int]:
     found = re.findall(r'^toril_http_requests_total\{core="(\d+)",class="2xx"\} (\d+)$', metrics,
                        re.MULTILINE)
     return {int(core): int(count) for core, count in found}
+
+
+def relayed(namespace: Namespace, url: str) -> int:
+    """How many frames went from core to core."""
+    metrics = namespace.run(["curl", "-s", f"{url}/metrics"])
+    found = re.search(r"^toril_network_relayed_frames_total (\d+)$", metrics, re.MULTILINE)
+    assert found, metrics
+    return int(found[1])
 
 
 def test_no_lease(boot: Starter, namespace: Namespace) -> None:
