@@ -12,7 +12,7 @@ SMP_SOURCES := $(addprefix smp/, bringup.c channel.c exchange.c remote.c)
 SMP_ASSEMBLY := smp/trampoline.asm
 VIRTIO_SOURCES := $(addprefix virtio/, core.c probe.c rng.c transport_pci.c virtq.c)
 NET_DRIVER_SOURCES := kernel/device.c virtio/net.c virtio/net_queue.c
-NET_SOURCES := $(addprefix net/, address.c checksum.c net.c netif.c owner.c relay.c sequence.c spread.c steer.c timers.c)
+NET_SOURCES := $(addprefix net/, address.c checksum.c demux.c net.c netif.c owner.c relay.c sequence.c spread.c steer.c timers.c)
 
 include third_party/third_party.mk
 
@@ -45,7 +45,7 @@ $(O)/efi/%.o: EXTRA_CFLAGS = -isystem /usr/include/efi -isystem /usr/include/efi
 $(O)/net/%.o $(O)/kernel/main.o: EXTRA_CFLAGS = $(LWIP_CFLAGS)
 $(O)/posix/start.o: FIRST_CFLAGS = $(POSIX_START_CFLAGS)
 
-$(O)/%.o: %.c | $(MUSL_LIB)
+$(O)/%.o: %.c Makefile | $(MUSL_LIB)
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(CFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
@@ -65,7 +65,9 @@ $(O)/kernel/font_glyphs.o: build/font_glyphs.c | $(MUSL_LIB)
 # lwIP, unedited, in an archive of its own: the linker script makes all that it writes core-local.
 LWIP_LIB := build/liblwip.a
 LWIP_OBJECTS := $(patsubst $(LWIP_DIR)/src/%.c,$(O)/lwip/%.o,$(LWIP_SOURCES))
-$(LWIP_OBJECTS): $(O)/lwip/%.o: $(LWIP_DIR)/src/%.c | $(MUSL_LIB)
+$(O)/lwip/core/tcp.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_TCP
+$(O)/lwip/core/tcp_in.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_TCP -DNET_HOOKS_OF_TCP_INPUT
+$(LWIP_OBJECTS): $(O)/lwip/%.o: $(LWIP_DIR)/src/%.c Makefile | $(MUSL_LIB)
 	@mkdir -p $(@D)
 	@echo "  CC      lwip/$*.c"
 	@$(CC) $(CFLAGS) $(LWIP_CFLAGS) -Wall -MMD -MP -c -o $@ $<

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+// A hash table with linear probing over all connections of this core, TIME-WAIT included. A
+// connection leaves it when lwIP frees it.
+#include "net/demux.h"
+
+#include "kernel/heap.h"
+#include "kernel/random.h"
+
+#include "lwip/priv/tcp_priv.h"
+
+#define ENTRIES_MIN 64
+
+enum { EXT_ARG_PCB, EXT_ARG_HASH }; // what lwIP keeps for us with each connection
+
+struct entry {
+    uint32_t hash;
+    struct tcp_pcb *pcb; // NULL: free
+};
+
+static PERCORE struct {
+    struct entry *entries;
+    uint32_t mask; // entries - 1, a power of two less one
+    uint32_t used;
+    uint32_t missing;                   // for want of memory: only the lists know them
+    uint64_t key;                       // nobody outside can choose what collides
+    struct tcp_pcb *active, *time_wait; // what the last segment belongs to
+} table;
+
+static uint32_t hash_of(const ip_addr_t *remote_address, u16_t remote_port,
+                        const ip_addr_t *local_address, u16_t local_port)
+{
+    uint64_t hash = table.key ^ ((uint64_t)remote_port << 16 | local_port);
+    hash =
+        (hash ^ ((uint64_t)ip_2_ip4(remote_address)->addr << 32 | ip_2_ip4(local_address)->addr)) *
+        0x9e3779b97f4a7c15;
+    return (uint32_t)(hash >> 32) ^ (uint32_t)hash;
+}
+
+static void insert(struct entry *entries, uint32_t mask, struct entry entry)
+{
+    uint32_t at = entry.hash & mask;
+    while (entries[at].pcb != NULL)
+        at = (at + 1) & mask;
+    entries[at] = entry;
+}
+
+// Returns: false without memory, and the table is as it was.
+static bool grow(void)
+{
+    uint32_t count = table.entries == NULL ? ENTRIES_MIN : 2 * (table.mask + 1);
+    struct entry *entries = heap_alloc_zeroed(count * sizeof(*entries));
+    if (entries == NULL)
+        return false;
+    if (table.entries == NULL)
+        random_bytes(&table.key, sizeof(table.key));
+    else
+        for (uint32_t i = 0; i <= table.mask; i++)
+            if (table.entries[i].pcb != NULL)
+                insert(entries, count - 1, table.entries[i]);
+    heap_free(table.entries);
+    table.entries = entries;
+    table.mask = count - 1;
+    return true;
+}
+
+static void remove_at(uint32_t at)
+{
+    // Those behind it that were pushed on by it move up.
+    for (uint32_t next = (at + 1) & table.mask; table.entries[next].pcb != NULL;
+         next = (next + 1) & table.mask) {
+        uint32_t distance = (next - table.entries[next].hash) & table.mask;
+        if (distance >= ((next - at) & table.mask)) {
+            table.entries[at] = table.entries[next];
+            at = next;
+        }
+    }
+    table.entries[at].pcb = NULL;
+    table.used--;
+}
+
+// lwIP is about to free a connection, of which it has forgotten the port already.
+static void destroyed(u8_t id, void *data)
+{
+    (void)id;
+    struct tcp_pcb *pcb = data;
+    uint32_t at = (uint32_t)(uintptr_t)tcp_ext_arg_get(pcb, EXT_ARG_HASH) & table.mask;
+    while (table.entries != NULL && table.entries[at].pcb != pcb) {
+        if (table.entries[at].pcb == NULL)
+            break;
+        at = (at + 1) & table.mask;
+    }
+    if (table.entries == NULL || table.entries[at].pcb == NULL)
+        table.missing--;
+    else
+        remove_at(at);
+}
+
+static const struct tcp_ext_arg_callbacks callbacks = {destroyed, NULL};
+
+void net_demux_add(struct tcp_pcb *pcb)
+{
+    TCP_REG(&tcp_active_pcbs, pcb);
+    tcp_active_pcbs_changed = 1;
+    tcp_ext_arg_set_callbacks(pcb, EXT_ARG_PCB, &callbacks);
+    tcp_ext_arg_set(pcb, EXT_ARG_PCB, pcb);
+    // Three quarters full at most. Without memory to grow a few entries stay free, for each probe
+    // ends at one.
+    bool is_full = table.entries == NULL || table.used >= table.mask - table.mask / 4;
+    if (is_full && !grow() && (table.entries == NULL || table.used + 1 >= table.mask)) {
+        table.missing++;
+        return;
+    }
+    struct entry entry = {
+        hash_of(&pcb->remote_ip, pcb->remote_port, &pcb->local_ip, pcb->local_port), pcb};
+    insert(table.entries, table.mask, entry);
+    table.used++;
+    tcp_ext_arg_set(pcb, EXT_ARG_HASH, (void *)(uintptr_t)entry.hash);
+}
+
+void net_demux_unlink(struct tcp_pcb *pcb)
+{
+    TCP_RMV(&tcp_active_pcbs, pcb);
+    tcp_active_pcbs_changed = 1;
+}
+
+void net_demux_drop(struct tcp_pcb *pcb)
+{
+    tcp_pcb_remove(&tcp_active_pcbs, pcb);
+}
+
+void net_demux_to_time_wait(struct tcp_pcb *pcb)
+{
+    TCP_REG(&tcp_tw_pcbs, pcb);
+}
+
+struct tcp_pcb **net_demux_active(const ip_addr_t *remote_address, u16_t remote_port,
+                                  const ip_addr_t *local_address, u16_t local_port)
+{
+    table.active = table.time_wait = NULL;
+    if (table.entries != NULL) {
+        uint32_t hash = hash_of(remote_address, remote_port, local_address, local_port);
+        for (uint32_t at = hash & table.mask; table.entries[at].pcb != NULL;
+             at = (at + 1) & table.mask) {
+            struct tcp_pcb *pcb = table.entries[at].pcb;
+            if (table.entries[at].hash != hash || pcb->remote_port != remote_port ||
+                pcb->local_port != local_port || !ip_addr_cmp(&pcb->remote_ip, remote_address) ||
+                !ip_addr_cmp(&pcb->local_ip, local_address))
+                continue;
+            if (pcb->state != TIME_WAIT) {
+                table.active = pcb;
+                return &table.active;
+            }
+            table.time_wait = pcb; // a new one between the same ends may be active
+        }
+    }
+    return table.missing != 0 ? &tcp_active_pcbs : &table.active;
+}
+
+struct tcp_pcb **net_demux_time_wait(void)
+{
+    return table.time_wait == NULL && table.missing != 0 ? &tcp_tw_pcbs : &table.time_wait;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// Finds the connection that a TCP segment belongs to, in constant time. lwIP walks its lists of
+// connections one by one; net/hooks.h puts these functions where it does, so that the walk finds
+// what it looks for at its first step, or an empty list. Context: the core of the stack.
+#pragma once
+
+#include "lwip/tcp.h"
+
+// The list that tcp_input() walks: its first element is the active connection between the two ends,
+// or it is empty. Lists with more elements come back only when the table could not grow.
+struct tcp_pcb **net_demux_active(const ip_addr_t *remote_address, u16_t remote_port,
+                                  const ip_addr_t *local_address, u16_t local_port);
+// The same for a connection in TIME-WAIT. After net_demux_active() for the same segment.
+struct tcp_pcb **net_demux_time_wait(void);
+
+// A connection becomes active, ends, or goes to TIME-WAIT: lwIP's lists, and the table.
+void net_demux_add(struct tcp_pcb *pcb);
+void net_demux_unlink(struct tcp_pcb *pcb);
+void net_demux_drop(struct tcp_pcb *pcb); // lwIP's tcp_pcb_remove() of an active one
+void net_demux_to_time_wait(struct tcp_pcb *pcb);
