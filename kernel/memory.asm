@@ -1,6 +1,7 @@
 ; SPDX-License-Identifier: MIT
-; memcpy() for what a kernel copies: mostly a few dozen bytes, where loops over single bytes cost more
-; than the copy. Head and tail overlap instead. General registers only: interrupt handlers may call it.
+; memcpy() and memcmp() for what a kernel copies and compares: mostly a few dozen bytes, where loops over
+; single bytes cost more than the work. Head and tail overlap instead. General registers only: interrupt
+; handlers may call them.
 
 bits 64
 default rel
@@ -59,4 +60,46 @@ memcpy:
     mov [rdi + rcx], r9b
     mov [rdi + rdx - 1], r10b
 .done:
+    ret
+
+; int memcmp(const void *a (rdi), const void *b (rsi), size_t size_bytes (rdx))
+global memcmp:function hidden
+memcmp:
+    xor r8d, r8d ; compared so far
+    sub rdx, 8
+    jb .bytes
+.word:
+    mov rax, [rdi + r8]
+    mov rcx, [rsi + r8]
+    cmp rax, rcx
+    jne .differ
+    add r8, 8
+    cmp r8, rdx
+    jb .word
+    mov rax, [rdi + rdx] ; the last 8, some of them again
+    mov rcx, [rsi + rdx]
+    cmp rax, rcx
+    jne .differ
+    xor eax, eax
+    ret
+.differ:
+    bswap rax ; the first byte decides
+    bswap rcx
+    cmp rax, rcx
+    sbb eax, eax
+    or eax, 1
+    ret
+.bytes:
+    add rdx, 8
+.byte:
+    cmp r8, rdx
+    je .equal
+    movzx eax, byte [rdi + r8]
+    movzx ecx, byte [rsi + r8]
+    inc r8
+    sub eax, ecx
+    jz .byte
+    ret
+.equal:
+    xor eax, eax
     ret

@@ -1,6 +1,6 @@
 # The http app: its own sources, www/ packed into one C file, and the fetched request parser, which is
 # compiled as it is, without our warnings.
-APP_SOURCES_http := $(addprefix apps/http/,connection.c counters.c date.c main.c metrics.c network.c \
+APP_SOURCES_http := $(addprefix apps/http/,connection.c counters.c date.c main.c memo.c metrics.c network.c \
     page.c resources.c server.c target.c text.c) build/http/www.c
 APP_CFLAGS_http := -isystem $(LLHTTP_DIR)
 APP_OBJECTS_http := $(LLHTTP_SOURCES:$(LLHTTP_DIR)/%.c=build/http/obj/llhttp/%.o)

@@ -7,12 +7,15 @@
 
 #include "apps/http/counters.h"
 #include "apps/http/date.h"
+#include "apps/http/memo.h"
 #include "apps/http/target.h"
 #include "kernel/heap.h"
 #include "kernel/panic.h"
 
 // What the parser's callbacks return to stop it; `refusal` then says why.
 #define STOP (-1)
+// Up to here a response is put together before it is written.
+#define HTTP_WHOLE_BYTES_MAX 512
 
 enum { FIELD_OTHER, FIELD_HOST, FIELD_EXPECT, FIELD_IF_NONE_MATCH };
 
@@ -41,6 +44,36 @@ static void output_continue(struct http_connection *connection)
     if (connection->owned.data)
         http_text_free(&connection->owned);
     connection->finished = connection->last;
+}
+
+// Writes a short response whole: one copy, one segment of lwIP's. Returns: how much was taken.
+static size_t write_whole(struct http_connection *connection)
+{
+    char whole[HTTP_WHOLE_BYTES_MAX];
+    size_t used = 0;
+    for (unsigned i = 0; i < connection->piece_count; i++) {
+        if (connection->pieces[i].left > sizeof(whole) - used)
+            return 0;
+        memcpy(whole + used, connection->pieces[i].data, connection->pieces[i].left);
+        used += connection->pieces[i].left;
+    }
+    return connection->write(connection, whole, used, false, false);
+}
+
+static void output_start(struct http_connection *connection)
+{
+    size_t taken = connection->piece_count > 1 ? write_whole(connection) : 0;
+    while (taken > 0 && output_waits(connection)) {
+        struct http_piece *piece = &connection->pieces[connection->piece_at];
+        uint32_t now = taken < piece->left ? (uint32_t)taken : piece->left;
+        piece->data += now;
+        piece->left -= now;
+        taken -= now;
+        if (piece->left > 0)
+            return; // there is no more room
+        connection->piece_at++;
+    }
+    output_continue(connection);
 }
 
 static void piece_add(struct http_connection *connection, const char *data, size_t size_bytes,
@@ -79,7 +112,7 @@ static void respond(struct http_connection *connection, const struct http_respon
     piece_add(connection, response->data + skip, size - skip, lasting);
     connection->last = !keep_alive;
     http_count((enum http_counter)(response->status / 100 - 1), 1);
-    output_continue(connection);
+    output_start(connection);
 }
 
 // ---- the request's text -------------------------------------------------------------------------
@@ -358,6 +391,9 @@ static void answer(struct http_connection *connection, bool keep_alive)
         response = http_status_response(405);
     } else if (!resource->render) {
         response = connection->not_modified ? &resource->not_modified : &resource->full;
+        if (keep_alive && method == HTTP_GET && connection->parser.http_minor == 1 &&
+            connection->body_bytes == 0)
+            connection->memorable = response;
     } else if (http_render(resource, &connection->owned, &rendered) == 0) {
         response = &rendered;
     } else {
@@ -454,6 +490,22 @@ static void input_ends(struct http_connection *connection, const char *end)
         http_connection_refuse(connection, connection->refusal);
 }
 
+// Answers requests that came before. Returns: how many bytes they take.
+static size_t answer_known(struct http_connection *connection, const char *data, size_t size_bytes)
+{
+    size_t read = 0, request_bytes;
+    const struct http_response *response;
+    while (read < size_bytes && !output_waits(connection) &&
+           (response = http_memo_find(data + read, size_bytes - read, &request_bytes)) != NULL) {
+        connection->head_only = false;
+        connection->parser.http_minor = 1;
+        connection->answered++;
+        read += request_bytes;
+        respond(connection, response, true);
+    }
+    return read;
+}
+
 size_t http_connection_receive(struct http_connection *connection, const char *data,
                                size_t size_bytes)
 {
@@ -462,7 +514,18 @@ size_t http_connection_receive(struct http_connection *connection, const char *d
         return 0;
     if (connection->last || size_bytes == 0)
         return size_bytes;
+    if (!connection->begun) {
+        size_t read = answer_known(connection, data, size_bytes);
+        if (read == size_bytes || output_waits(connection))
+            return read;
+        if (read > 0)
+            return read + http_connection_receive(connection, data + read, size_bytes - read);
+    }
     const char *end = data + size_bytes;
+    bool is_whole =
+        !connection->begun; // the input begins with a request, it does not go on with one
+    uint32_t answered_before = connection->answered;
+    connection->memorable = NULL;
     // Counting goes on where the input before this one ended.
     if (connection->begun && connection->measured)
         connection->mark = data;
@@ -470,6 +533,9 @@ size_t http_connection_receive(struct http_connection *connection, const char *d
     connection->refusal = 0;
     llhttp_errno_t result = llhttp_execute(parser, data, size_bytes);
     if (result == HPE_OK) {
+        is_whole &= !connection->begun && connection->answered == answered_before + 1;
+        if (is_whole && connection->memorable != NULL)
+            http_memo_keep(data, size_bytes, connection->memorable);
         input_ends(connection, end);
         return size_bytes;
     }

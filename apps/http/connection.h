@@ -53,7 +53,8 @@ struct http_connection {
     char name[14];
     bool in_gap, gap_has_newline;
     bool begun, measured, in_body, host_seen, not_modified, expects_continue, head_only;
-    uint32_t answered; // requests, so far; may wrap
+    uint32_t answered;                     // requests, so far; may wrap
+    const struct http_response *memorable; // the last one's, if only its bytes decided it
 
     // the response being written
     char prefix[HTTP_PREFIX_BYTES_MAX];

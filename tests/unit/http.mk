@@ -4,7 +4,7 @@ ifndef LLHTTP_DIR
 include third_party/third_party.mk
 endif
 HTTP_UNIT_LLHTTP := $(LLHTTP_SOURCES:$(LLHTTP_DIR)/%.c=build/unit/llhttp_%.o)
-HTTP_UNIT_SOURCES := $(addprefix apps/http/,connection.c counters.c date.c metrics.c page.c \
+HTTP_UNIT_SOURCES := $(addprefix apps/http/,connection.c counters.c date.c memo.c metrics.c page.c \
     resources.c target.c text.c)
 HTTP_UNIT_HEADERS := $(wildcard apps/http/*.h) tests/unit/http_machine.h
 

@@ -625,6 +625,74 @@ static void no_input_breaks_it(void **state)
     }
 }
 
+// ---- requests that came before ------------------------------------------------------------------
+
+// Whatever came before, each request is answered as it was the first time.
+static void test_known_requests(void **state)
+{
+    (void)state;
+    static char first[ARRAY_COUNT(table)][4096];
+    for (unsigned round = 0; round < 4; round++) {
+        for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
+            const char *output = exchange(table[i].request);
+            assert_int_equal(status_of(output), table[i].status);
+            assert_int_equal(http_connection_state(&client.http) != HTTP_FINISHED, table[i].keeps);
+            if (strstr(table[i].request, "hello") != NULL) {
+                if (round == 0)
+                    strncpy(first[i], output, sizeof(first[i]) - 1);
+                assert_string_equal(output, first[i]);
+            }
+            client_close();
+        }
+    }
+}
+
+static void test_known_requests_in_one_piece(void **state)
+{
+    (void)state;
+    static const char plain[] = "GET /hello.txt HTTP/1.1\r\n" HOST "\r\n";
+    static const char head[] = "HEAD /hello.txt HTTP/1.1\r\n" HOST "\r\n";
+    static const char other[] = "GET /nothing HTTP/1.1\r\n" HOST "\r\n";
+    client_open();
+    client_send(plain, strlen(plain)); // known from here on
+    size_t one_bytes = client.used;
+    static const char *const pieces[] = {plain, plain, head, plain, other, plain, plain, plain};
+    char all[1024] = "";
+    for (size_t i = 0; i < ARRAY_COUNT(pieces); i++)
+        strcat(all, pieces[i]);
+    client.used = 0;
+    client_send(all, strlen(all));
+    assert_int_equal(responses_in(client.output), ARRAY_COUNT(pieces));
+    assert_int_equal(client.http.answered, 1 + ARRAY_COUNT(pieces));
+
+    // Cut anywhere, it is the same.
+    char *whole = strdup(client.output);
+    for (size_t cut = 1; cut < strlen(all); cut++) {
+        client.used = 0;
+        client_send(all, cut);
+        client_send(all + cut, strlen(all) - cut);
+        assert_string_equal(client.output, whole);
+    }
+    free(whole);
+
+    // Without room for the whole answer the rest follows, and then the next request is read.
+    for (size_t room = 0; room < 2 * one_bytes; room++) {
+        client.used = 0;
+        client.room = room;
+        char two[256];
+        snprintf(two, sizeof(two), "%s%s", plain, plain);
+        size_t read = http_connection_receive(&client.http, two, strlen(two));
+        assert_int_equal(read, room < one_bytes ? strlen(plain) : strlen(two));
+        client.room = SIZE_MAX;
+        http_connection_resume(&client.http);
+        assert_int_equal(http_connection_receive(&client.http, two + read, strlen(two) - read),
+                         strlen(two) - read);
+        assert_int_equal(client.used, 2 * one_bytes);
+        assert_int_equal(responses_in(client.output), 2);
+    }
+    client_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -645,6 +713,8 @@ int main(void)
         cmocka_unit_test(a_slow_request_is_answered_408),
         cmocka_unit_test(responses_are_counted_by_class),
         cmocka_unit_test(no_input_breaks_it),
+        cmocka_unit_test(test_known_requests),
+        cmocka_unit_test(test_known_requests_in_one_piece),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
