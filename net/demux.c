@@ -10,7 +10,11 @@
 
 #define ENTRIES_MIN 64
 
-enum { EXT_ARG_PCB, EXT_ARG_HASH }; // what lwIP keeps for us with each connection
+// What lwIP keeps for us with each connection: itself, its hash, and its predecessor in the list
+// that it is in.
+enum { EXT_ARG_PCB, EXT_ARG_HASH, EXT_ARG_PREVIOUS };
+
+static char no_list; // the predecessor of one that is in none
 
 struct entry {
     uint32_t hash;
@@ -78,11 +82,57 @@ static void remove_at(uint32_t at)
     table.used--;
 }
 
+// ---- lists --------------------------------------------------------------------------------------
+
+// lwIP's lists are singly linked. With each connection's predecessor known it is taken out without
+// a walk; who unlinks one by itself (the slow timer) frees it at once, and then destroyed() is
+// told.
+
+static void set_previous(struct tcp_pcb *pcb, void *previous)
+{
+    tcp_ext_arg_set(pcb, EXT_ARG_PREVIOUS, previous);
+}
+
+static void list_add(struct tcp_pcb **list, struct tcp_pcb *pcb)
+{
+    if (*list != NULL)
+        set_previous(*list, pcb);
+    set_previous(pcb, NULL);
+    TCP_REG(list, pcb);
+}
+
+static void list_remove(struct tcp_pcb **list, struct tcp_pcb *pcb)
+{
+    struct tcp_pcb *previous = tcp_ext_arg_get(pcb, EXT_ARG_PREVIOUS);
+    if (previous != NULL)
+        previous->next = pcb->next;
+    else
+        *list = pcb->next;
+    if (pcb->next != NULL)
+        set_previous(pcb->next, previous);
+    pcb->next = NULL;
+    set_previous(pcb, &no_list);
+}
+
+void net_demux_unlink(struct tcp_pcb **list, struct tcp_pcb *pcb)
+{
+    if (list != &tcp_active_pcbs && list != &tcp_tw_pcbs) {
+        TCP_RMV(list, pcb);
+        return;
+    }
+    list_remove(list, pcb);
+    if (list == &tcp_active_pcbs)
+        tcp_active_pcbs_changed = 1;
+}
+
 // lwIP is about to free a connection, of which it has forgotten the port already.
 static void destroyed(u8_t id, void *data)
 {
     (void)id;
     struct tcp_pcb *pcb = data;
+    void *previous = tcp_ext_arg_get(pcb, EXT_ARG_PREVIOUS);
+    if (previous != &no_list && pcb->next != NULL)
+        set_previous(pcb->next, previous);
     uint32_t at = (uint32_t)(uintptr_t)tcp_ext_arg_get(pcb, EXT_ARG_HASH) & table.mask;
     while (table.entries != NULL && table.entries[at].pcb != pcb) {
         if (table.entries[at].pcb == NULL)
@@ -99,10 +149,10 @@ static const struct tcp_ext_arg_callbacks callbacks = {destroyed, NULL};
 
 void net_demux_add(struct tcp_pcb *pcb)
 {
-    TCP_REG(&tcp_active_pcbs, pcb);
-    tcp_active_pcbs_changed = 1;
     tcp_ext_arg_set_callbacks(pcb, EXT_ARG_PCB, &callbacks);
     tcp_ext_arg_set(pcb, EXT_ARG_PCB, pcb);
+    list_add(&tcp_active_pcbs, pcb);
+    tcp_active_pcbs_changed = 1;
     // Three quarters full at most. Without memory to grow a few entries stay free, for each probe
     // ends at one.
     bool is_full = table.entries == NULL || table.used >= table.mask - table.mask / 4;
@@ -117,10 +167,14 @@ void net_demux_add(struct tcp_pcb *pcb)
     tcp_ext_arg_set(pcb, EXT_ARG_HASH, (void *)(uintptr_t)entry.hash);
 }
 
-void net_demux_unlink(struct tcp_pcb *pcb)
+void net_demux_to_time_wait(struct tcp_pcb *pcb)
 {
-    TCP_RMV(&tcp_active_pcbs, pcb);
-    tcp_active_pcbs_changed = 1;
+    list_add(&tcp_tw_pcbs, pcb);
+}
+
+void net_demux_retire(struct tcp_pcb *pcb)
+{
+    net_demux_unlink(&tcp_active_pcbs, pcb);
 }
 
 void net_demux_drop(struct tcp_pcb *pcb)
@@ -128,23 +182,39 @@ void net_demux_drop(struct tcp_pcb *pcb)
     tcp_pcb_remove(&tcp_active_pcbs, pcb);
 }
 
-void net_demux_to_time_wait(struct tcp_pcb *pcb)
+// ---- looking up ---------------------------------------------------------------------------------
+
+// What one segment names.
+struct ends {
+    const ip_addr_t *remote_address, *local_address;
+    u16_t remote_port, local_port;
+};
+
+static bool is_between(const struct tcp_pcb *pcb, const struct ends *ends)
 {
-    TCP_REG(&tcp_tw_pcbs, pcb);
+    return pcb->remote_port == ends->remote_port && pcb->local_port == ends->local_port &&
+           ip_addr_cmp(&pcb->remote_ip, ends->remote_address) &&
+           ip_addr_cmp(&pcb->local_ip, ends->local_address);
+}
+
+static struct tcp_pcb *walk(struct tcp_pcb *pcb, const struct ends *ends)
+{
+    while (pcb != NULL && !is_between(pcb, ends))
+        pcb = pcb->next;
+    return pcb;
 }
 
 struct tcp_pcb **net_demux_active(const ip_addr_t *remote_address, u16_t remote_port,
                                   const ip_addr_t *local_address, u16_t local_port)
 {
+    struct ends ends = {remote_address, local_address, remote_port, local_port};
     table.active = table.time_wait = NULL;
     if (table.entries != NULL) {
         uint32_t hash = hash_of(remote_address, remote_port, local_address, local_port);
         for (uint32_t at = hash & table.mask; table.entries[at].pcb != NULL;
              at = (at + 1) & table.mask) {
             struct tcp_pcb *pcb = table.entries[at].pcb;
-            if (table.entries[at].hash != hash || pcb->remote_port != remote_port ||
-                pcb->local_port != local_port || !ip_addr_cmp(&pcb->remote_ip, remote_address) ||
-                !ip_addr_cmp(&pcb->local_ip, local_address))
+            if (table.entries[at].hash != hash || !is_between(pcb, &ends))
                 continue;
             if (pcb->state != TIME_WAIT) {
                 table.active = pcb;
@@ -153,10 +223,24 @@ struct tcp_pcb **net_demux_active(const ip_addr_t *remote_address, u16_t remote_
             table.time_wait = pcb; // a new one between the same ends may be active
         }
     }
-    return table.missing != 0 ? &tcp_active_pcbs : &table.active;
+    if (__builtin_expect(table.missing != 0, 0)) {
+        table.active = walk(tcp_active_pcbs, &ends);
+        if (table.time_wait == NULL)
+            table.time_wait = walk(tcp_tw_pcbs, &ends);
+    }
+    return &table.active;
 }
 
-struct tcp_pcb **net_demux_time_wait(void)
+// A client that comes again from the same port before the old connection is forgotten opens a new
+// one with sequence numbers beyond the old ones. Spec: RFC 1122, 4.2.2.13; RFC 9293, 3.10.7.4.
+struct tcp_pcb **net_demux_time_wait(u8_t flags, u32_t sequence)
 {
-    return table.time_wait == NULL && table.missing != 0 ? &tcp_tw_pcbs : &table.time_wait;
+    struct tcp_pcb *old = table.time_wait;
+    if (old != NULL && (flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
+        TCP_SEQ_GT(sequence, old->rcv_nxt)) {
+        tcp_pcb_remove(&tcp_tw_pcbs, old);
+        tcp_free(old);
+        table.time_wait = NULL;
+    }
+    return &table.time_wait;
 }

@@ -7,14 +7,17 @@
 #include "lwip/tcp.h"
 
 // The list that tcp_input() walks: its first element is the active connection between the two ends,
-// or it is empty. Lists with more elements come back only when the table could not grow.
+// or it is empty.
 struct tcp_pcb **net_demux_active(const ip_addr_t *remote_address, u16_t remote_port,
                                   const ip_addr_t *local_address, u16_t local_port);
-// The same for a connection in TIME-WAIT. After net_demux_active() for the same segment.
-struct tcp_pcb **net_demux_time_wait(void);
+// The same for a connection in TIME-WAIT, which a SYN of new numbers ends. After net_demux_active()
+// for the same segment.
+struct tcp_pcb **net_demux_time_wait(u8_t flags, u32_t sequence);
 
-// A connection becomes active, ends, or goes to TIME-WAIT: lwIP's lists, and the table.
+// A connection becomes active, leaves one of lwIP's lists, or goes to TIME-WAIT.
 void net_demux_add(struct tcp_pcb *pcb);
-void net_demux_unlink(struct tcp_pcb *pcb);
-void net_demux_drop(struct tcp_pcb *pcb); // lwIP's tcp_pcb_remove() of an active one
+void net_demux_unlink(struct tcp_pcb **list, struct tcp_pcb *pcb);
 void net_demux_to_time_wait(struct tcp_pcb *pcb);
+// lwIP's TCP_RMV() and tcp_pcb_remove() of an active one.
+void net_demux_retire(struct tcp_pcb *pcb);
+void net_demux_drop(struct tcp_pcb *pcb);

@@ -66,7 +66,7 @@
 #define LWIP_TCP_TIMESTAMPS    0 // 12 bytes and their parsing in every segment
 #define TCP_QUEUE_OOSEQ        1
 #define LWIP_TCP_SACK_OUT      1 // costs nothing until a segment is missing
-#define LWIP_TCP_PCB_NUM_EXT_ARGS 2 // of net/demux.c
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 3 // of net/demux.c
 #define TCP_OOSEQ_MAX_PBUFS    128 // of one connection; what is beyond is sent again by the peer
 // Ending connections are searched one by one for every SYN, so TIME-WAIT is short: 5 s still
 // outlast two retransmissions of the peer's FIN.

@@ -58,6 +58,42 @@ def test_one_queue(boot: Starter, namespace: Namespace) -> None:
     machine.stop()
 
 
+AGAIN = """
+import errno, socket, time
+
+def connect():
+    while True:
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        connection.settimeout(4)  # TIME-WAIT lasts 5 s
+        connection.bind(("10.77.0.1", 40123))
+        try:
+            connection.connect(("10.77.0.2", 80))
+            return connection
+        except OSError as why:
+            if why.errno != errno.EADDRNOTAVAIL:
+                raise
+            time.sleep(0.01)  # this side's end is not acknowledged yet
+
+for _ in range(30):
+    connection = connect()
+    connection.sendall(b"GET /hello.txt HTTP/1.1\\r\\nHost: t\\r\\nConnection: close\\r\\n\\r\\n")
+    answer = b""
+    while piece := connection.recv(4096):
+        answer += piece
+    assert answer.startswith(b"HTTP/1.1 200 "), answer
+    connection.close()
+"""
+
+
+def test_same_port_again(boot: Starter, namespace: Namespace) -> None:
+    """A client that comes back from the port of a connection just ended is served at once."""
+    machine = boot("http", net="tap=tap0", append="ip=10.77.0.2/24", inside=namespace.inside)
+    machine.wait_for(r"http: listening on ")
+    namespace.run(["/usr/bin/python3", "-c", AGAIN])
+    machine.stop()
+
+
 def test_fewer_cores(boot: Starter, namespace: Namespace) -> None:
     """Option net_cores leaves the other cores to the app."""
     machine = boot("http", net="tap=tap1", append="ip=10.78.0.2/24 net_cores=2",

@@ -76,7 +76,7 @@ static void look_up(const struct tcp_pcb *ends)
         *net_demux_active(&ends->remote_ip, ends->remote_port, &ends->local_ip, ends->local_port);
     assert_ptr_equal(active, expected(ends, false));
     if (active == NULL)
-        assert_ptr_equal(*net_demux_time_wait(), expected(ends, true));
+        assert_ptr_equal(*net_demux_time_wait(TCP_ACK, 0), expected(ends, true));
 }
 
 static void end(unsigned i)
@@ -109,7 +109,7 @@ static void test_random(void **state)
         if (connection_count > 0 && random_below(10) < (grows ? 2 : 8)) {
             unsigned i = (unsigned)random_below(connection_count);
             if (connections[i]->state == ESTABLISHED && random_below(2) == 0) {
-                net_demux_unlink(connections[i]);
+                net_demux_retire(connections[i]);
                 connections[i]->state = TIME_WAIT;
                 net_demux_to_time_wait(connections[i]);
             } else {
@@ -129,7 +129,7 @@ static void test_reopened(void **state)
     (void)state;
     struct tcp_pcb *old = make(), *young = tcp_new();
     net_demux_add(old);
-    net_demux_unlink(old);
+    net_demux_retire(old);
     old->state = TIME_WAIT;
     net_demux_to_time_wait(old);
     connections[connection_count++] = old;
@@ -142,6 +142,42 @@ static void test_reopened(void **state)
     end(0); // lwIP forgets TIME-WAIT by itself
     look_up(young);
     end(0);
+}
+
+static struct tcp_pcb *time_wait_of(const struct tcp_pcb *pcb, uint8_t flags, uint32_t sequence)
+{
+    assert_null(
+        *net_demux_active(&pcb->remote_ip, pcb->remote_port, &pcb->local_ip, pcb->local_port));
+    return *net_demux_time_wait(flags, sequence);
+}
+
+// A SYN with numbers beyond those of the old connection ends its TIME-WAIT; nothing else does.
+static void test_ended_by_a_new_one(void **state)
+{
+    (void)state;
+    struct tcp_pcb *old = make(), *other = make();
+    other->remote_port = 5000;
+    old->rcv_nxt = other->rcv_nxt = 0xfffffff0;
+    struct tcp_pcb *both[] = {old, other};
+    for (unsigned i = 0; i < 2; i++) {
+        net_demux_add(both[i]);
+        net_demux_retire(both[i]);
+        both[i]->state = TIME_WAIT;
+        net_demux_to_time_wait(both[i]);
+    }
+    assert_ptr_equal(time_wait_of(old, TCP_ACK, 5), old);
+    assert_ptr_equal(time_wait_of(old, TCP_SYN | TCP_ACK, 5), old);
+    assert_ptr_equal(time_wait_of(old, TCP_SYN | TCP_RST, 5), old);
+    assert_ptr_equal(time_wait_of(old, TCP_SYN, 0xfffffff0), old);
+    assert_ptr_equal(time_wait_of(old, TCP_SYN, 0xffffff00), old);
+    struct tcp_pcb ends = *old;
+    assert_null(time_wait_of(&ends, TCP_SYN, 5)); // the numbers went round
+    assert_null(time_wait_of(&ends, TCP_ACK, 5));
+    assert_ptr_equal(time_wait_of(other, TCP_ACK, 5), other);
+    assert_ptr_equal(tcp_tw_pcbs, other);
+    assert_null(other->next);
+    tcp_pcb_remove(&tcp_tw_pcbs, other);
+    tcp_free(other);
 }
 
 // Without memory for a larger table connections are still found: lwIP walks its lists.
@@ -172,9 +208,6 @@ static void test_no_memory_to_grow(void **state)
     // And once they are gone the table is all there is again.
     struct tcp_pcb *pcb = make();
     look_up(pcb);
-    assert_ptr_not_equal(
-        net_demux_active(&pcb->remote_ip, pcb->remote_port, &pcb->local_ip, pcb->local_port),
-        &tcp_active_pcbs);
     tcp_free(pcb);
 }
 
@@ -185,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_reopened),
+        cmocka_unit_test(test_ended_by_a_new_one),
         cmocka_unit_test(test_no_memory_to_grow),
     };
     return cmocka_run_group_tests_name("net_demux", tests, NULL, NULL);
