@@ -39,3 +39,9 @@ build/unit/lwip/lwip.a: $(NET_LWIP_OBJECTS)
 	@echo "  HOSTAR  $@"
 	@rm -f $@
 	@ar rcs $@ $^
+
+# Threads stand in for cores.
+UNIT_TESTS += net_relay
+UNIT_SOURCES_net_relay := net/relay.c smp/exchange.c tests/unit/fake_core.c
+UNIT_DEPENDS_net_relay := tests/unit/fake_core.h
+UNIT_CFLAGS_net_relay  := $(NET_UNIT_CFLAGS) -pthread
