@@ -7,7 +7,7 @@ KERNEL_SOURCES := $(addprefix kernel/, main.c acpi.c apic.c backtrace.c channel.
     framebuffer.c heap.c interrupts.c log.c memory_map.c mtrr.c options.c pages.c paging.c paging_tables.c \
     panic.c pci.c power.c random.c scheduler.c serial.c stack.c stack_use.c stats.c symbols.c sync.c thread.c time.c timer.c trace.c)
 KERNEL_ASSEMBLY := kernel/memory.asm kernel/switch.asm kernel/vectors.asm
-EFI_SOURCES := $(addprefix efi/, entry.c gather.c leave.c)
+EFI_SOURCES := $(addprefix efi/, entry.c gather.c leave.c place.c relocate.c)
 SMP_SOURCES := $(addprefix smp/, bringup.c channel.c exchange.c remote.c)
 SMP_ASSEMBLY := smp/trampoline.asm
 VIRTIO_SOURCES := $(addprefix virtio/, core.c probe.c rng.c transport_pci.c virtq.c)
@@ -26,8 +26,8 @@ CFLAGS = -std=gnu11 -O2 -g -fPIE -fvisibility=hidden -mno-red-zone -fno-omit-fra
 LWIP_CFLAGS := -Inet -I$(LWIP_INCLUDE)
 # The image holds no dynamic linking but the relocations it applies to itself.
 LDFLAGS := -nostdlib -pie --no-dynamic-linker -Bsymbolic -z noexecstack -z norelro -z max-page-size=4096 \
-    --no-warn-rwx-segments --hash-style=sysv --build-id=none --gc-sections -T efi/image.ld
-LIBRARIES = --start-group $(NET_LIB) $(LWIP_LIB) --end-group $(MUSL_LIB) $(GNU_EFI)/libgnuefi.a $(shell $(CC) -print-libgcc-file-name)
+    -z pack-relative-relocs --no-warn-rwx-segments --hash-style=sysv --build-id=none --gc-sections -T efi/image.ld
+LIBRARIES = --start-group $(NET_LIB) $(LWIP_LIB) --end-group $(MUSL_LIB) $(shell $(CC) -print-libgcc-file-name)
 GNU_EFI := /usr/lib
 
 .DEFAULT_GOAL := help
@@ -41,7 +41,7 @@ object = $(patsubst %,$(O)/%.o,$(basename $(1)))
 KERNEL_OBJECTS := $(call object,$(KERNEL_SOURCES) $(KERNEL_ASSEMBLY) $(EFI_SOURCES) $(SMP_SOURCES) \
     $(SMP_ASSEMBLY) $(VIRTIO_SOURCES) $(POSIX_SOURCES)) $(O)/kernel/font_glyphs.o
 # An object's path leads from its source to its flags.
-$(O)/efi/%.o: EXTRA_CFLAGS = -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -fshort-wchar
+$(O)/efi/%.o: EXTRA_CFLAGS = -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -fshort-wchar -Os
 $(O)/net/%.o $(O)/kernel/main.o: EXTRA_CFLAGS = $(LWIP_CFLAGS)
 $(O)/posix/start.o: FIRST_CFLAGS = $(POSIX_START_CFLAGS)
 

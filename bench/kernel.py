@@ -102,8 +102,8 @@ def boot(run: Run) -> Figures:
     command = [str(ROOT / "toril"), "run", "bench", "--accel", "tcg", "--net", "none", "--smp",
                str(run.cores), "--timeout", str(HANG_S), "--qemu", f"-icount shift={run.shift}",
                "--image", str(ROOT / "build/bench/BOOTX64.EFI")]
-    if run.arguments:
-        command += ["--append", run.arguments]
+    # Always at the same address, for free memory to be the same each time.
+    command += ["--append", f"kaslr=off {run.arguments}"]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors="replace")
     if done.returncode != 0:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Where firmware enters. The rules of this folder's world: firmware types and calls only here; until
-// boot services are left, errors are said on the firmware's console and returned to the firmware;
-// nothing core-local is touched, for its copies are made later from what is in the image now.
-// Spec: UEFI 2.10, chapters 2.3.4 (calling conventions), 4.1 (entry), 7.4 (leaving).
+// Where firmware enters. The rules of this folder's world: firmware types and calls only here;
+// until boot services are left, errors are said on the firmware's console and returned to the
+// firmware; nothing core-local is touched, for its copies are made later from what is in the image
+// now. Spec: UEFI 2.10, chapters 2.3.4 (calling conventions), 4.1 (entry), 7.4 (leaving).
 #include "efi/gather.h"
 
 #include "kernel/boot_info.h"
@@ -24,6 +24,32 @@ static EFI_STATUS entry_fail(struct efi_world *world, const char *what, EFI_STAT
     return status;
 }
 
+// The rest of the boot's way through the firmware, in the image where it stays.
+static void entry_go_on(struct efi_world *world)
+{
+    efi_keep(world, boot_info.image_phys, boot_info.image_bytes);
+    if (boot_info.load_options == NULL)
+        boot_info.load_options = "";
+    if (boot_info.config_text == NULL)
+        boot_info.config_text = "";
+    const char *what = "memory for the core-local part of this image";
+    EFI_STATUS status = efi_gather_percore(world, &boot_info);
+    if (!EFI_ERROR(status)) {
+        efi_gather_acpi(world, &boot_info);
+        efi_gather_framebuffer(world, &boot_info);
+        efi_gather_clock(world, &boot_info);
+        efi_gather_trampoline(world, &boot_info);
+        efi_runtime_start(world->system, &boot_info);
+        status = efi_leave(world, &boot_info, &what);
+    }
+    if (EFI_ERROR(status)) {
+        entry_fail(world, what, status);
+        return;
+    }
+    boot_info.left_tsc = cpu_read_tsc();
+    kernel_main(&boot_info);
+}
+
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 {
@@ -31,21 +57,14 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     struct efi_world world = {.image = image, .system = system, .boot = system->BootServices};
 
     world.boot->SetWatchdogTimer(0, 0, 0, NULL); // else the machine resets after 5 minutes
-    const char *what = "finding this image";
     EFI_STATUS status = efi_gather_image(&world, &boot_info);
     if (EFI_ERROR(status))
-        return entry_fail(&world, what, status);
+        return entry_fail(&world, "finding this image", status);
     efi_gather_options(&world, &boot_info);
-    efi_gather_acpi(&world, &boot_info);
-    efi_gather_framebuffer(&world, &boot_info);
     efi_gather_entropy(&world, &boot_info);
-    efi_gather_clock(&world, &boot_info);
-    efi_gather_trampoline(&world, &boot_info);
-    efi_runtime_start(system, &boot_info);
-
-    status = efi_leave(&world, &boot_info, &what);
-    if (EFI_ERROR(status))
-        return entry_fail(&world, what, status);
-    boot_info.left_tsc = cpu_read_tsc();
-    kernel_main(&boot_info);
+    // Both copies of the image have this function: the one that is to stay goes on.
+    intptr_t moved_by = efi_move(&world, &boot_info);
+    void (*go_on)(struct efi_world *) = (void *)((uintptr_t)entry_go_on + (uintptr_t)moved_by);
+    go_on(&world);
+    return EFI_LOAD_ERROR; // Exit() came back
 }

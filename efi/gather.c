@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "kernel/image.h"
+#include "kernel/panic.h"
 
-#define LOAD_OPTIONS_MAX 4096   // bytes of UTF-8, more is cut and said
-#define CONFIG_MAX       65536  // bytes of \toril.cfg, a larger file is refused and said
+#define LOAD_OPTIONS_MAX 4096  // bytes of UTF-8, more is cut and said
+#define CONFIG_MAX       65536 // bytes of \toril.cfg, a larger file is refused and said
 #define LOW_MEMORY_END   0x100000
 
 static EFI_GUID loaded_image_guid = LOADED_IMAGE_PROTOCOL;
@@ -64,33 +65,42 @@ const char *efi_status_name(EFI_STATUS status)
     }
 }
 
-// Memory that the kernel keeps: counted to the image, never reclaimed.
-static void *gather_allocate(struct efi_world *world, size_t size_bytes)
+void efi_keep(struct efi_world *world, uint64_t start_phys, uint64_t size_bytes)
+{
+    ASSERT(world->kept_count < EFI_KEPT_MAX);
+    world->kept[world->kept_count++] = (struct efi_kept){start_phys, ALIGN_UP(size_bytes, 4096)};
+}
+
+void *efi_allocate(struct efi_world *world, size_t size_bytes)
 {
     EFI_PHYSICAL_ADDRESS address = 0;
     EFI_STATUS status = world->boot->AllocatePages(AllocateAnyPages, EfiLoaderCode,
                                                    (size_bytes + 4095) / 4096, &address);
-    return EFI_ERROR(status) ? NULL : (void *)address;
+    if (EFI_ERROR(status))
+        return NULL;
+    efi_keep(world, address, size_bytes);
+    return (void *)address;
 }
 
 EFI_STATUS efi_gather_image(struct efi_world *world, struct boot_info *info)
 {
-    EFI_STATUS status = world->boot->HandleProtocol(world->image, &loaded_image_guid,
-                                                    (void **)&world->loaded);
+    EFI_STATUS status =
+        world->boot->HandleProtocol(world->image, &loaded_image_guid, (void **)&world->loaded);
     if (EFI_ERROR(status))
         return status;
     info->image_phys = (uint64_t)world->loaded->ImageBase;
     info->image_bytes = world->loaded->ImageSize;
-    // Nothing core-local was written yet: what is in the image now is what every core starts with.
+    return EFI_SUCCESS;
+}
+
+EFI_STATUS efi_gather_percore(struct efi_world *world, struct boot_info *info)
+{
     size_t percore_bytes = (size_t)(percore_end - percore_start);
-    void *template = gather_allocate(world, percore_bytes);
+    void *template = efi_allocate(world, percore_bytes);
     if (template == NULL)
         return EFI_OUT_OF_RESOURCES;
     memcpy(template, percore_start, percore_bytes);
-    info->percore_template_phys = (uintptr_t)template;
-    info->load_options = "";
-    info->config_text = "";
-    info->firmware_name = "";
+    info->percore_template_phys = (uintptr_t) template;
     return EFI_SUCCESS;
 }
 
@@ -143,10 +153,11 @@ static void gather_load_options(struct efi_world *world, struct boot_info *info)
     size_t count = world->loaded->LoadOptionsSize / sizeof(CHAR16);
     if (wide == NULL || count == 0)
         return;
-    // Firmware boot entries may carry binary data here: a command line starts with something printable.
+    // Firmware boot entries may carry binary data here: a command line starts with something
+    // printable.
     if (wide[0] < 0x20 || wide[0] >= 0xd800)
         return;
-    char *line = gather_allocate(world, LOAD_OPTIONS_MAX);
+    char *line = efi_allocate(world, LOAD_OPTIONS_MAX);
     if (line == NULL)
         return;
     if (gather_utf8(wide, count, line, LOAD_OPTIONS_MAX) >= LOAD_OPTIONS_MAX - 4)
@@ -166,7 +177,7 @@ static void gather_config(struct efi_world *world, struct boot_info *info)
     static CHAR16 name[] = u"\\toril.cfg";
     EFI_STATUS status = root->Open(root, &file, name, EFI_FILE_MODE_READ, 0);
     if (!EFI_ERROR(status)) {
-        char *text = gather_allocate(world, CONFIG_MAX);
+        char *text = efi_allocate(world, CONFIG_MAX);
         UINTN size = CONFIG_MAX;
         status = text == NULL ? EFI_OUT_OF_RESOURCES : file->Read(file, &size, text);
         if (!EFI_ERROR(status) && size == CONFIG_MAX) {
@@ -255,8 +266,16 @@ void efi_gather_entropy(struct efi_world *world, struct boot_info *info)
     struct efi_random *random;
     if (EFI_ERROR(world->boot->LocateProtocol(&random_guid, NULL, (void **)&random)))
         return; // the kernel tries the CPU next, and says so when nothing is strong
-    if (!EFI_ERROR(random->get(random, NULL, BOOT_ENTROPY_BYTES, info->entropy)))
-        info->entropy_bytes = BOOT_ENTROPY_BYTES;
+    struct {
+        uint8_t entropy[BOOT_ENTROPY_BYTES];
+        uint64_t place; // apart, for the image's place gets known more easily than a key
+    } drawn;
+    if (EFI_ERROR(random->get(random, NULL, sizeof(drawn), (UINT8 *)&drawn)))
+        return;
+    memcpy(info->entropy, drawn.entropy, sizeof(drawn.entropy));
+    info->entropy_bytes = BOOT_ENTROPY_BYTES;
+    world->place_random = drawn.place;
+    world->has_place_random = true;
 }
 
 void efi_gather_clock(struct efi_world *world, struct boot_info *info)
@@ -282,8 +301,10 @@ void efi_gather_trampoline(struct efi_world *world, struct boot_info *info)
     EFI_PHYSICAL_ADDRESS address = LOW_MEMORY_END - 1;
     EFI_STATUS status = world->boot->AllocatePages(AllocateMaxAddress, EfiLoaderCode,
                                                    BOOT_TRAMPOLINE_PAGES, &address);
-    if (!EFI_ERROR(status) && address != 0)
-        info->trampoline_phys = address;
-    else
+    if (EFI_ERROR(status) || address == 0) {
         efi_print(world, "toril: no free page below 1 MiB: only one core will run\r\n");
+        return;
+    }
+    efi_keep(world, address, BOOT_TRAMPOLINE_PAGES * 4096);
+    info->trampoline_phys = address;
 }

@@ -16,12 +16,11 @@ static enum memory_type leave_memory_type(const EFI_MEMORY_DESCRIPTOR *descripto
     case EfiConventionalMemory: // memory without write-back caching is no RAM to us
         return descriptor->Attribute & EFI_MEMORY_WB ? MEMORY_USABLE : MEMORY_RESERVED;
     case EfiBootServicesCode:
+    case EfiLoaderCode: // of us too, but for what is kept
         return descriptor->Attribute & EFI_MEMORY_WB ? MEMORY_BOOT_CODE : MEMORY_RESERVED;
     case EfiBootServicesData:
     case EfiLoaderData: // of whoever loaded us: a boot manager, the shell
         return descriptor->Attribute & EFI_MEMORY_WB ? MEMORY_BOOT_SERVICES : MEMORY_RESERVED;
-    case EfiLoaderCode: // this image and what was gathered for it
-        return MEMORY_IMAGE;
     case EfiRuntimeServicesCode:
         return MEMORY_RUNTIME_CODE;
     case EfiRuntimeServicesData:
@@ -36,50 +35,80 @@ static enum memory_type leave_memory_type(const EFI_MEMORY_DESCRIPTOR *descripto
     }
 }
 
-EFI_STATUS efi_leave(struct efi_world *world, struct boot_info *info, const char **what)
+EFI_STATUS efi_map_allocate(struct efi_world *world, struct efi_map *map)
 {
-    UINTN map_bytes = 0, key, descriptor_bytes = 0;
     UINT32 version;
-    *what = "reading the memory map";
-    EFI_STATUS status =
-        world->boot->GetMemoryMap(&map_bytes, NULL, &key, &descriptor_bytes, &version);
-    if (status != EFI_BUFFER_TOO_SMALL || descriptor_bytes < sizeof(EFI_MEMORY_DESCRIPTOR))
+    *map = (struct efi_map){0};
+    EFI_STATUS status = world->boot->GetMemoryMap(&map->used_bytes, NULL, &map->key,
+                                                  &map->descriptor_bytes, &version);
+    if (status != EFI_BUFFER_TOO_SMALL || map->descriptor_bytes < sizeof(EFI_MEMORY_DESCRIPTOR))
         return EFI_ERROR(status) && status != EFI_BUFFER_TOO_SMALL ? status : EFI_UNSUPPORTED;
-
-    *what = "memory for the memory map";
-    UINTN room_bytes = map_bytes + MAP_SPARE_DESCRIPTORS * descriptor_bytes;
-    UINTN range_bytes = room_bytes / descriptor_bytes * sizeof(struct memory_range);
+    map->room_bytes =
+        ALIGN_UP(map->used_bytes + MAP_SPARE_DESCRIPTORS * map->descriptor_bytes, 4096);
     EFI_PHYSICAL_ADDRESS address = 0;
-    status = world->boot->AllocatePages(AllocateAnyPages, EfiLoaderCode,
-                                        (room_bytes + 16 + range_bytes + 4095) / 4096, &address);
-    if (EFI_ERROR(status))
-        return status;
-    char *map = (char *)address;
+    status = world->boot->AllocatePages(AllocateAnyPages, EfiLoaderCode, map->room_bytes / 4096,
+                                        &address);
+    map->bytes = (char *)address;
+    return status;
+}
 
-    *what = "leaving boot services";
-    for (int i = 0; i < LEAVE_TRIES; i++) {
-        map_bytes = room_bytes;
-        status = world->boot->GetMemoryMap(&map_bytes, (EFI_MEMORY_DESCRIPTOR *)map, &key,
-                                           &descriptor_bytes, &version);
-        if (!EFI_ERROR(status))
-            status = world->boot->ExitBootServices(world->image, key);
-        if (!EFI_ERROR(status))
-            break;
-    }
-    if (EFI_ERROR(status))
-        return status;
+EFI_STATUS efi_map_read(struct efi_world *world, struct efi_map *map)
+{
+    UINT32 version;
+    map->used_bytes = map->room_bytes;
+    return world->boot->GetMemoryMap(&map->used_bytes, (EFI_MEMORY_DESCRIPTOR *)map->bytes,
+                                     &map->key, &map->descriptor_bytes, &version);
+}
 
-    info->memory = (struct memory_range *)(map + ALIGN_UP(room_bytes, 16));
-    info->memory_count = map_bytes / descriptor_bytes;
-    for (size_t i = 0; i < info->memory_count; i++) {
-        const EFI_MEMORY_DESCRIPTOR *descriptor = (void *)(map + i * descriptor_bytes);
-        info->memory[i] = (struct memory_range){
+void efi_map_free(struct efi_world *world, const struct efi_map *map)
+{
+    world->boot->FreePages((EFI_PHYSICAL_ADDRESS)map->bytes, map->room_bytes / 4096);
+}
+
+// The map in the kernel's terms. What is kept lies in ranges of code and, being less usable,
+// counts.
+static void leave_convert(const struct efi_world *world, const struct efi_map *map,
+                          struct boot_info *info)
+{
+    struct memory_range *next = info->memory;
+    for (size_t i = 0; i < efi_map_count(map); i++) {
+        const EFI_MEMORY_DESCRIPTOR *descriptor = efi_map_range(map, i);
+        *next++ = (struct memory_range){
             .start_phys = descriptor->PhysicalStart,
             .size_bytes = descriptor->NumberOfPages * 4096,
             .type = leave_memory_type(descriptor),
         };
     }
-    return EFI_SUCCESS;
+    for (unsigned i = 0; i < world->kept_count; i++)
+        *next++ = (struct memory_range){world->kept[i].start_phys, world->kept[i].size_bytes,
+                                        MEMORY_IMAGE};
+    info->memory_count = (size_t)(next - info->memory);
+}
+
+EFI_STATUS efi_leave(struct efi_world *world, struct boot_info *info, const char **what)
+{
+    *what = "reading the memory map";
+    struct efi_map map;
+    EFI_STATUS status = efi_map_allocate(world, &map);
+    if (EFI_ERROR(status))
+        return status;
+    *what = "memory for the memory map";
+    size_t range_count = map.room_bytes / map.descriptor_bytes + EFI_KEPT_MAX;
+    info->memory = efi_allocate(world, range_count * sizeof(struct memory_range));
+    if (info->memory == NULL)
+        return EFI_OUT_OF_RESOURCES;
+
+    *what = "leaving boot services";
+    for (int i = 0; i < LEAVE_TRIES; i++) {
+        status = efi_map_read(world, &map);
+        if (!EFI_ERROR(status))
+            status = world->boot->ExitBootServices(world->image, map.key);
+        if (!EFI_ERROR(status))
+            break;
+    }
+    if (!EFI_ERROR(status))
+        leave_convert(world, &map, info);
+    return status;
 }
 
 static void runtime_reset(enum firmware_reset kind)

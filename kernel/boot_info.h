@@ -52,7 +52,7 @@ struct boot_info {
 
     uint64_t trampoline_phys;    // free pages below 1 MiB, never page 0; 0: none, run on one core
     uint64_t percore_template_phys; // the core-local pages as they were loaded, for further cores
-    uint64_t image_phys, image_bytes; // where the image was loaded
+    uint64_t image_phys, image_bytes; // where the image lies
 
     uint64_t wall_clock_s;       // UTC seconds since 1970 at efi_main, 0: the firmware has no clock
     uint64_t entry_tsc;          // rdtsc at efi_main

@@ -35,6 +35,7 @@ static const struct key keys[] = {
     {"ip", KIND_TEXT, 0, 0, NULL, "ADDRESS/PREFIX[,gw=ADDRESS][,dns=ADDRESS], or dhcp"},
     {"net_cores", KIND_NUMBER, 1, CORES_MAX, NULL, "how many cores serve the network"},
     {"on_panic", KIND_CHOICE, 0, 0, "halt|reset|debug", "what follows a panic"},
+    {"kaslr", KIND_CHOICE, 0, 0, "on|off", "move to a random address before the boot"},
     {"options", KIND_COMMAND_LINE, 0, 0, NULL, "a whole command line, as the UEFI shell passes it"},
     {"stack_kib", KIND_NUMBER, 16, 65536, NULL, "stack of each thread, in KiB"},
     {"trace", KIND_CHOICE, 0, 0, "on|off", "keep what each core did last, and show it at the end"},
@@ -53,12 +54,14 @@ static const char *values[ARRAY_COUNT(keys)];
 static char text[OPTIONS_TEXT_BYTES];
 static size_t text_used;
 static char default_program[] = "app";
-static char *arguments[1 + OPTIONS_ARGUMENTS_MAX + 1] = {default_program};
+static char *program = default_program;
+static char *arguments[1 + OPTIONS_ARGUMENTS_MAX + 1];
 static int argument_count = 1;
 static char *environment[OPTIONS_ENVIRONMENT_MAX + 1];
 static size_t environment_count;
 static unsigned complaint_count;
 static bool key_was_unknown;
+static bool is_quiet; // complaints are for when all is parsed
 
 static void parse_words(const char *line, struct source source);
 
@@ -81,7 +84,7 @@ static const char *show(char shown[SHOWN_BYTES], const char *piece)
 static void complain(const struct source *source, const char *piece, const char *what)
 {
     char shown[SHOWN_BYTES], line[24] = "", word[24] = "";
-    if (complaint_count++ >= OPTIONS_COMPLAINTS_MAX)
+    if (is_quiet || complaint_count++ >= OPTIONS_COMPLAINTS_MAX)
         return;
     if (source->line != 0)
         snprintf(line, sizeof(line), " line %u", source->line);
@@ -398,6 +401,7 @@ void options_parse(const char *load_options, const char *config_text, size_t con
 {
     memset(values, 0, sizeof(values));
     text_used = environment_count = 0;
+    arguments[0] = program;
     argument_count = 1;
     complaint_count = 0;
     key_was_unknown = false;
@@ -410,15 +414,24 @@ void options_parse(const char *load_options, const char *config_text, size_t con
     if (complaint_count > OPTIONS_COMPLAINTS_MAX)
         log_warn("options: %u more mistakes are not shown",
                  complaint_count - OPTIONS_COMPLAINTS_MAX);
-    if (key_was_unknown)
+    if (key_was_unknown && !is_quiet)
         log_known_keys();
+}
+
+const char *option_peek(const char *name, const char *load_options, const char *config_text,
+                        size_t config_bytes)
+{
+    is_quiet = true;
+    options_parse(load_options, config_text, config_bytes);
+    is_quiet = false;
+    return option_get(name);
 }
 
 // ---- what was given -----------------------------------------------------------------------------
 
 void options_set_program(char *name)
 {
-    arguments[0] = name;
+    arguments[0] = program = name;
 }
 
 int options_argc(void)

@@ -21,6 +21,10 @@
 // source, line and word, and have no other effect. Allocates nothing.
 // Context: core 0 while booting, once. Owns: nothing; both texts are copied.
 void options_parse(const char *load_options, const char *config_text, size_t config_bytes);
+// The value of one option before the time for options_parse() has come, for which it leaves no
+// trace. Says nothing about mistakes. Context: efi/. Returns: as option_get().
+const char *option_peek(const char *key, const char *load_options, const char *config_text,
+                        size_t config_bytes);
 // The name the app sees in argv[0]; "app" unless set. Owns: nothing, the text must last.
 void options_set_program(char *name);
 

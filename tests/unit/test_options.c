@@ -302,6 +302,20 @@ static void program_name_is_the_callers(void **state)
     assert_int_equal(options_argc(), 2);
 }
 
+static void one_option_before_the_rest(void **state)
+{
+    (void)state;
+    static const char config[] = "kaslr=on\ncolour=red\noptions=kaslr=off -- a";
+    assert_string_equal(option_peek("kaslr", "", config, sizeof(config) - 1), "off");
+    assert_string_equal(option_peek("kaslr", "kaslr=on nonsense", config, sizeof(config) - 1),
+                        "on");
+    assert_null(option_peek("kaslr", "-- kaslr=off", NULL, 0));
+    assert_string_equal(host_log, ""); // said when all is parsed, and only then
+    parse("colour=red", "");
+    assert_true(host_log_has("there is no such option"));
+    assert_null(option_get("kaslr"));
+}
+
 static uint64_t random_state = 0xD1B54A32D192ED03;
 
 static uint32_t random_next(void)
@@ -377,6 +391,7 @@ int main(void)
         cmocka_unit_test(numbers_and_switches),
         cmocka_unit_test(asking_for_an_unknown_key_is_a_bug),
         cmocka_unit_test(program_name_is_the_callers),
+        cmocka_unit_test(one_option_before_the_rest),
         cmocka_unit_test(random_texts_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
