@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the compiler is told: attributes, alignment, and the section that makes a variable core-local.
+// What the compiler is told: attributes, alignment, and the section that makes a variable
+// core-local.
 #pragma once
 
 #include <stdbool.h>
@@ -9,9 +10,9 @@
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define PRINTF_LIKE(format_index, first_argument)                                                  \
     __attribute__((format(printf, format_index, first_argument)))
-#define PACKED __attribute__((packed))
+#define PACKED           __attribute__((packed))
 #define CACHE_LINE_BYTES 64
-#define CACHE_ALIGNED __attribute__((aligned(CACHE_LINE_BYTES)))
+#define CACHE_ALIGNED    __attribute__((aligned(CACHE_LINE_BYTES)))
 
 // A variable of which every core has its own copy at the same virtual address (smp/percore.h).
 // A pointer to one means something only on the core that took it. On the host each test thread
@@ -26,10 +27,11 @@
 #endif
 
 // For code that runs in an interrupt handler: the interrupted thread's vector registers are not
-// saved, so the compiler must not touch them.
-#define INTERRUPT_CONTEXT __attribute__((target("general-regs-only")))
+// saved, so the compiler must not touch them. gcc forgets with it where the stack protector's guard
+// word is.
+#define INTERRUPT_CONTEXT __attribute__((target("general-regs-only"), no_stack_protector))
 
-#define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define ARRAY_COUNT(array)                  (sizeof(array) / sizeof((array)[0]))
 #define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
-#define ALIGN_UP(value, alignment) (((value) + (alignment)-1) & ~((uint64_t)(alignment)-1))
-#define ALIGN_DOWN(value, alignment) ((value) & ~((uint64_t)(alignment)-1))
+#define ALIGN_UP(value, alignment)          (((value) + (alignment)-1) & ~((uint64_t)(alignment)-1))
+#define ALIGN_DOWN(value, alignment)        ((value) & ~((uint64_t)(alignment)-1))

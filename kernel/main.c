@@ -86,6 +86,7 @@ static void boot_own_stack(void)
     console_start_framebuffer(&boot_info.framebuffer);
     time_calibrate(&acpi_facts);
     bringup_finish();
+    paging_seal();
     random_seal();
     if (thread_create("main", boot_thread, NULL) == NULL)
         panic("boot: no memory for the first thread");
@@ -121,7 +122,7 @@ void kernel_main(const struct boot_info *info)
     time_start(&acpi_facts, boot_info.entry_tsc);
     if (page_pool_start(&boot_info) != 0)
         panic("boot: no free memory in a map of %zu ranges", boot_info.memory_count);
-    paging_start(&boot_info);
+    paging_start(&boot_info, acpi_facts.cpu_count);
     struct core_stacks stacks;
     if (stack_allocate_core(0, &stacks) != 0)
         panic("boot: no memory for core 0's stacks");

@@ -21,6 +21,11 @@
 #define CR4_PGE     (1ull << 7)
 #define CR4_LA57    (1ull << 12)
 #define TABLE_ENTRY 0x23 // of a table that points to a table: present, writable, accessed
+// Tables that the boot makes, beside those for the ends of RAM: of the image and devices; where
+// further cores start; of each of them, with 4 levels.
+#define TABLES_SHARED   8
+#define TABLES_START    4
+#define TABLES_PER_CORE 4
 // Entries 0..3: write-back, write-combining, uncached-, uncached; the rest as after reset.
 #define PAT_VALUE 0x0007040600070106ull
 
@@ -30,13 +35,44 @@ static const struct boot_info *boot; // for that
 static struct paging_source source;
 static uint64_t mmio_next = PAGING_MMIO_BASE;
 static bool has_five_levels;
+// The boot's tables lie together and are mapped read-only, so that a stray write changes no rights.
+// Those of stacks do not: they come and go with threads on all cores, and kernel/stack_use.c writes
+// them.
+static struct page_table *tables;
+static size_t table_count, tables_used;
+static struct paging_source stack_source;
 
-static struct page_table *table_allocate(void)
+static struct page_table *stack_table_allocate(void)
 {
     struct page_table *table = page_alloc(1);
     if (table != NULL)
         memset(table, 0, sizeof(*table));
     return table;
+}
+
+// Context: core 0.
+static struct page_table *table_allocate(void)
+{
+    if (tables_used == table_count)
+        return stack_table_allocate();
+    struct page_table *table = &tables[tables_used++];
+    memset(table, 0, sizeof(*table));
+    return table;
+}
+
+// While this core writes tables, read-only pages are not. Returns: what tables_lock() wants.
+static uint64_t tables_unlock(void)
+{
+    uint64_t cr0 = cpu_read_cr0();
+    if (cr0 & CR0_WP)
+        cpu_write_cr0(cr0 & ~CR0_WP);
+    return cr0;
+}
+
+static void tables_lock(uint64_t cr0)
+{
+    if (cr0 & CR0_WP)
+        cpu_write_cr0(cr0);
 }
 
 // What goes into CR3: with 5 levels both halves of the address space hang below one table more, for
@@ -55,6 +91,25 @@ static uint64_t root_register(struct page_table *root)
 static bool range_is_ram(const struct memory_range *range)
 {
     return range->type <= MEMORY_IMAGE || range->type == MEMORY_ACPI;
+}
+
+// A table for each stretch of RAM, whose ends need small leaves. Too few are no harm: those that
+// are made last can then be written.
+static size_t count_tables(size_t core_count)
+{
+    size_t count = TABLES_SHARED;
+    if (core_count > 1)
+        count += TABLES_START + (core_count - 1) * (TABLES_PER_CORE + has_five_levels);
+    const struct memory_range *previous = NULL;
+    for (size_t i = 0; i < boot->memory_count; i++) {
+        const struct memory_range *range = &boot->memory[i];
+        if (!range_is_ram(range))
+            continue;
+        count +=
+            previous == NULL || previous->start_phys + previous->size_bytes != range->start_phys;
+        previous = range;
+    }
+    return count;
 }
 
 static int map_ram(struct page_table *root)
@@ -88,7 +143,8 @@ static int map_image(struct page_table *root)
     for (size_t i = 0; i < ARRAY_COUNT(parts) && error == 0; i++)
         error = paging_map(root, &source, (uintptr_t)parts[i].start, (uintptr_t)parts[i].start,
                            (uint64_t)(parts[i].end - parts[i].start), parts[i].flags);
-    return error;
+    // Whatever lies there: a write that runs past the image goes no further.
+    return error == 0 ? paging_unmap(root, &source, (uintptr_t)image_end, PAGE_BYTES) : error;
 }
 
 // What firmware that outlives its boot services is made of: it wants every right, so it is mapped
@@ -119,28 +175,44 @@ static bool cpu_has_1gib_pages(void)
     return d >> 26 & 1;
 }
 
-void paging_start(const struct boot_info *info)
+void paging_start(const struct boot_info *info, size_t core_count_max)
 {
     boot = info;
-    source = (struct paging_source){table_allocate, cpu_has_1gib_pages()};
     has_five_levels = cpu_read_cr4() & CR4_LA57;
+    size_t wanted = count_tables(core_count_max);
+    tables = page_alloc(wanted);
+    table_count = tables != NULL ? wanted : 0;
+    source = (struct paging_source){table_allocate, cpu_has_1gib_pages()};
+    stack_source = (struct paging_source){stack_table_allocate, false};
     boot_root = table_allocate();
-    struct page_table *mmio = table_allocate(), *stacks = table_allocate();
+    struct page_table *mmio = table_allocate(), *stacks = stack_table_allocate();
     if (boot_root == NULL || mmio == NULL || stacks == NULL)
         panic("paging: no memory for page tables");
     // Shared by all roots: made now, so that copies of the root point to the same tables.
     boot_root->entries[PAGING_MMIO_BASE >> 39 & 511] = (uintptr_t)mmio | TABLE_ENTRY;
     boot_root->entries[PAGING_STACK_BASE >> 39 & 511] = (uintptr_t)stacks | TABLE_ENTRY;
     uint64_t root = root_register(boot_root);
-    if (map_ram(boot_root) != 0 || map_image(boot_root) != 0 || root == 0)
+    uint64_t start = (uintptr_t)tables, size = table_count * PAGE_BYTES;
+    if (map_ram(boot_root) != 0 || map_image(boot_root) != 0 || root == 0 ||
+        paging_map(boot_root, &source, start, start, size, PAGING_READ) != 0)
         panic("paging: no memory to map %zu ranges of memory", info->memory_count);
 
     cpu_write_msr(MSR_EFER, cpu_read_msr(MSR_EFER) | EFER_NXE);
     cpu_write_msr(MSR_PAT, PAT_VALUE);
     cpu_write_cr3(root);
-    cpu_write_cr0((cpu_read_cr0() | CR0_WP) & ~CR0_TS);
+    cpu_write_cr0(cpu_read_cr0() & ~(CR0_WP | CR0_TS)); // until paging_seal()
     // Global pages of the firmware's tables must not outlive them.
     cpu_write_cr4(cpu_read_cr4() & ~CR4_PGE);
+}
+
+void paging_seal(void)
+{
+    cpu_write_cr0(cpu_read_cr0() | CR0_WP);
+}
+
+bool paging_is_table(uintptr_t address)
+{
+    return address - (uintptr_t)tables < table_count * PAGE_BYTES;
 }
 
 uint64_t paging_core_root(const void *percore_copy)
@@ -173,16 +245,16 @@ int paging_trampoline_root(uint64_t phys, struct page_table pages[2], uint64_t *
 
 struct paging_control paging_control_get(void)
 {
-    return (struct paging_control){cpu_read_cr0(), cpu_read_cr4(), cpu_read_msr(MSR_EFER),
+    return (struct paging_control){cpu_read_cr0() | CR0_WP, cpu_read_cr4(), cpu_read_msr(MSR_EFER),
                                    PAT_VALUE};
 }
 
 int paging_map_stack(uint64_t virt, void *pages, size_t count)
 {
-    int error =
-        paging_map(boot_root, &source, virt, (uintptr_t)pages, count * PAGE_BYTES, PAGING_WRITE);
+    int error = paging_map(boot_root, &stack_source, virt, (uintptr_t)pages, count * PAGE_BYTES,
+                           PAGING_WRITE);
     if (error != 0) {
-        int left = paging_unmap(boot_root, &source, virt, count * PAGE_BYTES);
+        int left = paging_unmap(boot_root, &stack_source, virt, count * PAGE_BYTES);
         ASSERT(left == 0); // nothing to split, so no memory needed
         for (size_t i = 0; i < count; i++)
             cpu_invalidate_page((const void *)(virt + i * PAGE_BYTES));
@@ -207,7 +279,10 @@ static void *map_upper(uint64_t phys, size_t size_bytes, unsigned flags)
     uint64_t virt = mmio_next;
     if (size >= PAGE_PIECE_BYTES) // the same place within 2 MiB, so that large leaves fit
         virt = ALIGN_UP(virt, PAGE_PIECE_BYTES) + (phys - offset) % PAGE_PIECE_BYTES;
-    if (paging_map(boot_root, &source, virt, phys - offset, size, flags) != 0)
+    uint64_t cr0 = tables_unlock();
+    int error = paging_map(boot_root, &source, virt, phys - offset, size, flags);
+    tables_lock(cr0);
+    if (error != 0)
         return NULL;
     mmio_next = virt + size;
     return (void *)(virt + offset);
@@ -245,7 +320,9 @@ static int build_firmware_root(void)
 int paging_call_firmware(void (*call)(void *argument), void *argument)
 {
     ASSERT(core_index() == 0);
+    uint64_t cr0 = tables_unlock();
     int error = firmware_register != 0 ? 0 : build_firmware_root();
+    tables_lock(cr0);
     if (error != 0)
         return error;
     cpu_interrupts_off();

@@ -46,10 +46,16 @@ bool paging_lookup(const struct page_table *root, uint64_t virt, uint64_t *phys,
 #define PAGING_STACK_BASE      0xffff808000000000ull
 #define PAGING_STACK_CORE_SPAN (1ull << 30)
 
-// Builds core 0's tables and loads them. Panics without memory. Owns: `info`, which must stay as it is.
-void paging_start(const struct boot_info *info);
+// Builds core 0's tables and loads them; their rights bind from paging_seal() on. Panics without
+// memory. Owns: `info`, which must stay as it is.
+void paging_start(const struct boot_info *info, size_t core_count_max);
+// From here on what is read-only is so, for core 0 and the page tables that were made too.
+// Context: core 0, when the other cores have their tables; they obey their own from the start.
+void paging_seal(void);
+// true if `address` lies in the read-only page tables.
+bool paging_is_table(uintptr_t address);
 // Tables for one more core, on which the core-local part of the image is `percore_copy`.
-// Context: core 0. Returns: what to load into CR3, or 0 without memory.
+// Context: core 0, before paging_seal(). Returns: what to load into CR3, or 0 without memory.
 uint64_t paging_core_root(const void *percore_copy) MUST_CHECK;
 // Tables for cores on their way up, in two pages below 4 GiB: like core 0's, but the page at `phys`
 // may be executed. Returns: 0 and what to load into CR3, or -ENOMEM.

@@ -156,6 +156,17 @@ static void report_registers(const struct interrupt_frame *f)
                i % 3 == 2 || i + 1 == ARRAY_COUNT(registers) ? "\n" : "  ");
 }
 
+static const char *image_part(uintptr_t address)
+{
+    if (address >= (uintptr_t)text_start && address < (uintptr_t)text_end)
+        return "code";
+    if (address >= (uintptr_t)relro_end && address < (uintptr_t)data_end)
+        return "data";
+    if (address >= (uintptr_t)percore_start && address < (uintptr_t)percore_end)
+        return "core-local data";
+    return "constants";
+}
+
 static void report_page_fault(const struct interrupt_frame *frame)
 {
     uint64_t address = cpu_read_cr2(), code = frame->error_code;
@@ -169,8 +180,12 @@ static void report_page_fault(const struct interrupt_frame *frame)
     else if (!(code & 1) && stack_is_guard(address))
         report(
             "stack overflow: the thread's stack is full (option stack_kib makes stacks larger)\n");
+    else if (paging_is_table(address))
+        report("that is a page table\n");
+    else if (address - (uintptr_t)image_end < 4096)
+        report("that is right behind the image\n");
     else if (address >= (uintptr_t)image_start && address < (uintptr_t)image_end)
-        report_address("that is in the image: ", address, BACKTRACE_PLACE);
+        report("that is in the image's %s\n", image_part(address));
 }
 
 // ---- the other cores ----------------------------------------------------------------------------
@@ -269,14 +284,17 @@ void panic_exception(const struct interrupt_frame *frame)
     report_place();
     if (frame->vector == VECTOR_PAGE_FAULT)
         report_page_fault(frame);
-    if (frame->vector == VECTOR_DOUBLE_FAULT && stack_is_guard(frame->rsp))
+    if (frame->vector == VECTOR_DOUBLE_FAULT && stack_is_guard(frame->rsp) &&
+        !paging_is_mapped(frame->rsp - 8)) // where the next thing pushed would go
         report("stack overflow: the stack pointer is below the thread's stack\n");
     report_registers(frame);
     // A call to nowhere: the return address on the stack says who called.
     uint64_t rip = frame->rip;
     if (symbols_find(rip, &(uintptr_t){0}) == NULL && paging_is_mapped(frame->rsp) &&
         paging_is_mapped(frame->rsp + 7)) {
-        report_address("called from: ", *(const uint64_t *)frame->rsp, BACKTRACE_RETURN);
+        uint64_t caller = *(const uint64_t *)frame->rsp;
+        if (symbols_find(caller, &(uintptr_t){0}) != NULL)
+            report_address("called from: ", caller, BACKTRACE_RETURN);
     }
     report("backtrace:\n");
     static struct backtrace trace;

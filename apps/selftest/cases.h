@@ -45,6 +45,7 @@
     CASE(heap_exhaustion)                                                                          \
     CASE(paging_image_rights)                                                                      \
     CASE(paging_no_write_and_execute)                                                              \
+    CASE(paging_tables_read_only)                                                                  \
     CASE(paging_guard_pages)                                                                       \
     CASE(paging_percore_pages)                                                                     \
     CASE(paging_control)                                                                           \

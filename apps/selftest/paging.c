@@ -87,6 +87,7 @@ static void image_rights(void *argument)
     check_range(relro_end, data_end, true, false);
     check_range(percore_start, percore_end, true, false);
     check_range(symbols_start, image_end, false, false);
+    CHECK(!look_up(image_end).present);
     const char *code = (const char *)(uintptr_t)image_rights;
     CHECK(code >= text_start && code < text_end);
     static int data = 1;
@@ -116,6 +117,33 @@ static unsigned count_bad_leaves(const uint64_t *table, unsigned level, bool wri
         }
     }
     return bad;
+}
+
+// The tables below this one, which do not describe stacks. Returns: how many may be written.
+static unsigned count_writable_tables(const uint64_t *table, unsigned level, unsigned *tables)
+{
+    unsigned bad = look_up(table).write;
+    ++*tables;
+    for (unsigned i = 0; i < 512 && level > 1; i++) {
+        uint64_t entry = table[i];
+        bool is_table = entry & ENTRY_PRESENT && !(level <= 3 && entry & ENTRY_LEAF);
+        if (is_table && !(level == 4 && i == (PAGING_STACK_BASE >> 39 & 511)))
+            bad += count_writable_tables(table_of(entry), level - 1, tables);
+    }
+    return bad;
+}
+
+static void tables_are_read_only(void *argument)
+{
+    (void)argument;
+    unsigned tables = 0;
+    CHECK_EQUAL(count_writable_tables(table_of(cpu_read_cr3()), top_level(), &tables), 0);
+    CHECK(tables >= 6);
+}
+
+void case_paging_tables_read_only(void)
+{
+    run_on_all(tables_are_read_only, NULL);
 }
 
 static void no_bad_leaves(void *argument)
