@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Builds build/APP/BOOTX64.EFI for each app. `./toril` calls this; `make help` lists the targets.
 
-APPS := hello http selftest bench
+APPS := hello http selftest attack bench
 
 KERNEL_SOURCES := $(addprefix kernel/, main.c acpi.c apic.c backtrace.c channel.c console.c core.c cpu.c debugger.c debugport.c \
     framebuffer.c heap.c interrupts.c log.c memory_map.c mtrr.c options.c pages.c paging.c paging_tables.c \

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Faults on purpose. Each is committed in a function that its report should name, below commit().
+// Ends on purpose that are no attacks (those are apps/attack). Each is committed in a function that
+// its report should name.
 #include "apps/selftest/faults.h"
 
 #include <stdatomic.h>
@@ -10,9 +11,7 @@
 #include "kernel/apic.h"
 #include "kernel/core.h"
 #include "kernel/cpu.h"
-#include "kernel/image.h"
 #include "kernel/interrupts.h"
-#include "kernel/paging.h"
 #include "kernel/panic.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
@@ -21,10 +20,7 @@
 #define NOINLINE   __attribute__((noinline, noclone))
 #define STATUS_BAD 2
 #define TIMEOUT_S  20
-#define RET        0xc3 // the instruction
 
-// What the compiler cannot know keeps it from seeing the fault coming.
-#define HIDE(value) __asm__ volatile("" : "+r"(value))
 // A function that keeps nothing on the stack has no frame, and its caller is not in the backtrace.
 // A volatile variable makes one, too.
 #define FRAME()                                                                                    \
@@ -32,109 +28,6 @@
     (void)frame
 // After a call: it is not the last thing, so its caller stays in the backtrace.
 #define NOT_LAST() __asm__ volatile("" ::: "memory")
-
-static NOINLINE void fault_page(void)
-{
-    const volatile char *volatile address = (const char *)(PAGING_MMIO_BASE + (1ull << 38));
-    (void)*address;
-}
-
-static NOINLINE void fault_null(void)
-{
-    const volatile char *volatile address = (const char *)8;
-    (void)*address;
-}
-
-static NOINLINE void fault_call_null(void)
-{
-    void (*function)(void) = NULL;
-    HIDE(function);
-    function();
-    NOT_LAST();
-}
-
-static NOINLINE int fault_stack(int depth)
-{
-    volatile char frame[256];
-    frame[0] = (char)depth;
-    HIDE(depth);
-    return depth != 0 ? fault_stack(depth + 1) + frame[0] : 0;
-}
-
-static NOINLINE void fault_stack_begin(void)
-{
-    fault_stack(1);
-    NOT_LAST();
-}
-
-static NOINLINE void fault_text(void)
-{
-    volatile char *volatile code = (char *)(uintptr_t)fault_text;
-    *code = (char)RET;
-}
-
-static NOINLINE void fault_rodata(void)
-{
-    static const char constant[] = "constant";
-    volatile char *volatile address = (char *)(uintptr_t)constant;
-    *address = 'C';
-}
-
-static NOINLINE void call_bytes(const unsigned char *code)
-{
-    void (*function)(void) = (void (*)(void))(uintptr_t)code;
-    HIDE(function);
-    function();
-    NOT_LAST();
-}
-
-static NOINLINE void fault_data(void)
-{
-    static unsigned char code[16] = {RET};
-    call_bytes(code);
-    NOT_LAST();
-}
-
-static NOINLINE void fault_heap_exec(void)
-{
-    unsigned char *code = malloc(16);
-    if (code != NULL) {
-        code[0] = RET;
-        call_bytes(code);
-    }
-    free(code);
-}
-
-static NOINLINE void fault_stack_exec(void)
-{
-    unsigned char code[16] = {RET};
-    call_bytes(code);
-    NOT_LAST();
-}
-
-static NOINLINE void fault_divide(void)
-{
-    volatile int zero = 0, one = 1;
-    __asm__ volatile("cltd; idivl %1" : : "a"(one), "r"(zero) : "edx", "cc");
-}
-
-static NOINLINE void fault_opcode(void)
-{
-    FRAME();
-    __asm__ volatile("ud2");
-}
-
-static NOINLINE void fault_gp(void)
-{
-    const volatile char *volatile address = (const char *)0x0123456789abcdef; // bits 63..47 differ
-    (void)*address;
-}
-
-static NOINLINE void fault_int3(void)
-{
-    FRAME();
-    __asm__ volatile("int3");
-}
 
 static NOINLINE void fault_assert(void)
 {
@@ -145,18 +38,6 @@ static NOINLINE void fault_assert(void)
 static NOINLINE void fault_panic(void)
 {
     panic("selftest: panic on purpose: %d", 42);
-}
-
-// Only a little too far: the frame's guard word, not the frames above.
-static NOINLINE void fault_canary(void)
-{
-    char buffer[24];
-    size_t size_bytes = sizeof(buffer) + 8;
-    char *start = buffer;
-    HIDE(start);
-    HIDE(size_bytes);
-    for (size_t i = 0; i < size_bytes; i++)
-        ((volatile char *)start)[i] = 'A';
 }
 
 // Every other core is busy for ever, in a function that the report should name too.
@@ -218,13 +99,8 @@ static const struct {
     const char *kind;
     void (*commit)(void);
 } faults[] = {
-    {"page", fault_page},         {"null", fault_null},           {"call-null", fault_call_null},
-    {"stack", fault_stack_begin}, {"text", fault_text},           {"rodata", fault_rodata},
-    {"data", fault_data},         {"heap-exec", fault_heap_exec}, {"stack-exec", fault_stack_exec},
-    {"divide", fault_divide},     {"opcode", fault_opcode},       {"gp", fault_gp},
-    {"int3", fault_int3},         {"assert", fault_assert},       {"panic", fault_panic},
-    {"canary", fault_canary},     {"exit", fault_exit},           {"abort", fault_abort},
-    {"busy", fault_busy},         {"interrupt", fault_interrupt},
+    {"assert", fault_assert}, {"panic", fault_panic}, {"exit", fault_exit},
+    {"abort", fault_abort},   {"busy", fault_busy},   {"interrupt", fault_interrupt},
 };
 
 static NOINLINE void fault_thread(void *commit)

@@ -144,7 +144,7 @@ def other_cores(console: str) -> str:
 @pytest.mark.parametrize("cores", [2, 8])
 def test_report_of_idle_cores(boot: Starter, cores: int) -> None:
     """Cores that halt in the same place are told together, each once."""
-    machine = boot("selftest", smp=cores, net="none", append="-- fault=page core=1")
+    machine = boot("selftest", smp=cores, net="none", append="-- fault=panic core=1")
     machine.expect_end(125)
     others = other_cores(machine.console)
     assert "did not stop" not in others
