@@ -7,6 +7,10 @@ KERNEL_SOURCES := $(addprefix kernel/, main.c acpi.c apic.c backtrace.c channel.
     framebuffer.c heap.c interrupts.c log.c memory_map.c mtrr.c options.c pages.c paging.c paging_tables.c \
     panic.c pci.c power.c random.c scheduler.c serial.c stack.c stack_use.c stats.c symbols.c sync.c thread.c time.c timer.c trace.c)
 KERNEL_ASSEMBLY := kernel/memory.asm kernel/switch.asm kernel/vectors.asm
+# What an app may be linked without: apps in APPS_WITHOUT_INSIGHT are.
+INSIGHT_SOURCES := $(addprefix kernel/, log_levels.c)
+INSIGHT_PARTS := log_levels_start
+APPS_WITHOUT_INSIGHT := hello bench
 EFI_SOURCES := $(addprefix efi/, entry.c gather.c leave.c place.c relocate.c)
 SMP_SOURCES := $(addprefix smp/, bringup.c channel.c exchange.c remote.c)
 SMP_ASSEMBLY := smp/trampoline.asm
@@ -27,7 +31,7 @@ LWIP_CFLAGS := -Inet -I$(LWIP_INCLUDE)
 # The image holds no dynamic linking but the relocations it applies to itself.
 LDFLAGS := -nostdlib -pie --no-dynamic-linker -Bsymbolic -z noexecstack -z norelro -z max-page-size=4096 \
     -z pack-relative-relocs --no-warn-rwx-segments --hash-style=sysv --build-id=none --gc-sections -T efi/image.ld
-LIBRARIES = --start-group $(NET_LIB) $(LWIP_LIB) --end-group $(MUSL_LIB) $(shell $(CC) -print-libgcc-file-name)
+LIBRARIES = $(INSIGHT_LIB) --start-group $(NET_LIB) $(LWIP_LIB) --end-group $(MUSL_LIB) $(shell $(CC) -print-libgcc-file-name)
 GNU_EFI := /usr/lib
 
 .DEFAULT_GOAL := help
@@ -85,10 +89,17 @@ $(NET_LIB): $(call object,$(NET_SOURCES)) $(O)/net_drivers.o
 	@rm -f $@
 	@ar rcsD $@ $^
 
+# How to look inside; in an archive too, for an app of the smallest size.
+INSIGHT_LIB := build/libinsight.a
+INSIGHT_OBJECTS := $(call object,$(INSIGHT_SOURCES))
+$(INSIGHT_LIB): $(INSIGHT_OBJECTS)
+	@rm -f $@
+	@ar rcsD $@ $^
+
 # Without those that firmware and C programs see: the layers in which nothing locks.
 .PHONY: layer-objects
 layer-objects: $(filter $(O)/kernel/% $(O)/smp/% $(O)/virtio/% $(O)/net/%, \
-    $(KERNEL_OBJECTS) $(NET_OBJECTS))
+    $(KERNEL_OBJECTS) $(INSIGHT_OBJECTS) $(NET_OBJECTS))
 	@printf '%s\n' $^
 
 # ---- one app -------------------------------------------------------------------------------------
@@ -101,6 +112,7 @@ APP_SOURCES_selftest := $(wildcard apps/selftest/*.c)
 
 # The second link puts the table of function names, read from the first, at the image's end.
 define app_rules
+APP_LDFLAGS_$(1) := $$(if $$(filter $(1),$$(APPS_WITHOUT_INSIGHT)),,$$(INSIGHT_PARTS:%=-u %))
 APP_OBJECTS_$(1) += $$(patsubst %.c,build/$(1)/obj/%.o,$$(APP_SOURCES_$(1)) build/$(1)/name.c)
 build/$(1)/name.c:
 	@mkdir -p $$(@D)
@@ -109,16 +121,16 @@ build/$(1)/obj/%.o: %.c Makefile | $$(MUSL_LIB)
 	@mkdir -p $$(@D)
 	@echo "  CC      $$<"
 	@$$(CC) $$(CFLAGS) $$(WARNINGS) $$(LWIP_CFLAGS) $$(APP_CFLAGS_$(1)) -MMD -MP -c -o $$@ $$<
-build/$(1)/first.elf: $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) $$(NET_LIB) $$(LWIP_LIB) $$(MUSL_LIB) efi/image.ld
+build/$(1)/first.elf: $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) $$(INSIGHT_LIB) $$(NET_LIB) $$(LWIP_LIB) $$(MUSL_LIB) efi/image.ld
 	@echo "  LD      $$@"
-	@ld $$(LDFLAGS) -o $$@ $(GNU_EFI)/crt0-efi-x86_64.o $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) \
+	@ld $$(LDFLAGS) $$(APP_LDFLAGS_$(1)) -o $$@ $(GNU_EFI)/crt0-efi-x86_64.o $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) \
 	    $$(LIBRARIES)
 build/$(1)/symbols.s: build/$(1)/first.elf kernel/mksymbols.py
 	@nm -n $$< | /usr/bin/python3 kernel/mksymbols.py > $$@
 build/$(1)/toril.elf: build/$(1)/first.elf build/$(1)/symbols.s
 	@echo "  LD      $$@"
 	@$$(CC) $$(CFLAGS) -c -o build/$(1)/symbols.o build/$(1)/symbols.s
-	@ld $$(LDFLAGS) -Map build/$(1)/toril.map -o $$@ $(GNU_EFI)/crt0-efi-x86_64.o $$(APP_OBJECTS_$(1)) \
+	@ld $$(LDFLAGS) $$(APP_LDFLAGS_$(1)) -Map build/$(1)/toril.map -o $$@ $(GNU_EFI)/crt0-efi-x86_64.o $$(APP_OBJECTS_$(1)) \
 	    $$(KERNEL_OBJECTS) build/$(1)/symbols.o $$(LIBRARIES)
 build/$(1)/BOOTX64.EFI: build/$(1)/toril.elf efi/mkimage
 	@echo "  EFI     $$@"
@@ -128,7 +140,7 @@ $(1): build/$(1)/BOOTX64.EFI
 -include $$(patsubst %.o,%.d,$$(APP_OBJECTS_$(1)))
 endef
 $(foreach app,$(APPS),$(eval $(call app_rules,$(app))))
--include $(patsubst %.o,%.d,$(KERNEL_OBJECTS) $(NET_OBJECTS) $(LWIP_OBJECTS))
+-include $(patsubst %.o,%.d,$(KERNEL_OBJECTS) $(INSIGHT_OBJECTS) $(NET_OBJECTS) $(LWIP_OBJECTS))
 
 # ---- everything else -----------------------------------------------------------------------------
 
@@ -137,7 +149,7 @@ include tests/unit/unit.mk bench/bench.mk
 .PHONY: all help clean check-no-traps
 all: $(APPS) ## every app
 clean: ## remove what was built, but not what was fetched
-	rm -rf build/obj build/unit build/liblwip.a build/libnet.a build/font_glyphs.c $(APPS:%=build/%)
+	rm -rf build/obj build/unit build/liblwip.a build/libinsight.a build/libnet.a build/font_glyphs.c $(APPS:%=build/%)
 help: ## this list
 	@echo "make APP       build/APP/BOOTX64.EFI, toril.elf and toril.map; APP is one of: $(APPS)"
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t       \2/' | expand -t 8

@@ -8,12 +8,18 @@
 #include "kernel/console.h"
 #include "kernel/time.h"
 
-static void write_line(const char *mark, const char *format, va_list arguments)
+bool log_debug_on;
+bool (*log_shows)(const char *format, enum log_level level);
+
+static void write_line(enum log_level level, const char *format, va_list arguments)
 {
+    static const char *const marks[LOG_LEVELS] = {"error: ", "warning: ", "", "debug: "};
+    if (log_shows != NULL && !log_shows(format, level))
+        return;
     char line[LOG_LINE_MAX];
     uint64_t now_ms = time_now_ns() / NS_PER_MS;
     int start = snprintf(line, sizeof(line), "[%5llu.%03u] %s", (unsigned long long)now_ms / 1000,
-                         (unsigned)(now_ms % 1000), mark);
+                         (unsigned)(now_ms % 1000), marks[level]);
     size_t used = (size_t)start;
     int added = vsnprintf(line + used, sizeof(line) - used, format, arguments);
     if (added > 0)
@@ -26,11 +32,11 @@ static void write_line(const char *mark, const char *format, va_list arguments)
     console_write(line, used);
 }
 
-void log_info(const char *format, ...)
+void log_error(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    write_line("", format, arguments);
+    write_line(LOG_ERROR, format, arguments);
     va_end(arguments);
 }
 
@@ -38,6 +44,22 @@ void log_warn(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    write_line("warning: ", format, arguments);
+    write_line(LOG_WARN, format, arguments);
+    va_end(arguments);
+}
+
+void log_info(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    write_line(LOG_INFO, format, arguments);
+    va_end(arguments);
+}
+
+void log_debug_line(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    write_line(LOG_DEBUG, format, arguments);
     va_end(arguments);
 }

@@ -13,6 +13,7 @@
 #include "kernel/debugger.h"
 #include "kernel/interrupts.h"
 #include "kernel/log.h"
+#include "kernel/log_levels.h"
 #include "kernel/memory_map.h"
 #include "kernel/options.h"
 #include "kernel/pages.h"
@@ -37,7 +38,10 @@
 static struct boot_info boot_info;
 static struct acpi_facts acpi_facts;
 
+// Linked only into an app that uses the network.
 #pragma weak net_start
+// Linked into every app that the Makefile does not leave them out of.
+#pragma weak log_levels_start
 
 // switch.asm
 _Noreturn void switch_run_on(uintptr_t stack_top, void (*function)(void));
@@ -50,13 +54,20 @@ static const void *acpi_map(uint64_t phys, size_t size_bytes)
                : NULL;
 }
 
+static bool has_part(bool is_linked, const char *option)
+{
+    if (!is_linked && option_get(option) != NULL)
+        log_warn("boot: option %s has no effect: %s is linked without that part", option, app_name);
+    return is_linked;
+}
+
 // The thread in which the boot goes on once the loop of core 0 runs: its steps may sleep.
 static void boot_thread(void *argument)
 {
     (void)argument;
     pci_scan(&acpi_facts);
     virtio_probe_all();
-    if (net_start != NULL) // linked only with an app that uses the network
+    if (net_start != NULL)
         net_start();
 
     struct machine_stats stats;
@@ -80,7 +91,7 @@ static void boot_own_stack(void)
     apic_start(acpi_facts.local_apic_phys);
     time_start_timer();
     random_start(&boot_info);
-    memset(boot_info.entropy, 0, sizeof(boot_info.entropy)); // nobody finds it here later
+    memset(boot_info.entropy, 0, sizeof(boot_info.entropy));  // nobody finds it here later
     bringup_begin(&acpi_facts, &boot_info, posix_start_core); // the other cores come up meanwhile
     console_start_serial(acpi_facts.serial_port);
     console_start_framebuffer(&boot_info.framebuffer);
@@ -114,6 +125,8 @@ void kernel_main(const struct boot_info *info)
     log_info("toril: " TORIL_VERSION " with %s, at %#llx, started by %s", app_name,
              (unsigned long long)boot_info.image_phys, boot_info.firmware_name);
     options_parse(boot_info.load_options, boot_info.config_text, boot_info.config_bytes);
+    if (has_part(log_levels_start != NULL, "log") && option_get("log") != NULL)
+        log_levels_start(option_get("log"));
     debugger_wait();
     power_start(&boot_info);
     boot_info.memory_count = memory_map_normalise(boot_info.memory, boot_info.memory_count);

@@ -176,6 +176,9 @@ static struct pci_device *add_function(struct pci_device *found)
     device->interface = (uint8_t)(class_revision >> 8);
     device->revision = (uint8_t)class_revision;
     read_bars(device);
+    log_debug("pci: %02x:%02x.%x is %04x:%04x, class %02x%02x", device->bus, device->slot,
+              device->function, device->vendor_id, device->device_id, device->class_code,
+              device->subclass);
     *last_link = device;
     last_link = &device->next;
     return device;

@@ -142,6 +142,7 @@ void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info,
             break;
         }
         start_count++;
+        log_debug("smp: core %u is APIC id %u", start_count, facts->cpus[i].apic_id);
     }
     core_slot_count = start_count + 1;
     trampoline_phys = info->trampoline_phys;

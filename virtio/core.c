@@ -162,6 +162,7 @@ int virtio_queue_create(struct virtio_device *device, struct virtio_queue *queue
         .interrupt = interrupt,
         .context = context,
     };
+    log_debug("virtio: %s: queue %u of %u buffers", transport->place, index, size);
     return transport->ops->queue_start(transport, &queue->place);
 }
 
@@ -199,5 +200,5 @@ void virtio_shut_off(struct virtio_device *device, const char *what, const char 
         return;
     device->is_shut_off = true;
     device->transport->ops->shut_off(device->transport);
-    log_warn("virtio: %s is shut off: %s: %s: %u", device->name, what, reason, value);
+    log_error("virtio: %s is shut off: %s: %s: %u", device->name, what, reason, value);
 }

@@ -26,11 +26,13 @@ static void log_append(const char *prefix, const char *format, va_list arguments
     strcat(host_log, "\n");
 }
 
-void log_info(const char *format, ...)
+bool log_debug_on;
+
+void log_error(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    log_append("", format, arguments);
+    log_append("error: ", format, arguments);
     va_end(arguments);
 }
 
@@ -39,6 +41,22 @@ void log_warn(const char *format, ...)
     va_list arguments;
     va_start(arguments, format);
     log_append("warning: ", format, arguments);
+    va_end(arguments);
+}
+
+void log_info(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    log_append("", format, arguments);
+    va_end(arguments);
+}
+
+void log_debug_line(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    log_append("debug: ", format, arguments);
     va_end(arguments);
 }
 
@@ -66,7 +84,7 @@ void panic(const char *format, ...)
     abort();
 }
 
-// Weak, for the test of the trace has the real one.
+// Weak, for a test of one of them has the real one.
 __attribute__((weak)) PERCORE struct trace_ring trace_ring;
 
 // Weak, so that a test of the heap itself brings its own.
@@ -81,7 +99,8 @@ __attribute__((weak)) void *heap_alloc_zeroed(size_t size_bytes)
 __attribute__((weak)) void *heap_alloc_aligned(size_t size_bytes, size_t alignment_bytes)
 {
     void *block = NULL;
-    return posix_memalign(&block, alignment_bytes < sizeof(void *) ? sizeof(void *) : alignment_bytes,
+    return posix_memalign(&block,
+                          alignment_bytes < sizeof(void *) ? sizeof(void *) : alignment_bytes,
                           size_bytes)
                ? NULL
                : block;

@@ -9,11 +9,17 @@
 #include <string.h>
 
 // log.c itself is under test here, beside the host's log: it goes by other names.
-#define log_info real_log_info
-#define log_warn real_log_warn
+#define log_error      real_log_error
+#define log_warn       real_log_warn
+#define log_info       real_log_info
+#define log_debug_line real_log_debug_line
+#define log_debug_on   real_log_debug_on
 #include "kernel/log.c"
-#undef log_info
+#undef log_error
 #undef log_warn
+#undef log_info
+#undef log_debug_line
+#undef log_debug_on
 
 #include "kernel/core.h"
 #include "kernel/cpu.h"
@@ -635,6 +641,12 @@ static void console_that_fails_in_a_panic_is_left_out(void **state)
     assert_int_equal(recorders[0].size_bytes, 16);
 }
 
+static bool shows_errors(const char *format, enum log_level level)
+{
+    assert_true(format[0] == 'n' || format[0] == 'd');
+    return level == LOG_ERROR;
+}
+
 static void log_lines(void **state)
 {
     (void)state;
@@ -643,8 +655,18 @@ static void log_lines(void **state)
     now_ns = 12345678901;
     real_log_info("net: %d of %s", 3, "four");
     real_log_warn("disk: slow");
+    real_log_error("disk: gone");
+    real_log_debug_line("disk: is it?");
     assert_memory_equal(recorders[0].text,
-                        "[   12.345] net: 3 of four\n[   12.345] warning: disk: slow\n",
+                        "[   12.345] net: 3 of four\n[   12.345] warning: disk: slow\n"
+                        "[   12.345] error: disk: gone\n[   12.345] debug: disk: is it?\n",
+                        recorders[0].size_bytes);
+    recorders[0].size_bytes = 0;
+    log_shows = shows_errors;
+    real_log_info("net: %d of %s", 3, "four");
+    real_log_error("disk: gone");
+    log_shows = NULL;
+    assert_memory_equal(recorders[0].text, "[   12.345] error: disk: gone\n",
                         recorders[0].size_bytes);
     recorders[0].size_bytes = 0;
     real_log_info("%0600d", 7);

@@ -665,7 +665,7 @@ static void test_shut_off_gives_all_back(void **state)
     fake_device_complete(&fake, 0);
     assert_int_equal(net->ops->poll(net, 10), 1);
     assert_int_equal(frame_count, 1); // what came before was good
-    expect_shut_off(net, "warning: virtio: net at 00:02.0 is shut off: receive queue: used id is "
+    expect_shut_off(net, "error: virtio: net at 00:02.0 is shut off: receive queue: used id is "
                          "out of range: 700\n");
     assert_int_equal(token_count, 21);
     uintptr_t sum = 0;
