@@ -3,7 +3,7 @@
 
 APPS := hello http selftest attack bench
 
-KERNEL_SOURCES := $(addprefix kernel/, main.c acpi.c apic.c backtrace.c channel.c console.c core.c cpu.c debugger.c debugport.c \
+KERNEL_SOURCES := $(addprefix kernel/, main.c acpi.c apic.c backtrace.c channel.c console.c core.c counters.c cpu.c debugger.c debugport.c \
     framebuffer.c heap.c interrupts.c log.c memory_map.c mtrr.c options.c pages.c paging.c paging_tables.c \
     panic.c pci.c power.c random.c scheduler.c serial.c stack.c stack_use.c stats.c symbols.c sync.c thread.c time.c timer.c trace.c)
 KERNEL_ASSEMBLY := kernel/memory.asm kernel/switch.asm kernel/vectors.asm
@@ -16,7 +16,7 @@ SMP_SOURCES := $(addprefix smp/, bringup.c channel.c exchange.c remote.c)
 SMP_ASSEMBLY := smp/trampoline.asm
 VIRTIO_SOURCES := $(addprefix virtio/, core.c probe.c rng.c transport_pci.c virtq.c)
 NET_DRIVER_SOURCES := kernel/device.c virtio/net.c virtio/net_queue.c
-NET_SOURCES := $(addprefix net/, address.c checksum.c demux.c net.c netif.c owner.c relay.c sequence.c spread.c steer.c timers.c)
+NET_SOURCES := $(addprefix net/, address.c checksum.c counters.c demux.c net.c netif.c owner.c relay.c sequence.c spread.c steer.c timers.c)
 
 include third_party/third_party.mk
 

@@ -3,6 +3,7 @@
 // Spec: Fredman, Sedgewick, Sleator, Tarjan, "The pairing heap", 1986.
 #include "kernel/time.h"
 
+#include "kernel/counters.h"
 #include "kernel/trace.h"
 
 static PERCORE struct timer *heap_root;
@@ -109,6 +110,7 @@ bool timer_expire(uint64_t now_ns)
     while (due.sibling != NULL) {
         struct timer *timer = due.sibling;
         heap_remove(timer);
+        counters.timers_expired++;
         trace_event(TRACE_TIMER, (uintptr_t)timer->expired, timer->deadline_ns);
         timer->expired(timer);
     }

@@ -13,6 +13,7 @@
 #include "kernel/scheduler.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "net/counters.h"
 #include "net/net_core.h"
 #include "net/netif.h"
 #include "net/relay.h"
@@ -291,6 +292,7 @@ void net_start(void)
         return;
     }
     net_core_start(device);
+    net_counters_start();
     if (!device->link_up)
         log_warn("net: %s: the link is down", device->name);
     configure();

@@ -7,6 +7,7 @@
 
 #include "kernel/apic.h"
 #include "kernel/core.h"
+#include "kernel/counters.h"
 #include "kernel/cpu.h"
 #include "kernel/heap.h"
 #include "kernel/interrupts.h"
@@ -41,7 +42,6 @@ static size_t outbox_row_bytes;
 static PERCORE struct outbox *outboxes; // this core's row, one a receiver
 static PERCORE unsigned owed_count;     // how many of them hold something
 static PERCORE uint64_t owed_bits[CORES_MAX / 64];
-static PERCORE struct exchange_stats stats;
 
 static struct slot *slot_between(unsigned sender, unsigned receiver)
 {
@@ -55,10 +55,11 @@ static struct slot *slot_between(unsigned sender, unsigned receiver)
 static void ring(unsigned core)
 {
     struct doorbell *bell = &doorbells[core];
+    counters.exchange_bells++;
     atomic_store_explicit(&bell->rung, true, memory_order_release); // pairs with exchange_poll
     cpu_full_barrier();
     if (atomic_load_explicit(&bell->halting, memory_order_relaxed)) {
-        stats.wakes++;
+        counters.exchange_wakes++;
         apic_send(bell->apic_id, VECTOR_WAKE);
     }
 }
@@ -88,7 +89,7 @@ static void set_owed(unsigned core, bool owed)
 void exchange_send(unsigned core, struct exchange_message *message)
 {
     ASSERT(core_is_online(core));
-    stats.sent++;
+    counters.exchange_sent++;
     trace_event(TRACE_SEND, core, (uintptr_t)message);
     message->next = NULL;
     struct outbox *box = &outboxes[core];
@@ -138,7 +139,7 @@ static bool take(unsigned sender)
         ring(sender);
     while (message != NULL) {
         struct exchange_message *next = message->next; // receive() may give the message away
-        stats.received++;
+        counters.exchange_taken++;
         trace_event(TRACE_TAKE, sender, (uintptr_t)message);
         message->receive(message);
         message = next;
@@ -202,5 +203,7 @@ void exchange_start_core(uint32_t apic_id)
 
 struct exchange_stats exchange_stats_get(void)
 {
-    return stats;
+    return (struct exchange_stats){.sent = counters.exchange_sent,
+                                   .received = counters.exchange_taken,
+                                   .wakes = counters.exchange_wakes};
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Spec: Prometheus text exposition format, version 0.0.4.
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "apps/http/counters.h"
 #include "apps/http/network.h"
 #include "apps/http/page.h"
+#include "kernel/counters.h"
 #include "kernel/stats.h"
 #include "kernel/time.h"
 
@@ -52,45 +54,32 @@ static void machine_metrics(struct http_text *text)
     metric_put_seconds(text, "toril_boot_since_firmware_seconds", "gauge",
                        "Time from leaving the firmware to the application's start.",
                        machine.boot_since_firmware_ns);
-    metric_put(text, "toril_memory_total_bytes", "gauge", "Memory that the page pools manage.",
-               machine.memory_total_bytes);
-    metric_put(text, "toril_memory_free_bytes", "gauge", "Memory free in the page pools.",
-               machine.memory_free_bytes);
 }
 
-// One metric with a sample a core: the 64-bit field of struct core_stats at `offset`.
-static void core_metric(struct http_text *text, const char *name, const char *type,
-                        const char *help, size_t offset)
+// One row of the machine's table of counters, with a sample a core. By Prometheus' custom a
+// metric's name ends with its unit, and a counter's with _total.
+static void core_metric(const struct counter *counter, void *context)
 {
-    metric_open(text, name, type, help);
+    static const struct {
+        const char *suffix, *type;
+    } kinds[] = {
+        [COUNTER_EVENTS] = {"_total", "counter"},     [COUNTER_BYTES] = {"_bytes_total", "counter"},
+        [COUNTER_NS] = {"_seconds_total", "counter"}, [GAUGE_COUNT] = {"", "gauge"},
+        [GAUGE_BYTES] = {"_bytes", "gauge"},
+    };
+    struct http_text *text = context;
+    char name[96];
+    snprintf(name, sizeof(name), "toril_%s%s", counter->name, kinds[counter->kind].suffix);
+    metric_open(text, name, kinds[counter->kind].type, counter->help);
     for (unsigned core = 0; core < core_count(); core++) {
         if (!core_is_online(core))
             continue;
-        struct core_stats stats;
-        core_stats_get(core, &stats);
-        uint64_t value = *(const uint64_t *)((const char *)&stats + offset);
-        http_text_format(text, "%s{core=\"%u\"} %" PRIu64 "\n", name, core, value);
-    }
-}
-
-static void core_metrics(struct http_text *text)
-{
-    core_metric(text, "toril_threads", "gauge", "Threads that exist, by core.",
-                offsetof(struct core_stats, threads));
-    core_metric(text, "toril_switches_total", "counter", "Switches between threads, by core.",
-                offsetof(struct core_stats, switches));
-    core_metric(text, "toril_halts_total", "counter", "Times a core had nothing to do.",
-                offsetof(struct core_stats, halts));
-    core_metric(text, "toril_interrupts_total", "counter", "Interrupts, by core.",
-                offsetof(struct core_stats, interrupts));
-    metric_open(text, "toril_halted_seconds_total", "counter", "Time a core had nothing to do.");
-    for (unsigned core = 0; core < core_count(); core++) {
-        if (!core_is_online(core))
-            continue;
-        struct core_stats stats;
-        core_stats_get(core, &stats);
-        http_text_format(text, "toril_halted_seconds_total{core=\"%u\"} ", core);
-        put_seconds(text, stats.halted_ns);
+        uint64_t value = counter->read(core, counter->offset);
+        http_text_format(text, "%s{core=\"%u\"} ", name, core);
+        if (counter->kind == COUNTER_NS)
+            put_seconds(text, value);
+        else
+            http_text_format(text, "%" PRIu64 "\n", value);
     }
 }
 
@@ -128,21 +117,6 @@ static void network_metrics(struct http_text *text)
 {
     struct http_network network;
     http_network_get(&network);
-    metric_put(text, "toril_network_received_frames_total", "counter", "Frames received.",
-               network.rx_frames);
-    metric_put(text, "toril_network_received_bytes_total", "counter", "Bytes received.",
-               network.rx_bytes);
-    metric_put(text, "toril_network_received_dropped_total", "counter",
-               "Frames received and dropped.", network.rx_dropped);
-    metric_put(text, "toril_network_received_errors_total", "counter", "Frames received broken.",
-               network.rx_errors);
-    metric_put(text, "toril_network_sent_frames_total", "counter", "Frames sent.",
-               network.tx_frames);
-    metric_put(text, "toril_network_sent_bytes_total", "counter", "Bytes sent.", network.tx_bytes);
-    metric_put(text, "toril_network_sent_dropped_total", "counter", "Frames not sent.",
-               network.tx_dropped);
-    metric_put(text, "toril_network_relayed_frames_total", "counter",
-               "Frames that went from core to core.", network.relayed);
     metric_put(text, "toril_tcp_connections", "gauge",
                "TCP connections, opening and closing ones included.", network.tcp_connections);
 }
@@ -150,7 +124,7 @@ static void network_metrics(struct http_text *text)
 void http_metrics_render(struct http_text *text)
 {
     machine_metrics(text);
-    core_metrics(text);
+    counters_each(core_metric, text);
     server_metrics(text);
     network_metrics(text);
 }

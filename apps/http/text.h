@@ -11,7 +11,7 @@ struct http_text {
     bool failed;
 };
 
-#define HTTP_TEXT_BYTES_MAX (1u << 20) // a page of 256 cores takes some 100 KiB
+#define HTTP_TEXT_BYTES_MAX (1u << 20) // the metrics of 256 cores take some 600 KiB
 
 void http_text_put(struct http_text *text, const char *data, size_t size_bytes);
 void http_text_format(struct http_text *text, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -86,16 +86,55 @@ def test_health(http: Machine) -> None:
     assert curl("-o", "/dev/null", "-w", "%{http_code}", f"{http.url}/healthz") == "200"
 
 
+SAMPLE = re.compile(r'([a-z_]+)((?:\{[a-z]+="[^"\n]*"(?:,[a-z]+="[^"\n]*")*\})?) (\d+(?:\.\d+)?)')
+UNITS = ("_seconds", "_bytes", "_seconds_total", "_bytes_total")
+
+
+def read_metrics(text: str) -> tuple[dict[str, str], dict[str, float]]:
+    """Checks what a Prometheus server and its linter would. Returns: types, values of samples."""
+    assert text.endswith("\n")
+    types: dict[str, str] = {}
+    values: dict[str, float] = {}
+    helped = current = ""
+    for line in text.splitlines():
+        if match := re.fullmatch(r"# HELP (toril_[a-z_]+) (\S.*\S)", line):
+            helped = match[1]
+            assert helped not in types, f"{helped}: declared twice, or its samples are apart"
+            assert match[2].endswith("."), line
+        elif match := re.fullmatch(r"# TYPE (\S+) (counter|gauge)", line):
+            assert match[1] == helped, f"{line}: HELP comes right before"
+            current, types[match[1]] = match[1], match[2]
+        else:
+            match = SAMPLE.fullmatch(line)
+            assert match, f"not a sample: {line!r}"
+            assert match[1] == current, f"{line}: under {current}"
+            assert match[1] + match[2] not in values, f"{line}: twice"
+            values[match[1] + match[2]] = float(match[3])
+    for name, kind in types.items():
+        assert name.endswith("_total") == (kind == "counter"), f"{name} is a {kind}"
+        assert not re.search(r"_(?:ns|us|ms|kib|count)(?:_|$)", name), f"{name}: base units only"
+        assert any(re.split("[{ ]", sample)[0] == name for sample in values), f"{name} has no sample"
+    return types, values
+
+
 def test_metrics(http: Machine) -> None:
-    """/metrics is text in the Prometheus format, each sample of a declared metric."""
-    text = curl(f"{http.url}/metrics")
-    declared = set(re.findall(r"^# TYPE (\w+) (?:counter|gauge)$", text, re.M))
-    samples = [line for line in text.splitlines() if line and not line.startswith("#")]
-    assert declared and samples
-    for line in samples:
-        match = re.fullmatch(r'(\w+)(\{\w+="[^"]*"(?:,\w+="[^"]*")*\})? [0-9.e+-]+', line)
-        assert match, line
-        assert match[1] in declared, line
+    """/metrics is text in the Prometheus format; the counters of each core are there and only grow."""
+    types, first = read_metrics(curl(f"{http.url}/metrics"))
+    again, second = read_metrics(curl(f"{http.url}/metrics"))
+    assert again == types
+    for name in ("switches_total", "loops_total", "halts_total", "halted_seconds_total",
+                 "interrupts_total", "interrupts_unexpected_total", "threads", "exchange_sent_total",
+                 "exchange_taken_total", "exchange_bells_total", "memory_free_bytes",
+                 "timers_expired_total", "network_received_frames_total",
+                 "network_sent_bytes_total", "network_dropped_checksum_total",
+                 "network_interrupts_lost_total", "tcp_sent_segments_total"):
+        cores = [sample for sample in second if sample.startswith(f'toril_{name}{{core="')]
+        assert len(cores) == 4, f"{name}: {cores}"
+    for sample, value in first.items():
+        if types[sample.split("{")[0]] == "counter":
+            assert second[sample] >= value, f"{sample} went back from {value} to {second[sample]}"
+    received = 'toril_network_received_frames_total{core="0"}'
+    assert second[received] > first[received] > 0
 
 
 def test_keep_alive(http: Machine) -> None:

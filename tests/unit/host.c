@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/core.h"
+#include "kernel/counters.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
@@ -86,6 +88,13 @@ void panic(const char *format, ...)
 
 // Weak, for a test of one of them has the real one.
 __attribute__((weak)) PERCORE struct trace_ring trace_ring;
+__attribute__((weak)) PERCORE struct counters counters;
+__attribute__((weak)) PERCORE unsigned core_this_index;
+__attribute__((weak)) const void *core_local_of(unsigned core, const void *variable)
+{
+    (void)core;
+    return variable;
+}
 
 // Weak, so that a test of the heap itself brings its own.
 __attribute__((weak)) void *heap_alloc(size_t size_bytes)

@@ -345,6 +345,11 @@ static void metrics_are_well_formed(void **state)
         strstr(metrics, "\ntoril_http_requests_total{core=\"4\",class=\"4xx\"} 617284\n"));
     assert_non_null(strstr(metrics, "\ntoril_uptime_seconds 93784.000000000\n"));
     assert_non_null(strstr(metrics, "\ntoril_http_connections 7\n"));
+    assert_non_null(strstr(metrics, "\ntoril_switches_total{core=\"4\"} 104\n"));
+    assert_non_null(strstr(metrics, "\ntoril_network_sent_bytes_total{core=\"0\"} 200\n"));
+    assert_non_null(strstr(metrics, "\ntoril_halted_seconds_total{core=\"2\"} 3.000000002\n"));
+    assert_non_null(strstr(metrics, "\ntoril_threads{core=\"1\"} 401\n"));
+    assert_non_null(strstr(metrics, "\ntoril_memory_free_bytes{core=\"0\"} 500\n"));
     assert_null(strstr(metrics, "core=\"3\""));
     char metric[64] = "";
     while ((line = strsep(&rest, "\n")) != NULL && rest != NULL) {

@@ -13,6 +13,7 @@
 #include "kernel/scheduler.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "net/counters.h"
 #include "smp/exchange.h"
 #include "smp/remote.h"
 
@@ -24,6 +25,10 @@ bool world_hold_sent;
 unsigned world_buffers_out, world_flushes, world_arms, world_wakeups;
 uint32_t world_buffer_bytes = WORLD_FRAME_MAX;
 void (*world_peer)(void);
+
+void net_counters_start(void)
+{
+}
 
 // ---- clock and timers ---------------------------------------------------------------------------
 

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/counters.h"
+
+#include "kernel/core.h"
+#include "kernel/interrupts.h"
+#include "kernel/pages.h"
+#include "kernel/scheduler.h"
+
+PERCORE struct counters counters;
+
+static uint64_t field_of(const void *structure, size_t offset)
+{
+    return *(const uint64_t *)((const char *)structure + offset);
+}
+
+static uint64_t read_counters(unsigned core, size_t offset)
+{
+    return field_of(core_local_of(core, &counters), offset);
+}
+
+static uint64_t read_scheduler(unsigned core, size_t offset)
+{
+    struct scheduler_stats stats = scheduler_stats_of(core);
+    return field_of(&stats, offset);
+}
+
+static uint64_t read_interrupts(unsigned core, size_t offset)
+{
+    struct interrupt_stats stats = interrupt_stats_of(core);
+    return field_of(&stats, offset);
+}
+
+static uint64_t read_pages(unsigned core, size_t offset)
+{
+    struct page_stats stats = page_stats_of(core);
+    return field_of(&stats, offset);
+}
+
+#define IN_COUNTERS(name, help)                                                                    \
+    {#name, help, COUNTER_EVENTS, read_counters, offsetof(struct counters, name)},
+#define IN_SCHEDULER(field)  read_scheduler, offsetof(struct scheduler_stats, field)
+#define IN_INTERRUPTS(field) read_interrupts, offsetof(struct interrupt_stats, field)
+#define IN_PAGES(field)      read_pages, offsetof(struct page_stats, field)
+
+static const struct counter rows[] = {
+    {"threads", "Threads that exist.", GAUGE_COUNT, IN_SCHEDULER(threads)},
+    {"switches", "Switches from one thread to another.", COUNTER_EVENTS, IN_SCHEDULER(switches)},
+    {"loops", "Turns of the core's loop.", COUNTER_EVENTS, IN_SCHEDULER(loops)},
+    {"halts", "Times the core had nothing to do.", COUNTER_EVENTS, IN_SCHEDULER(halts)},
+    {"halted", "Time the core had nothing to do.", COUNTER_NS, IN_SCHEDULER(halted_ns)},
+    {"interrupts", "Interrupts that a handler took.", COUNTER_EVENTS, IN_INTERRUPTS(handled)},
+    {"interrupts_unexpected", "Interrupts that nobody waited for.", COUNTER_EVENTS,
+     IN_INTERRUPTS(unexpected)},
+    {"interrupts_spurious", "Interrupts that were gone when the core looked.", COUNTER_EVENTS,
+     IN_INTERRUPTS(spurious)},
+    COUNTERS(IN_COUNTERS) //
+    {"memory_total", "Memory in the core's page pool.", GAUGE_BYTES, IN_PAGES(total_bytes)},
+    {"memory_free", "Memory free in the core's page pool.", GAUGE_BYTES, IN_PAGES(free_bytes)},
+};
+static struct counter_group groups = {rows, ARRAY_COUNT(rows), NULL};
+
+void counters_add(struct counter_group *group)
+{
+    struct counter_group **end = &groups.next;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = group;
+}
+
+void counters_each(void (*visit)(const struct counter *counter, void *context), void *context)
+{
+    for (const struct counter_group *group = &groups; group != NULL; group = group->next)
+        for (size_t i = 0; i < group->count; i++)
+            visit(&group->rows[i], context);
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#include "net/counters.h"
+
+#include "kernel/core.h"
+#include "kernel/counters.h"
+#include "kernel/device.h"
+#include "net/netif.h"
+#include "net/relay.h"
+
+#include "lwip/stats.h"
+
+static uint64_t of_device(const struct net_device *device, unsigned core, size_t offset)
+{
+    return device->core == core ? *(const uint64_t *)((const char *)&device->stats + offset) : 0;
+}
+
+// The sum over the core's devices.
+static uint64_t read_devices(unsigned core, size_t offset)
+{
+    uint64_t sum = 0;
+    for (struct net_device *card = net_device_first(); card != NULL; card = card->next) {
+        if (card->of_card_count == 0)
+            sum += of_device(card, core, offset);
+        for (unsigned i = 0; i < card->of_card_count; i++)
+            sum += of_device(card->of_card[i], core, offset);
+    }
+    return sum;
+}
+
+static uint64_t read_netif(unsigned core, size_t offset)
+{
+    struct net_netif_stats stats = net_netif_stats_of(core);
+    return *(const uint64_t *)((const char *)&stats + offset);
+}
+
+static uint64_t read_relay(unsigned core, size_t offset)
+{
+    struct net_relay_stats stats = net_relay_stats_of(core);
+    return *(const uint64_t *)((const char *)&stats + offset);
+}
+
+// Of the TCP/IP stack's counters, which are of 32 bits, those at `offset` in each layer together.
+static uint64_t read_layers(unsigned core, size_t offset)
+{
+    const struct stats_ *stats = core_local_of(core, &lwip_stats);
+    const struct stats_proto *layers[] = {&stats->link, &stats->etharp, &stats->ip, &stats->ip_frag,
+                                          &stats->icmp, &stats->udp,    &stats->tcp};
+    uint64_t sum = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(layers); i++)
+        sum += *(const STAT_COUNTER *)((const char *)layers[i] + offset);
+    return sum;
+}
+
+static uint64_t read_stack(unsigned core, size_t offset)
+{
+    return *(const STAT_COUNTER *)((const char *)core_local_of(core, &lwip_stats) + offset);
+}
+
+#define IN_DEVICES(kind, field) kind, read_devices, offsetof(struct net_device_stats, field)
+#define IN_NETIF(field)         COUNTER_EVENTS, read_netif, offsetof(struct net_netif_stats, field)
+#define IN_RELAY(field)         COUNTER_EVENTS, read_relay, offsetof(struct net_relay_stats, field)
+#define IN_LAYERS(field)        COUNTER_EVENTS, read_layers, offsetof(struct stats_proto, field)
+#define IN_STACK(layer, field)  COUNTER_EVENTS, read_stack, offsetof(struct stats_, layer.field)
+
+static const struct counter rows[] = {
+    {"network_received_frames", "Frames received.", IN_DEVICES(COUNTER_EVENTS, rx_frames)},
+    {"network_received", "Size of frames received.", IN_DEVICES(COUNTER_BYTES, rx_bytes)},
+    {"network_received_unwanted", "Frames dropped: no network ran.",
+     IN_DEVICES(COUNTER_EVENTS, rx_dropped)},
+    {"network_received_broken", "Frames dropped: of a size or kind that cannot be.",
+     IN_DEVICES(COUNTER_EVENTS, rx_errors)},
+    {"network_sent_frames", "Frames sent.", IN_DEVICES(COUNTER_EVENTS, tx_frames)},
+    {"network_sent", "Size of frames sent.", IN_DEVICES(COUNTER_BYTES, tx_bytes)},
+    {"network_sent_lost", "Frames dropped: the device was shut off.",
+     IN_DEVICES(COUNTER_EVENTS, tx_dropped)},
+    {"network_interrupts", "Interrupts of network devices.",
+     IN_DEVICES(COUNTER_EVENTS, interrupts)},
+    {"network_interrupts_lost", "Frames found without the interrupt they owed.",
+     IN_DEVICES(COUNTER_EVENTS, lost_interrupts)},
+    {"network_notifications", "Times a network device was told of work.",
+     IN_DEVICES(COUNTER_EVENTS, notifications)},
+    {"network_received_copied", "Frames copied: too many receive buffers were held.",
+     IN_NETIF(rx_copied)},
+    {"network_received_no_room", "Frames dropped: too long, or no memory.", IN_NETIF(rx_dropped)},
+    {"network_sent_copied", "Frames copied: in too many pieces.", IN_NETIF(tx_coalesced)},
+    {"network_sent_queue_full", "Frames put off: the device's queue was full.",
+     IN_NETIF(tx_queue_full)},
+    {"network_sent_failed", "Frames dropped: refused by the device, or no memory.",
+     IN_NETIF(tx_failed)},
+    {"network_relayed_received_frames", "Frames received that were another core's.",
+     IN_RELAY(rx_given)},
+    {"network_relayed_sent_frames", "Frames that another core was to send.", IN_RELAY(tx_given)},
+    {"network_relayed_copies", "Copies of frames that every core had to hear.",
+     IN_RELAY(told_to_all)},
+    {"network_dropped_checksum", "Packets dropped for their checksum.", IN_LAYERS(chkerr)},
+    {"network_dropped_length", "Packets dropped for their length.", IN_LAYERS(lenerr)},
+    {"network_dropped_memory", "Packets dropped or put off without memory.", IN_LAYERS(memerr)},
+    {"network_dropped_route", "Packets dropped: no way to their address.", IN_LAYERS(rterr)},
+    {"network_dropped_protocol", "Packets dropped: malformed, or of no known protocol.",
+     IN_LAYERS(proterr)},
+    {"tcp_received_segments", "TCP segments received.", IN_STACK(tcp, recv)},
+    {"tcp_sent_segments", "TCP segments sent.", IN_STACK(tcp, xmit)},
+    {"udp_received_datagrams", "UDP datagrams received.", IN_STACK(udp, recv)},
+    {"udp_sent_datagrams", "UDP datagrams sent.", IN_STACK(udp, xmit)},
+};
+
+void net_counters_start(void)
+{
+    static struct counter_group group = {rows, ARRAY_COUNT(rows), NULL};
+    counters_add(&group);
+}
