@@ -8,8 +8,8 @@ KERNEL_SOURCES := $(addprefix kernel/, main.c acpi.c apic.c backtrace.c channel.
     panic.c pci.c power.c random.c scheduler.c serial.c stack.c stack_use.c stats.c symbols.c sync.c thread.c time.c timer.c trace.c)
 KERNEL_ASSEMBLY := kernel/memory.asm kernel/switch.asm kernel/vectors.asm
 # What an app may be linked without: apps in APPS_WITHOUT_INSIGHT are.
-INSIGHT_SOURCES := $(addprefix kernel/, log_levels.c)
-INSIGHT_PARTS := log_levels_start
+INSIGHT_SOURCES := $(addprefix kernel/, log_levels.c profile.c profile_dump.c)
+INSIGHT_PARTS := log_levels_start profile_start profile_dump
 APPS_WITHOUT_INSIGHT := hello bench
 EFI_SOURCES := $(addprefix efi/, entry.c gather.c leave.c place.c relocate.c)
 SMP_SOURCES := $(addprefix smp/, bringup.c channel.c exchange.c remote.c)
@@ -47,6 +47,8 @@ KERNEL_OBJECTS := $(call object,$(KERNEL_SOURCES) $(KERNEL_ASSEMBLY) $(EFI_SOURC
 # An object's path leads from its source to its flags.
 $(O)/efi/%.o: EXTRA_CFLAGS = -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -fshort-wchar -Os
 $(O)/net/%.o $(O)/kernel/main.o: EXTRA_CFLAGS = $(LWIP_CFLAGS)
+# Interrupt handlers call them: see INTERRUPT_CONTEXT.
+$(O)/kernel/time.o $(O)/kernel/profile.o: EXTRA_CFLAGS = -mgeneral-regs-only
 $(O)/posix/start.o: FIRST_CFLAGS = $(POSIX_START_CFLAGS)
 
 $(O)/%.o: %.c Makefile | $(MUSL_LIB)

@@ -160,7 +160,7 @@ void apic_send_startup(uint32_t destination, uint64_t page_phys)
     apic_command(destination, COMMAND_ASSERT | COMMAND_STARTUP | (uint32_t)(page_phys >> 12));
 }
 
-void apic_timer_set(uint32_t count)
+INTERRUPT_CONTEXT void apic_timer_set(uint32_t count)
 {
     apic_write(REGISTER_TIMER_COUNT, count);
 }
@@ -170,12 +170,12 @@ uint32_t apic_timer_left(void)
     return apic_read(REGISTER_TIMER_LEFT);
 }
 
-bool apic_has_tsc_deadline(void)
+INTERRUPT_CONTEXT bool apic_has_tsc_deadline(void)
 {
     return has_tsc_deadline;
 }
 
-void apic_timer_set_tsc(uint64_t tsc)
+INTERRUPT_CONTEXT void apic_timer_set_tsc(uint64_t tsc)
 {
     cpu_write_msr(MSR_TSC_DEADLINE, tsc);
 }

@@ -4,10 +4,17 @@
 #include <string.h>
 
 #include "kernel/core.h"
+#include "kernel/cpu.h"
 #include "kernel/debugport.h"
 #include "kernel/framebuffer.h"
 #include "kernel/log.h"
 #include "kernel/serial.h"
+#include "kernel/time.h"
+
+#define LINES_AT_ONCE 256
+#define PAUSE_NS      (20 * NS_PER_MS)
+// Of the clock, which may not run yet.
+#define PAUSE_LOOKS_MAX 1000000
 
 // All of this is core 0's, and a panicking core's once the others are stopped.
 static struct console_device *devices;
@@ -106,4 +113,14 @@ void console_write_panic(const char *text, size_t size_bytes)
         device->write(device, text, size_bytes);
     }
     panic_device = NULL;
+}
+
+void console_let_read(void)
+{
+    static unsigned lines;
+    if (++lines % LINES_AT_ONCE != 0)
+        return;
+    uint64_t begin_ns = time_now_ns();
+    for (unsigned i = 0; i < PAUSE_LOOKS_MAX && time_now_ns() - begin_ns < PAUSE_NS; i++)
+        cpu_pause();
 }

@@ -29,5 +29,8 @@ void console_write(const char *text, size_t size_bytes);
 // Writes on every console right here, whatever core this is. A console that made the last call
 // fail (a panic while panicking) is left out from then on. Context: panic, other cores stopped.
 void console_write_panic(const char *text, size_t size_bytes);
+// Between lines of a text of many: gives whoever reads the consoles time now and then, for a serial
+// port that is not read drops text. Does not sleep: it may be a loop that writes, or a panic.
+void console_let_read(void);
 // How text of other cores reaches core 0; smp/ sets it. Until then they must not write.
 void console_set_forward(void (*forward)(const char *text, size_t size_bytes));

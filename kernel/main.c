@@ -21,6 +21,7 @@
 #include "kernel/panic.h"
 #include "kernel/pci.h"
 #include "kernel/power.h"
+#include "kernel/profile.h"
 #include "kernel/random.h"
 #include "kernel/scheduler.h"
 #include "kernel/stack.h"
@@ -33,6 +34,7 @@
 #include "posix/start.h"
 #include "posix/time.h"
 #include "smp/bringup.h"
+#include "smp/remote.h"
 #include "virtio/core.h"
 
 static struct boot_info boot_info;
@@ -42,6 +44,7 @@ static struct acpi_facts acpi_facts;
 #pragma weak net_start
 // Linked into every app that the Makefile does not leave them out of.
 #pragma weak log_levels_start
+#pragma weak profile_start
 
 // switch.asm
 _Noreturn void switch_run_on(uintptr_t stack_top, void (*function)(void));
@@ -61,6 +64,12 @@ static bool has_part(bool is_linked, const char *option)
     return is_linked;
 }
 
+static void look_inside(void)
+{
+    if (has_part(profile_start != NULL, "profile"))
+        profile_start(remote_call);
+}
+
 // The thread in which the boot goes on once the loop of core 0 runs: its steps may sleep.
 static void boot_thread(void *argument)
 {
@@ -69,6 +78,7 @@ static void boot_thread(void *argument)
     virtio_probe_all();
     if (net_start != NULL)
         net_start();
+    look_inside();
 
     struct machine_stats stats;
     stats_boot_done(boot_info.entry_tsc, boot_info.left_tsc);

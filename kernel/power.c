@@ -9,11 +9,14 @@
 #include "kernel/log.h"
 #include "kernel/options.h"
 #include "kernel/paging.h"
+#include "kernel/profile.h"
 #include "kernel/trace.h"
 
 #define DEBUG_EXIT_PORT  0xf4 // QEMU's isa-debug-exit: value V ends QEMU with status V * 2 + 1
 #define DEBUG_EXIT_PANIC 127
 #define DEBUG_EXIT_MAX   100 // larger statuses are read from the log line
+
+#pragma weak profile_dump // not linked into every app
 
 static void (*firmware_reset)(enum firmware_reset kind);
 static void (*run_on_core_0)(void (*function)(void *argument), void *argument);
@@ -74,6 +77,8 @@ static void end_on_core_0(void *argument)
 {
     const struct ending *ending = argument;
     trace_dump(UINT64_MAX, console_write);
+    if (profile_dump != NULL && option_get("profile") != NULL)
+        profile_dump();
     if (strcmp(ending->how, "halt") == 0) {
         log_info("toril: halted (option exit=halt): it is safe to switch off");
         halt_forever();

@@ -8,8 +8,11 @@
 #include "kernel/cpu.h"
 #include "kernel/interrupts.h"
 #include "kernel/panic.h"
+#include "kernel/profile.h"
 #include "kernel/thread_internal.h"
 #include "kernel/trace.h"
+
+#pragma weak profile_tick // not linked into every app
 
 #define LOOP_INTERVAL_NS 5000 // a turn without work costs about a hundredth of it
 
@@ -170,6 +173,13 @@ static void idle(void)
     scheduler_stats.halted_ns += time_from_tsc(cpu_read_tsc()) - time_from_tsc(before);
 }
 
+static INTERRUPT_CONTEXT void timer_interrupt(void *context)
+{
+    (void)context; // it ends a halt by having come
+    if (profile_tick != NULL)
+        profile_tick();
+}
+
 static INTERRUPT_CONTEXT void end_of_halt(void *context)
 {
     (void)context; // the interrupt itself was all that is needed
@@ -191,7 +201,7 @@ static void run_threads(enum thread_priority priority)
 
 void scheduler_run(void)
 {
-    interrupt_set_handler(VECTOR_TIMER, end_of_halt, NULL);
+    interrupt_set_handler(VECTOR_TIMER, timer_interrupt, NULL);
     interrupt_set_handler(VECTOR_WAKE, end_of_halt, NULL);
     loop_thread = (struct thread){.state = THREAD_READY, .name = "loop"};
     thread_current = &loop_thread;

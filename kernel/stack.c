@@ -11,7 +11,6 @@
 #define SIZE_CLASSES 15 // 4 KiB .. 64 MiB, powers of two
 // A core's first stacks are made by core 0 and lie apart from those that the core makes itself.
 #define FIRST_STACKS_SPAN     (2ull << 20)
-#define LOOP_STACK_BYTES      (32u << 10)
 #define INTERRUPT_STACK_BYTES (8u << 10)
 
 struct free_stack { // at the top of a free stack: in the page that was used anyway
@@ -75,11 +74,15 @@ void stack_free(const struct stack *stack)
     *list = free;
 }
 
+uintptr_t stack_loop_top(unsigned core)
+{
+    return PAGING_STACK_BASE + core * PAGING_STACK_CORE_SPAN + PAGE_BYTES + STACK_LOOP_BYTES;
+}
+
 int stack_allocate_core(unsigned core, struct core_stacks *stacks)
 {
-    uint64_t virt = PAGING_STACK_BASE + core * PAGING_STACK_CORE_SPAN + PAGE_BYTES;
     struct stack stack;
-    if (stack_map(&stack, virt, LOOP_STACK_BYTES) != 0)
+    if (stack_map(&stack, stack_loop_top(core) - STACK_LOOP_BYTES, STACK_LOOP_BYTES) != 0)
         return -ENOMEM;
     stacks->loop_top = stack.top;
     for (int i = 0; i < INTERRUPT_STACK_COUNT; i++) {

@@ -34,5 +34,8 @@ struct core_stacks {
 // memory to be cleared for it. Context: core 0, once for each core, before it runs.
 // Returns: 0 or -ENOMEM.
 int stack_allocate_core(unsigned core, struct core_stacks *stacks) MUST_CHECK;
+// Of those the loop's: where it ends, on any core, and how much there is.
+#define STACK_LOOP_BYTES (32u << 10)
+uintptr_t stack_loop_top(unsigned core);
 // true if `address` is in the guard page below a stack of any core.
 bool stack_is_guard(uintptr_t address);

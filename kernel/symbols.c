@@ -73,16 +73,40 @@ const char *symbols_find_in(const uint8_t *table, size_t size_bytes, uint32_t po
     return name[0] == '\0' ? NULL : name;
 }
 
+static const uint8_t *image_table(size_t *size_bytes)
+{
+    *size_bytes = (uintptr_t)symbols_end - (uintptr_t)symbols_start;
+    return (const uint8_t *)symbols_start;
+}
+
 const char *symbols_find(uintptr_t address, uintptr_t *offset)
 {
     static char name[SYMBOLS_NAME_BYTES];
     if (address < (uintptr_t)text_start || address >= (uintptr_t)text_end)
         return NULL;
     uint32_t found_offset;
+    size_t size_bytes;
+    const uint8_t *table = image_table(&size_bytes);
     const char *found = symbols_find_in(
-        (const uint8_t *)symbols_start, (uintptr_t)symbols_end - (uintptr_t)symbols_start,
-        (uint32_t)(address - (uintptr_t)image_start), name, &found_offset);
+        table, size_bytes, (uint32_t)(address - (uintptr_t)image_start), name, &found_offset);
     if (found != NULL)
         *offset = found_offset;
     return found;
+}
+
+void symbols_each(void (*visit)(uint32_t start, const char *name, void *context), void *context)
+{
+    size_t size_bytes;
+    const uint8_t *table = image_table(&size_bytes);
+    if (size_bytes < HEADER_BYTES || memcmp(table, "SYM1", 4) != 0)
+        return;
+    struct reader reader = {table + HEADER_BYTES, table + size_bytes};
+    uint32_t start = read32(table + 8), distance;
+    char name[SYMBOLS_NAME_BYTES] = "";
+    for (uint32_t left = read32(table + 4); left > 0; left--) {
+        if (!read_distance(&reader, &distance) || !read_name(&reader, name))
+            return;
+        start += distance;
+        visit(start, name, context);
+    }
 }

@@ -19,6 +19,8 @@
 // Returns: NULL when the address is not in this image's code or the image has no table.
 // Context: any, also a panic; it trusts nothing it reads.
 const char *symbols_find(uintptr_t address, uintptr_t *offset);
+// Calls visit() for each function of the image, by address: its offset in the image, and its name.
+void symbols_each(void (*visit)(uint32_t start, const char *name, void *context), void *context);
 // The same in any table; `position` counts from the image's start.
 const char *symbols_find_in(const uint8_t *table, size_t size_bytes, uint32_t position,
                             char name[SYMBOLS_NAME_BYTES], uint32_t *offset);

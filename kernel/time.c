@@ -19,6 +19,7 @@
 
 // Read-only once calibrated. ns = (tsc - base) * multiplier / 2^32
 static uint64_t base_tsc, multiplier, tsc_hz;
+static uint64_t tsc_multiplier;   // counts of it = ns * tsc_multiplier / 2^32
 static uint64_t timer_multiplier; // APIC timer ticks = ns * timer_multiplier / 2^32
 
 // The counter that the time stamp counter is measured against.
@@ -110,6 +111,7 @@ static void clock_set(uint64_t hz)
 {
     tsc_hz = hz;
     multiplier = (uint64_t)(((unsigned __int128)NS_PER_S << 32) / hz);
+    tsc_multiplier = (uint64_t)(((unsigned __int128)hz << 32) / NS_PER_S);
 }
 
 void time_start(const struct acpi_facts *facts, uint64_t entry_tsc)
@@ -174,7 +176,7 @@ uint64_t time_tsc_hz(void)
     return tsc_hz;
 }
 
-uint64_t time_from_tsc(uint64_t tsc)
+INTERRUPT_CONTEXT uint64_t time_from_tsc(uint64_t tsc)
 {
     // A core whose counter is a little behind must not turn time back to before boot.
     if ((int64_t)(tsc - base_tsc) < 0)
@@ -182,26 +184,43 @@ uint64_t time_from_tsc(uint64_t tsc)
     return (uint64_t)((unsigned __int128)(tsc - base_tsc) * multiplier >> 32);
 }
 
-uint64_t time_now_ns(void)
+INTERRUPT_CONTEXT uint64_t time_now_ns(void)
 {
     return time_from_tsc(cpu_read_tsc());
 }
 
+// What wants the interrupt timer of this core; the earlier one gets it.
+static PERCORE uint64_t halt_until_ns, sample_at_ns = TIME_NEVER;
+
+// The time to wait, in counts of a counter that makes counts_per_ns / 2^32 of them a nanosecond. No
+// division: libgcc does those of 128 bits, and this runs in interrupts too.
+static INTERRUPT_CONTEXT uint64_t counts_until(uint64_t deadline_ns, uint64_t counts_per_ns)
+{
+    uint64_t now_ns = time_now_ns();
+    uint64_t wait_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+    return (uint64_t)((unsigned __int128)wait_ns * counts_per_ns >> 32) + 1;
+}
+
+static INTERRUPT_CONTEXT void arm_timer(uint64_t deadline_ns)
+{
+    bool never = deadline_ns == TIME_NEVER;
+    if (apic_has_tsc_deadline()) {
+        apic_timer_set_tsc(never ? 0 : cpu_read_tsc() + counts_until(deadline_ns, tsc_multiplier));
+        return;
+    }
+    uint64_t ticks = never ? 0 : counts_until(deadline_ns, timer_multiplier);
+    apic_timer_set(ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX);
+}
+
 void time_arm_interrupt(uint64_t deadline_ns)
 {
-    if (apic_has_tsc_deadline()) {
-        uint64_t tsc = 0;
-        if (deadline_ns != TIME_NEVER)
-            tsc = base_tsc + (uint64_t)(((unsigned __int128)deadline_ns << 32) / multiplier) + 1;
-        apic_timer_set_tsc(tsc);
-        return;
-    }
-    if (deadline_ns == TIME_NEVER) {
-        apic_timer_set(0);
-        return;
-    }
-    uint64_t now = time_now_ns();
-    uint64_t wait_ns = deadline_ns > now ? deadline_ns - now : 0;
-    uint64_t ticks = (uint64_t)((unsigned __int128)wait_ns * timer_multiplier >> 32) + 1;
-    apic_timer_set(ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX);
+    halt_until_ns = deadline_ns;
+    arm_timer(deadline_ns < sample_at_ns ? deadline_ns : sample_at_ns);
+}
+
+INTERRUPT_CONTEXT void time_arm_sample(uint64_t deadline_ns)
+{
+    sample_at_ns = deadline_ns;
+    bool halt_is_over = halt_until_ns <= time_now_ns();
+    arm_timer(halt_is_over || deadline_ns < halt_until_ns ? deadline_ns : halt_until_ns);
 }

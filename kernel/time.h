@@ -28,6 +28,8 @@ uint64_t time_tsc_hz(void);
 
 // Arms this core's interrupt timer to end a halt at the deadline, or stops it for TIME_NEVER.
 void time_arm_interrupt(uint64_t deadline_ns);
+// Lets the timer come at this time too, whether the core halts or not. Context: interrupts off.
+void time_arm_sample(uint64_t deadline_ns);
 
 // ---- timers of this core (timer.c) ----------------------------------------------------------------
 

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
+#include "kernel/console.h"
 #include "kernel/core.h"
-#include "kernel/cpu.h"
 #include "kernel/log.h"
 #include "kernel/options.h"
 #include "kernel/pages.h"
@@ -15,10 +15,6 @@
 #define EVENTS_MIN     128 // a page
 #define EVENTS_MAX     (1u << 20)
 #define LINE_BYTES     160
-#define LINES_AT_ONCE  256 // then the console gets time to be read
-#define PAUSE_NS       (20 * NS_PER_MS)
-// Of the clock, which may not run yet.
-#define PAUSE_LOOKS_MAX 1000000
 
 _Static_assert(sizeof(struct trace_event) == 32, "a power of two, so that a ring's size is one");
 
@@ -85,18 +81,6 @@ static int format_what(const struct trace_event *event, char *text, size_t room_
     }
 }
 
-// A console that is not read for a while drops text. Not by sleeping: this may be a loop, or a
-// panic.
-static void let_console_be_read(void)
-{
-    static unsigned lines;
-    if (++lines % LINES_AT_ONCE != 0)
-        return;
-    uint64_t begin_ns = time_now_ns();
-    for (unsigned i = 0; i < PAUSE_LOOKS_MAX && time_now_ns() - begin_ns < PAUSE_NS; i++)
-        cpu_pause();
-}
-
 static void dump_event(unsigned core, const struct trace_event *event,
                        void (*write)(const char *text, size_t size_bytes))
 {
@@ -107,7 +91,7 @@ static void dump_event(unsigned core, const struct trace_event *event,
     int added = format_what(event, line + used, sizeof(line) - (size_t)used);
     if (added > 0 && (size_t)(used + added) < sizeof(line)) {
         write(line, (size_t)(used + added));
-        let_console_be_read();
+        console_let_read();
     }
 }
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh disable=SC2154 # the reader sets its variables
-# What `./toril debug` and `./toril trace` do; a part of that script, read by it.
+# What `./toril debug`, `trace` and `profile` do; a part of that script, read by it.
 
 needs_debug="gdb:gdb"
-needs_trace="/usr/bin/python3:python3"
+needs_convert="/usr/bin/python3:python3"
 
 # gdb starts the machine itself: see tools/toril.gdb.py, where an editor's debugger does the same.
 debug() {
@@ -18,11 +18,15 @@ debug() {
     exec gdb -q -ex 'source tools/toril.gdb.py' -ex "toril start$words"
 }
 
-trace() {
-    [ $# = 1 ] || usage "trace wants one file: what the console showed"
-    file=$(absolute "$1")
-    [ -r "$file" ] || usage "no file '$1'"
+# Hands a console's text to a script: convert COMMAND FILE
+convert() {
+    [ $# = 2 ] || usage "$1 wants one file: what the console showed"
+    file=$(absolute "$2")
+    [ -r "$file" ] || usage "no file '$2'"
     # shellcheck disable=SC2086 # a list of words
-    install_needs $needs_trace
-    exec /usr/bin/python3 tools/trace.py "$file"
+    install_needs $needs_convert
+    exec /usr/bin/python3 "tools/$1.py" "$file"
 }
+
+trace() { convert trace "$@"; }
+profile() { convert profile "$@"; }

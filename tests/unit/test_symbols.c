@@ -191,6 +191,21 @@ static void broken_tables_do_no_harm(void **state)
     assert_in_range(found_count, 1000, 99000);
 }
 
+static void note_name(uint32_t start, const char *name, void *context)
+{
+    char *visited = context;
+    sprintf(visited + strlen(visited), "%x %s,", start, name);
+}
+
+static void all_functions_are_visited(void **state)
+{
+    (void)state;
+    char visited[256] = "";
+    symbols_each(note_name, visited); // the image has a table by now
+    assert_string_equal(visited, "1010 thread_create,1040 thread_wake,1050 thread_wake.cold,"
+                                 "50f0 pci_scan.constprop.0,6000 z,");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +214,7 @@ int main(void)
         cmocka_unit_test(long_names_are_cut),
         cmocka_unit_test(listings_without_sense_are_refused),
         cmocka_unit_test(the_image_itself_is_looked_up),
+        cmocka_unit_test(all_functions_are_visited),
         cmocka_unit_test(broken_tables_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
