@@ -142,6 +142,18 @@ static bool read_madt_entry(struct acpi_facts *facts, const uint8_t *entry, size
     case 0: // local APIC
         return size_bytes >= 8 &&
                add_cpu_if_enabled(facts, entry[3], 0xFF, entry[2], read32(entry + 4));
+    case 1: // I/O APIC
+        if (size_bytes < 12)
+            return false;
+        if (read32(entry + 8) == 0)
+            facts->io_apic_phys = read32(entry + 4);
+        return true;
+    case 2: // an ISA interrupt that arrives elsewhere, or otherwise
+        if (size_bytes < 10 || entry[2] != 0 || entry[3] >= ARRAY_COUNT(facts->isa_interrupts))
+            return false;
+        facts->isa_interrupts[entry[3]] =
+            (struct acpi_isa_interrupt){read32(entry + 4), read16(entry + 8)};
+        return true;
     case 5: // 64-bit address of the local APICs
         if (size_bytes < 12 || read64(entry + 4) == 0)
             return false;
@@ -160,6 +172,8 @@ static void read_madt(struct acpi_facts *facts, const struct table *table)
     if (!is_at_least(table, 44))
         return;
     facts->local_apic_phys = read32(table->bytes + 36);
+    for (unsigned i = 0; i < ARRAY_COUNT(facts->isa_interrupts); i++)
+        facts->isa_interrupts[i].global_number = i;
     size_t offset = 44, bad_count = 0, first_bad_offset = 0;
     while (table->size_bytes - offset >= 2) {
         const uint8_t *entry = table->bytes + offset;

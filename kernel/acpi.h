@@ -21,12 +21,19 @@ struct acpi_ecam { // one memory-mapped PCI configuration window; base_phys is w
     uint8_t first_bus, last_bus;
 };
 
+struct acpi_isa_interrupt { // where an interrupt of the PC's first 16 arrives
+    uint32_t global_number;
+    uint16_t flags; // MPS INTI flags: polarity in bits 0 and 1, trigger mode in bits 2 and 3
+};
+
 struct acpi_facts {
     uint64_t local_apic_phys;            // MADT, type 5 override included
     struct acpi_cpu cpus[ACPI_CPUS_MAX]; // enabled processors, types 0 and 9, each APIC id once
     size_t cpu_count;
     size_t cpus_disabled; // skipped: not enabled
     size_t cpus_left_out; // skipped: more than ACPI_CPUS_MAX
+    uint64_t io_apic_phys; // of the I/O APIC that serves global interrupts from 0 on; 0: none
+    struct acpi_isa_interrupt isa_interrupts[16];
     struct acpi_ecam ecam[ACPI_SEGMENTS_MAX];
     size_t ecam_count;
     uint64_t hpet_phys;     // 0: none

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What each core counted, in one table: the path /metrics of app
-// http shows all of it. A core counts in core-local variables, so an event costs one instruction.
+// What each core counted, in one table: the console's key `c` and the path /metrics of app http
+// show all of it. A core counts in core-local variables, so an event costs one instruction.
 //
 // To add one: a row of COUNTERS here and `counters.NAME++` where it happens; or, for what is kept
 // elsewhere already, a row of a table that counters_add() takes.

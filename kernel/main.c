@@ -12,6 +12,7 @@
 #include "kernel/cpu.h"
 #include "kernel/debugger.h"
 #include "kernel/interrupts.h"
+#include "kernel/keys.h"
 #include "kernel/log.h"
 #include "kernel/log_levels.h"
 #include "kernel/memory_map.h"
@@ -43,6 +44,7 @@ static struct acpi_facts acpi_facts;
 // Linked only into an app that uses the network.
 #pragma weak net_start
 // Linked into every app that the Makefile does not leave them out of.
+#pragma weak keys_start
 #pragma weak log_levels_start
 #pragma weak profile_start
 
@@ -66,6 +68,8 @@ static bool has_part(bool is_linked, const char *option)
 
 static void look_inside(void)
 {
+    if (has_part(keys_start != NULL, "keys"))
+        keys_start(&acpi_facts, remote_call);
     if (has_part(profile_start != NULL, "profile"))
         profile_start(remote_call);
 }

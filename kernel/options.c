@@ -33,6 +33,7 @@ static const struct key keys[] = {
     {"gdb", KIND_CHOICE, 0, 0, "on|off", "wait for gdb before the boot goes on"},
     {"hostname", KIND_TEXT, 0, 0, NULL, "the machine's name, for DHCP and the app"},
     {"ip", KIND_TEXT, 0, 0, NULL, "ADDRESS/PREFIX[,gw=ADDRESS][,dns=ADDRESS], or dhcp"},
+    {"keys", KIND_CHOICE, 0, 0, "on|off", "what is typed at the serial port shows what goes on"},
     {"log", KIND_TEXT, 0, 0, NULL, "[MODULE:]LEVEL,...: error, warn, info or debug lines"},
     {"net_cores", KIND_NUMBER, 1, CORES_MAX, NULL, "how many cores serve the network"},
     {"on_panic", KIND_CHOICE, 0, 0, "halt|reset|debug", "what follows a panic"},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Where the cores spend their time, by sampling: with option profile=HZ each core's interrupt timer
 // comes so often, and what it interrupted is kept, with its callers, in a ring of the core. A core
-// that halts is counted, not kept. Shown at the machine's end, as
+// that halts is counted, not kept. Shown by the console's key `p` and at the machine's end, as
 // folded stacks, which `./toril profile` makes a flame graph of:
 //   profile: core0;THREAD;CALLER;...;FUNCTION COUNT
 //   profile: core 0: COUNT samples at HZ Hz, COUNT halted, COUNT dropped

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/serial.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "kernel/cpu.h"
@@ -21,8 +22,10 @@ enum {
     DIVISOR_ACCESS = 0x80,
     FIFO_ON_AND_CLEARED = 0x07,
     INTERRUPT_ID_FIFO_ON = 0xC0,
-    MODEM_READY = 0x03, // DTR and RTS
+    MODEM_READY = 0x03,     // DTR and RTS
+    MODEM_INTERRUPT = 0x08, // OUT2: on a PC the gate of its interrupt
     MODEM_LOOPBACK = 0x10,
+    INTERRUPT_DATA = 0x01,
     STATUS_DATA_READY = 0x01,
     STATUS_TX_EMPTY = 0x20, // the FIFO is
     STATUS_TX_IDLE = 0x40,  // and the last bit went out
@@ -138,4 +141,38 @@ struct console_device *serial_find(uint16_t port)
     *serial =
         (struct serial){{"serial port", write_text, NULL}, port, has_fifo ? 16 : 1, 0, false, 0};
     return &serial->device;
+}
+
+// COM1 and COM3 share an interrupt, as do COM2 and COM4.
+static int isa_interrupt_of(uint16_t port)
+{
+    switch (port) {
+    case 0x3F8:
+    case 0x3E8:
+        return 4;
+    case 0x2F8:
+    case 0x2E8:
+        return 3;
+    default:
+        return -ENODEV;
+    }
+}
+
+int serial_input_irq(void)
+{
+    return port_count == 0 ? -ENODEV : isa_interrupt_of(ports[0].port);
+}
+
+void serial_input_start(void)
+{
+    while (serial_input_take() >= 0) // what was typed at the firmware
+        ;
+    cpu_out8(ports[0].port + MODEM_CONTROL, MODEM_READY | MODEM_INTERRUPT);
+    cpu_out8(ports[0].port + INTERRUPT_ENABLE, INTERRUPT_DATA);
+}
+
+INTERRUPT_CONTEXT int serial_input_take(void)
+{
+    uint16_t port = ports[0].port;
+    return cpu_in8(port + LINE_STATUS) & STATUS_DATA_READY ? cpu_in8(port + DATA) : -EAGAIN;
 }

@@ -55,7 +55,7 @@ class Machine:
         self._changed = threading.Condition()
         self._ended = False
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace")
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -111,6 +111,12 @@ class Machine:
         """Waits for the machine's end, which must have this status."""
         ended_with = self.wait_end(hang_s)
         assert ended_with == status, f"ended with {ended_with}, not {status}:\n{self.console}"
+
+    def type(self, keys: str) -> None:
+        """Types at the machine's console."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(keys)
+        self._process.stdin.flush()
 
     def send_signal(self, number: signal.Signals) -> None:
         """Sends a signal to the command that runs the machine."""

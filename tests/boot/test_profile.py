@@ -9,6 +9,7 @@ import subprocess
 import xml.etree.ElementTree
 
 from conftest import LOAD_HANG_S, TORIL, Starter, built
+from test_http import curl
 
 LINE = re.compile(r"^profile: (core(\d);(\S+)) (\d+)$", re.M)
 SUMMARY = re.compile(
@@ -72,6 +73,23 @@ def test_busy_cores(boot: Starter, tmp_path: pathlib.Path) -> None:
         rect = box.find(f"{SVG}rect")
         assert rect is not None
         assert float(rect.get("x", "-1")) >= 0 and 0 < float(rect.get("width", "0")) <= 1200
+
+
+def test_key(boot: Starter) -> None:
+    """Key `p` shows what came since the last time; a core that halts is not kept awake by it."""
+    machine = boot("http", append="profile=499")
+    machine.wait_for(r"^Toril is serving ")
+    machine.type("p")
+    machine.wait_for(r"^profile: core 3: ")
+    for _ in range(50):
+        curl("-o", "/dev/null", f"{machine.url}/hello.txt")
+    machine.type("p")
+    machine.wait_for(r"(?s)^profile: core 3: .*^profile: core 3: ")
+    second = machine.console[machine.console.index("profile: core 3: "):]
+    assert "scheduler_run;" in second and "net_netif_poll" in second, second
+    halted = {int(core): int(count) for core, _, _, count, _ in SUMMARY.findall(second)[1:]}
+    assert all(halted[core] > 0 for core in range(4)), second
+    machine.stop()
 
 
 MADE_UP = """\

@@ -386,6 +386,33 @@ static void madt_entries_too_short_are_skipped(void **state)
     assert_true(host_log_has("3 senseless entries skipped, the first at offset 44"));
 }
 
+static void madt_says_where_isa_interrupts_arrive(void **state)
+{
+    (void)state;
+    static const uint8_t body[] = {
+        0,  0,  0xE0, 0xFE, 1, 0, 0,    0,                  // flags
+        1,  12, 1,    0,    0, 0, 0xC1, 0xFE,               // another I/O APIC,
+        24, 0,  0,    0,                                    // from interrupt 24 on
+        1,  12, 0,    0,    0, 0, 0xC0, 0xFE, 0,   0, 0, 0, //
+        2,  10, 0,    4,    9, 0, 0,    0,    0xD, 0,       // 4 is 9: low, level
+        2,  10, 1,    5,    9, 0, 0,    0,    0,   0,       // another bus
+        2,  10, 0,    16,   9, 0, 0,    0,    0,   0,       // there are 16
+        2,  9,  0,    3,    9, 0, 0,    0,    0};           // one byte short
+    put_table("APIC", body, sizeof(body));
+    put_roots(2);
+    assert_int_equal(parse(), 0);
+    assert_int_equal(facts.io_apic_phys, 0xFEC00000);
+    assert_int_equal(facts.isa_interrupts[4].global_number, 9);
+    assert_int_equal(facts.isa_interrupts[4].flags, 0xD);
+    for (unsigned i = 0; i < 16; i++) {
+        if (i == 4)
+            continue;
+        assert_int_equal(facts.isa_interrupts[i].global_number, i);
+        assert_int_equal(facts.isa_interrupts[i].flags, 0);
+    }
+    assert_true(host_log_has("3 senseless entries skipped"));
+}
+
 static void madt_with_too_many_processors_counts_the_rest(void **state)
 {
     (void)state;
@@ -618,6 +645,7 @@ int main(void)
         cmocka_unit_test_setup(second_table_of_a_kind_is_named, setup),
         cmocka_unit_test_setup(madt_that_ends_early_keeps_what_came_before, setup),
         cmocka_unit_test_setup(madt_entries_too_short_are_skipped, setup),
+        cmocka_unit_test_setup(madt_says_where_isa_interrupts_arrive, setup),
         cmocka_unit_test_setup(madt_with_too_many_processors_counts_the_rest, setup),
         cmocka_unit_test_setup(mcfg_windows_are_checked, setup),
         cmocka_unit_test_setup(mcfg_overlaps_and_surplus_are_left_out, setup),

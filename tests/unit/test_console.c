@@ -4,6 +4,7 @@
 // own.
 #include "host.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -549,6 +550,25 @@ static void stuck_port_holds_nobody_up(void **state)
     assert_sent(&uarts[1], "\r\n[serial port: 505 bytes lost]\r\nback\r\n");
 }
 
+static void bytes_come_in(void **state)
+{
+    (void)state;
+    assert_int_equal(serial_input_irq(), 4); // of the port found first
+    uarts[0].loopback_byte = 'f';            // typed at the firmware: not for us
+    uarts[0].data_ready = true;
+    serial_input_start();
+    assert_int_equal(uarts[0].registers[1], 0x01); // for data that came in only
+    assert_int_equal(uarts[0].registers[4], 0x0B); // ready, and the gate of the interrupt open
+    assert_int_equal(serial_input_take(), -EAGAIN);
+    uarts[0].loopback_byte = 0xFF;
+    uarts[0].data_ready = true;
+    assert_int_equal(serial_input_take(), 0xFF);
+    assert_int_equal(serial_input_take(), -EAGAIN);
+    uarts[0].sent_bytes = 0;
+    console_write("on\n", 3); // and sending goes on
+    assert_sent(&uarts[0], "on\r\n");
+}
+
 // ---- the list -----------------------------------------------------------------------------------
 
 struct recorder {
@@ -696,6 +716,7 @@ int main(void)
         cmocka_unit_test(console_finds_ports_and_writes),
         cmocka_unit_test(late_console_repeats_what_was_written),
         cmocka_unit_test(stuck_port_holds_nobody_up),
+        cmocka_unit_test(bytes_come_in),
         cmocka_unit_test(only_the_last_text_is_kept),
         cmocka_unit_test(other_cores_forward),
         cmocka_unit_test(console_that_fails_in_a_panic_is_left_out),

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// Keys of the console: what is typed at the serial port shows what goes on inside, on all consoles;
+// `?` lists the keys. An interrupt tells of a key, so waiting for one costs nothing, and a thread
+// of core 0 that lives until it is done does what the key says.
+#pragma once
+
+#include "kernel/acpi.h"
+#include "kernel/compiler.h"
+
+// Runs a function that does not block in the loop of another core, and waits for it.
+typedef void (*run_on_core_fn)(unsigned core, void (*function)(void *argument), void *argument);
+
+// Starts listening, unless option keys=off; says on the console when it cannot.
+// Context: a thread of core 0 while booting.
+void keys_start(const struct acpi_facts *facts, run_on_core_fn run_on_core);

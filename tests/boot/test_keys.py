@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""Keys of the console, and which lines of the log are shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from conftest import HANG_S, Machine, Starter
+from test_http import curl
+
+
+@pytest.fixture(scope="module")
+def machine(boot: Starter) -> Iterator[Machine]:
+    """A web server on four cores that says more than usual of some things."""
+    started = boot("http", append="trace=on log=warn,pci:debug,http:info,nett:info,smp:loud "
+                   "stack_kib=128")
+    started.wait_for(r"http: listening on ")
+    yield started
+
+
+def answer(machine: Machine, key: str, last: str) -> str:
+    """What the console shows from a key on until a line that matches."""
+    before = len(machine.console)
+    machine.type(key)
+    machine.wait_for(rf"(?s)\A.{{{before}}}.*^(?:{last})$")
+    return machine.console[before:]
+
+
+def test_log_levels(machine: Machine) -> None:
+    """Each module's lines are shown from its level on; mistakes in the option are named."""
+    assert machine.find(r"\] debug: pci: 00:00\.0 is 8086:29c0, class 0600$")
+    assert not machine.find(r"\] (?:smp|net|virtio): "), machine.console
+    assert machine.find(r"\] toril: main after ")  # these always are
+    assert machine.find(r'warning: options: log: no module "nett"; there are: .* smp .* http$')
+    assert machine.find(r'warning: options: log: no level "loud"')
+
+
+def test_list(machine: Machine) -> None:
+    """`?` lists the keys; a key that is none says so; ends of lines say nothing."""
+    shown = answer(machine, "?", r"keys:   t  .*")
+    assert re.findall(r"^keys:   (\S)  \w", shown, re.M) == ["?", "c", "m", "p", "r", "t"]
+    shown = answer(machine, "\r\n\x1b~", "keys: '~' does nothing; .*")
+    assert shown.count("does nothing") == 1
+
+
+def test_counters(machine: Machine) -> None:
+    """`c` shows a row for each counter that has counted, a column for each core."""
+    assert curl("-o", "/dev/null", "-w", "%{http_code}", f"{machine.url}/") == "200"
+    shown = answer(machine, "c", "tcp_sent_segments .*")
+    assert re.search(r"^counters that are not 0 +core +0 +core +1 +core +2 +core +3$", shown, re.M)
+    rows = {match[1]: [int(value) for value in match[2].split()]
+            for match in re.finditer(r"^([a-z_]+(?: \(us\))?)((?: +\d+){4})$", shown, re.M)}
+    for name in ("switches", "halts", "loops", "interrupts", "memory_free", "halted (us)"):
+        assert any(rows[name]), f"{name} in {shown}"
+    assert all(rows["memory_total"])
+    assert rows["network_received_frames"][0] > 0
+    assert "network_sent_lost" not in rows
+
+
+def test_threads(machine: Machine) -> None:
+    """`t` shows the threads of each core, with their state and how much stack they use."""
+    shown = answer(machine, "t", "core 3: 0 threads")
+    match = re.search(r"^  main +(?:blocked|sleeping|waiting) +normal +stack (\d+) of (\d+) KiB used$",
+                      shown, re.M)
+    assert match, shown
+    assert 0 < int(match[1]) <= int(match[2]) == 128
+    assert re.search(r"^  keys +running ", shown, re.M), shown
+
+
+def test_memory(machine: Machine) -> None:
+    """`m` shows the memory of each core."""
+    shown = answer(machine, "m", "together: .*")
+    parts = re.findall(r"^core (\d): (\d+) of (\d+) KiB free$", shown, re.M)
+    assert [int(core) for core, _, _ in parts] == [0, 1, 2, 3]
+    whole = re.search(r"^together: (\d+) of (\d+) KiB free$", shown, re.M)
+    assert whole, shown
+    assert abs(sum(int(total) for _, _, total in parts) - int(whole[2])) <= 4
+    assert all(int(free) <= int(total) for _, free, total in parts)
+
+
+def test_trace(machine: Machine) -> None:
+    """`r` shows the last events of each core."""
+    shown = answer(machine, "r?", r"keys:   t  .*")
+    cores = re.findall(r"^trace: (\d) \d+ \w+", shown, re.M)
+    assert set(cores) == {"0", "1", "2", "3"}, shown
+    assert max(map(cores.count, "0123")) <= 64
+
+
+def test_typed_ahead(machine: Machine) -> None:
+    """Keys typed while another is answered wait; the server goes on meanwhile."""
+    shown = answer(machine, "cmt", "core 3: 0 threads")
+    assert shown.index("counters that are") < shown.index("together: ") < shown.index("core 0: 2 thr")
+    assert curl(f"{machine.url}/healthz")
+
+
+def test_no_profile(machine: Machine) -> None:
+    """`p` says which option is missing."""
+    assert answer(machine, "p", "nothing is sampled: option profile=HZ does it")
+
+
+@pytest.mark.parametrize("option", ["keys=off", ""])
+def test_unheard(boot: Starter, option: str) -> None:
+    """With keys=off, or without a serial port, nothing that is typed is heard, and the rest works."""
+    machine = boot("http", append=option, serial=bool(option))
+    machine.wait_for(r"http: listening on ")
+    machine.type("?")
+    assert curl("--max-time", str(HANG_S), "-o", "/dev/null", "-w", "%{http_code}",
+                f"{machine.url}/") == "200"
+    assert not machine.find(r"^keys:   ")
+    if not option:
+        assert machine.find(r"keys: none are heard: no serial port"), machine.console
+    machine.stop()
+
+
+def test_left_out(boot: Starter) -> None:
+    """An app that is linked without these parts says that their options have no effect."""
+    machine = boot("hello", net="none", append="profile=99 log=debug keys=on")
+    machine.expect_end(0)
+    for option in ("profile", "log", "keys"):
+        assert machine.find(rf"warning: boot: option {option} has no effect: hello is linked without")
