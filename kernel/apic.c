@@ -134,6 +134,11 @@ bool apic_is_x2apic(void)
     return is_x2apic;
 }
 
+bool apic_reaches(uint32_t id)
+{
+    return is_x2apic || id < 0xff;
+}
+
 uint32_t apic_id(void)
 {
     uint32_t id = apic_read(REGISTER_ID);

@@ -10,12 +10,15 @@
 // start-up. The sooner the better: firmware leaves them in code of its own whose memory is about to
 // be used again, and where they spin there they take time from this one if both share a host's CPU.
 void apic_reset_others(void);
-// Core 0: finds the mode, maps the registers if they are memory: at the address that ACPI gives, or,
-// if that is 0, the CPU's own. Panics when they cannot be mapped.
+// Core 0: finds the mode, maps the registers if they are memory: at the address that ACPI gives,
+// or, if that is 0, the CPU's own. Panics when they cannot be mapped.
 void apic_start(uint64_t registers_phys);
 // Each core: turns the local APIC on, in core 0's mode, every local source masked.
 void apic_start_core(void);
 bool apic_is_x2apic(void);
+// Whether interrupts can be sent to this local APIC: in xAPIC mode ids have 8 bits, 255 is
+// everyone.
+bool apic_reaches(uint32_t apic_id);
 
 uint32_t apic_id(void);
 void apic_end_of_interrupt(void);

@@ -25,9 +25,9 @@
 #include "smp/remote.h"
 #include "smp/trampoline.h"
 
-#define UP_TIMEOUT_NS     (200 * NS_PER_MS)
-#define SECOND_STARTUP_NS (1 * NS_PER_MS) // a core that missed the first start-up gets another
-#define EFER_LMA          (1ull << 10)    // read-only: the core sets it itself
+#define UP_TIMEOUT_NS     (200 * NS_PER_MS) // since the last one came up
+#define SECOND_STARTUP_NS (1 * NS_PER_MS)   // a core that missed the first start-up gets another
+#define EFER_LMA          (1ull << 10)      // read-only: the core sets it itself
 
 // Of the cores from 1 on; kept, for the parameters of a core are read while it comes up.
 static struct core_start *starts;
@@ -80,6 +80,18 @@ static bool prepare_core(struct core_start *start, const struct boot_info *info,
     return true;
 }
 
+static bool is_up(const struct core_start *start)
+{
+    return atomic_load_explicit(&start->is_up, memory_order_acquire); // pairs with core_main
+}
+
+static void start_missing(void)
+{
+    for (unsigned i = 0; i < start_count; i++)
+        if (!is_up(&starts[i]))
+            apic_send_startup(starts[i].apic_id, trampoline_phys);
+}
+
 static bool prepare_trampoline(const struct boot_info *info)
 {
     char *page = (char *)info->trampoline_phys;
@@ -111,6 +123,33 @@ static bool prepare_trampoline(const struct boot_info *info)
     return true;
 }
 
+// Gives every core what it needs, as far as memory and the local APICs reach.
+static void prepare_cores(const struct acpi_facts *facts, const struct boot_info *info,
+                          unsigned count)
+{
+    uint64_t share_bytes = page_stats_of(0).free_bytes / count;
+    uint32_t own_id = apic_id();
+    unsigned out_of_reach = 0;
+    for (size_t i = 0; i < facts->cpu_count && start_count < count - 1; i++) {
+        uint32_t id = facts->cpus[i].apic_id;
+        if (id == own_id)
+            continue;
+        if (!apic_reaches(id)) {
+            out_of_reach++;
+            continue;
+        }
+        if (!prepare_core(&starts[start_count], info, start_count + 1, id, share_bytes)) {
+            log_warn("smp: not enough memory for more than %u cores", start_count + 1);
+            break;
+        }
+        start_count++;
+        log_debug("smp: core %u is APIC id %u", start_count, id);
+    }
+    if (out_of_reach > 0)
+        log_warn("smp: %u cores with APIC ids above 254 left out: turn on x2APIC in the firmware",
+                 out_of_reach);
+}
+
 void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info,
                    void (*start_core)(void))
 {
@@ -131,53 +170,50 @@ void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info,
     if (starts == NULL)
         panic("smp: no memory to start %u cores", count);
 
-    uint64_t share_bytes = page_stats_of(0).free_bytes / count;
-    uint32_t own_id = apic_id();
-    for (size_t i = 0; i < facts->cpu_count && start_count < count - 1; i++) {
-        if (facts->cpus[i].apic_id == own_id)
-            continue;
-        if (!prepare_core(&starts[start_count], info, start_count + 1, facts->cpus[i].apic_id,
-                          share_bytes)) {
-            log_warn("smp: not enough memory for more than %u cores", start_count + 1);
-            break;
-        }
-        start_count++;
-        log_debug("smp: core %u is APIC id %u", start_count, facts->cpus[i].apic_id);
-    }
+    prepare_cores(facts, info, count);
     core_slot_count = start_count + 1;
     trampoline_phys = info->trampoline_phys;
     if (start_count == 0 || !prepare_trampoline(info))
         return;
     // They have waited for it since apic_reset_others().
-    for (unsigned i = 0; i < start_count; i++)
-        apic_send_startup(starts[i].apic_id, trampoline_phys);
+    start_missing();
 }
 
 static unsigned count_up(void)
 {
     unsigned up = 0;
     for (unsigned i = 0; i < start_count; i++)
-        up += atomic_load_explicit(&starts[i].is_up, memory_order_acquire); // pairs with core_main
+        up += is_up(&starts[i]);
+    return up;
+}
+
+// Many cores may share few CPUs of a host: the wait is as long as they keep coming.
+static unsigned wait_until_up(void)
+{
+    uint64_t since = time_now_ns();
+    unsigned up = 0;
+    bool sent_again = false;
+    while (up < start_count && time_now_ns() - since < UP_TIMEOUT_NS) {
+        cpu_pause();
+        unsigned up_now = count_up();
+        if (up_now > up)
+            since = time_now_ns();
+        up = up_now;
+        if (!sent_again && time_now_ns() - since >= SECOND_STARTUP_NS) {
+            sent_again = true;
+            start_missing();
+        }
+    }
     return up;
 }
 
 void bringup_finish(void)
 {
-    uint64_t begin = time_now_ns();
-    bool sent_again = false;
-    while (count_up() < start_count && time_now_ns() - begin < UP_TIMEOUT_NS) {
-        cpu_pause();
-        if (sent_again || time_now_ns() - begin < SECOND_STARTUP_NS)
-            continue;
-        sent_again = true;
-        for (unsigned i = 0; i < start_count; i++)
-            if (!atomic_load_explicit(&starts[i].is_up, memory_order_acquire))
-                apic_send_startup(starts[i].apic_id, trampoline_phys);
-    }
-    log_info("smp: %u of %u cores up, %s", 1 + count_up(), 1 + start_count,
+    unsigned up = wait_until_up();
+    log_info("smp: %u of %u cores up, %s", 1 + up, 1 + start_count,
              apic_is_x2apic() ? "x2APIC" : "xAPIC");
     for (unsigned i = 0; i < start_count; i++) {
-        if (atomic_load_explicit(&starts[i].is_up, memory_order_acquire))
+        if (is_up(&starts[i]))
             continue;
         core_local_pages[starts[i].index] = NULL;
         log_warn("smp: core %u (APIC id %u) did not start within %llu ms: left out",
