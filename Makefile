@@ -146,12 +146,12 @@ $(foreach app,$(APPS),$(eval $(call app_rules,$(app))))
 
 # ---- everything else -----------------------------------------------------------------------------
 
-include tests/unit/unit.mk bench/bench.mk
+include tests/unit/unit.mk tests/boot/firmware/firmware.mk bench/bench.mk
 
 .PHONY: all help clean check-no-traps
 all: $(APPS) ## every app
 clean: ## remove what was built, but not what was fetched
-	rm -rf build/obj build/unit build/liblwip.a build/libinsight.a build/libnet.a build/font_glyphs.c $(APPS:%=build/%)
+	rm -rf build/obj build/unit build/firmware build/liblwip.a build/libinsight.a build/libnet.a build/font_glyphs.c $(APPS:%=build/%)
 help: ## this list
 	@echo "make APP       build/APP/BOOTX64.EFI, toril.elf and toril.map; APP is one of: $(APPS)"
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t       \2/' | expand -t 8

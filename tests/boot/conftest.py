@@ -31,6 +31,17 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+def ask_monitor(path: pathlib.Path, command: str) -> str:
+    """Gives QEMU's monitor, a socket, one command, and then ends QEMU. Returns: what it said."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+        connection.sendall(f"{command}\nquit\n".encode())
+        said = b""
+        while part := connection.recv(4096):
+            said += part
+    return said.decode(errors="replace")
+
+
 @functools.cache
 def build(app: str) -> str:
     """Builds an app, once a test run. Returns: what went wrong, or nothing."""

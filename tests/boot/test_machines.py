@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import collections
 import pathlib
-import socket
 import urllib.request
 
 import pytest
 
-from conftest import HANG_S, Starter
+from conftest import HANG_S, Starter, ask_monitor
 
 
 def serves(boot: Starter, **machine_options: object) -> None:
@@ -74,11 +73,7 @@ def lit_pixels(boot: Starter, folder: pathlib.Path, arguments: str) -> int:
     hello = boot("hello", net="none", append=f"exit=halt {arguments}",
                  qemu=f"-device VGA -monitor unix:{monitor},server,nowait")
     hello.wait_for(r"halted")
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(monitor))
-        connection.sendall(f"screendump {picture}\nquit\n".encode())
-        while connection.recv(4096):
-            pass
+    ask_monitor(monitor, f"screendump {picture}")
     hello.wait_end()
     header, pixels = picture.read_bytes().split(b"\n255\n", 1)
     assert header.startswith(b"P6")
