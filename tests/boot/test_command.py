@@ -7,6 +7,8 @@ import os
 import pathlib
 import pty
 import re
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -156,6 +158,97 @@ def test_console_file(boot: Starter, tmp_path: pathlib.Path) -> None:
     file = tmp_path / "a console, kept"
     boot("hello", net="none", more=["--console", str(file)]).expect_end(0)
     assert "hello from ring 0\n" in file.read_text()
+
+
+# Stands in for QEMU: notes each machine's arguments as a line, in shell quotes. A machine to probe
+# KVM with speaks if $KVM says so, and goes on until it is ended; any other is one whose main returned.
+FAKE_QEMU = r"""#!/bin/bash
+if [ "$1" = --version ]; then echo "QEMU emulator version $VERSION"; exit; fi
+printf '%q ' "$@" >>"$MACHINES"; echo >>"$MACHINES"
+for word; do
+    case $word,$KVM in
+    file:*/probe,works) echo hello >"${word#file:}"; exec sleep 1000 ;;
+    file:*/probe,*) echo "failed to initialize kvm" >&2; exit 1 ;;
+    esac
+done
+echo "[    0.001] toril: main returned 0"
+exit 1
+"""
+
+
+class FakeHost:
+    """A copy of the command, so that what it remembers stays apart, and a QEMU of ours."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+        self._machines = folder / "machines"
+        (folder / "bin").mkdir()
+        qemu = folder / "bin/qemu-system-x86_64"
+        qemu.write_text(FAKE_QEMU)
+        qemu.chmod(0o755)
+        shutil.copy(TORIL, folder / "toril")
+
+    def run(self, *arguments: str, kvm: str = "", version: str = "1") -> tuple[str, list[list[str]]]:
+        """Runs a machine. Returns: what the command said, and the arguments of each QEMU."""
+        self._machines.write_text("")
+        done = subprocess.run(
+            [self.folder / "toril", "run", "--image", str(built("hello") / "BOOTX64.EFI"),
+             "--net", "none", *arguments], capture_output=True, text=True, timeout=HANG_S,
+            env={**os.environ, "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "KVM": kvm,
+                 "VERSION": version, "MACHINES": str(self._machines), "TMPDIR": str(self.folder)})
+        assert done.returncode == 0, done.stderr
+        return done.stderr, list(map(shlex.split, self._machines.read_text().splitlines()))
+
+
+@pytest.fixture
+def fake_host(tmp_path: pathlib.Path) -> FakeHost:
+    """A host whose QEMU the test makes up."""
+    return FakeHost(tmp_path)
+
+
+@pytest.fixture
+def kvm_host(fake_host: FakeHost) -> FakeHost:
+    """The same, where the device that KVM is reached by is there."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        pytest.skip("this host has no /dev/kvm that can be opened")
+    return fake_host
+
+
+def accelerator(arguments: list[str]) -> str:
+    """What a QEMU with these arguments uses; it is always given with the machine's type."""
+    return arguments[arguments.index("-machine") + 1].rpartition("accel=")[2]
+
+
+def test_accel_kvm(kvm_host: FakeHost) -> None:
+    """Where a firmware speaks under KVM, the machine gets it; the proof is kept, nothing runs on."""
+    said, (probe, machine) = kvm_host.run(kvm="works")
+    assert said == "toril: KVM\n"
+    assert (accelerator(probe), accelerator(machine)) == ("kvm", "kvm")
+    assert machine[machine.index("-cpu") + 1] == "max"
+    assert any("OVMF_CODE" in word for word in probe)
+    said, (machine,) = kvm_host.run(kvm="works")
+    assert (said, accelerator(machine)) == ("toril: KVM\n", "kvm")
+    assert leftovers(kvm_host.folder) == []
+    assert running_with(str(kvm_host.folder)) == []
+
+
+def test_accel_kvm_fails(kvm_host: FakeHost) -> None:
+    """Where none does, the machine gets TCG, and it is said; another QEMU is tried anew."""
+    for tries in (2, 1):
+        said, machines = kvm_host.run(kvm="fails")
+        assert len(machines) == tries
+        assert accelerator(machines[-1]) == "tcg"
+        assert re.fullmatch(r"toril: TCG: .*firmware does not start.*\n", said), said
+    said, machines = kvm_host.run(kvm="works", version="2")
+    assert [accelerator(machine) for machine in machines] == ["kvm", "kvm"]
+    assert said == "toril: KVM\n"
+
+
+@pytest.mark.parametrize("accel", ["kvm", "tcg"])
+def test_accel_named(fake_host: FakeHost, accel: str) -> None:
+    """What --accel names is taken as it is, without a try and without a word."""
+    said, (machine,) = fake_host.run("--accel", accel)
+    assert (said, accelerator(machine)) == ("", accel)
 
 
 def test_build_results() -> None:
