@@ -6,8 +6,9 @@
 #pragma once
 
 #include "kernel/compiler.h"
+#include "kernel/core.h"
 
-#define ACPI_CPUS_MAX     1024
+#define ACPI_CPUS_MAX     CORES_MAX
 #define ACPI_SEGMENTS_MAX 16
 
 struct acpi_cpu {

@@ -5,7 +5,10 @@
 
 PERCORE unsigned core_this_index;
 unsigned core_slot_count = 1;
-char *core_local_pages[CORES_MAX];
+
+// Until the number of cores is known there is only core 0, whose pages are seen nowhere else.
+static char *first_local_pages[1];
+char **core_local_pages = first_local_pages;
 
 bool core_is_online(unsigned core)
 {

@@ -5,12 +5,13 @@
 
 #include "kernel/compiler.h"
 
-#define CORES_MAX 256
+#define CORES_MAX 1024
 
 extern PERCORE unsigned core_this_index;
 extern unsigned core_slot_count;           // written by core 0 while booting, read-only afterwards
-// Likewise: where each core's copy of the core-local pages can be seen from every core; NULL: no core.
-extern char *core_local_pages[CORES_MAX];
+// Likewise, one entry a core: where its copy of the core-local pages can be seen from every core; NULL:
+// no core.
+extern char **core_local_pages;
 
 static inline unsigned core_index(void)
 {

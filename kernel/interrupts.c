@@ -14,6 +14,7 @@
 #define SELECTOR_CODE 0x08
 #define SELECTOR_DATA 0x10
 #define SELECTOR_TSS  0x18
+#define MSI_EVERYONE  0xff // the highest number that a message has room for
 
 struct PACKED idt_entry {
     uint16_t offset_low, selector;
@@ -131,11 +132,15 @@ int interrupt_allocate(void (*handler)(void *context), void *context)
     return -ENOSPC;
 }
 
-struct msi_message interrupt_msi_message(int vector)
+int interrupt_msi_message(int vector, struct msi_message *message)
 {
+    uint32_t id = apic_id();
+    if (id >= MSI_EVERYONE)
+        return -ERANGE;
     // Physical destination, fixed delivery, edge triggered.
-    return (struct msi_message){.address = 0xfee00000ull | (uint64_t)(apic_id() & 0xff) << 12,
-                                .data = (uint32_t)vector};
+    *message = (struct msi_message){.address = 0xfee00000ull | (uint64_t)id << 12,
+                                    .data = (uint32_t)vector};
+    return 0;
 }
 
 INTERRUPT_CONTEXT void interrupt_dispatch(struct interrupt_frame *frame)

@@ -38,12 +38,13 @@ int interrupt_allocate(void (*handler)(void *context), void *context) MUST_CHECK
 void interrupt_set_handler(int vector, void (*handler)(void *context), void *context);
 
 // What a device must write, and where, to raise `vector` on this core (message signalled
-// interrupt). Spec: Intel SDM volume 3, 11.11.
+// interrupt). Spec: Intel SDM volume 3, 11.11. Returns: 0, or -ERANGE where no device reaches this
+// core: its APIC id has more than the 8 bits of a message.
 struct msi_message {
     uint64_t address;
     uint32_t data;
 };
-struct msi_message interrupt_msi_message(int vector);
+int interrupt_msi_message(int vector, struct msi_message *message) MUST_CHECK;
 
 struct interrupt_stats {
     uint64_t handled, unexpected, spurious;

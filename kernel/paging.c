@@ -175,6 +175,17 @@ static bool cpu_has_1gib_pages(void)
     return d >> 26 & 1;
 }
 
+// Makes the tables below the root for addresses from `virt` to `end`.
+static void make_shared(struct page_table *(*allocate)(void), uint64_t virt, uint64_t end)
+{
+    for (; virt < end; virt += 1ull << 39) {
+        struct page_table *table = allocate();
+        if (table == NULL)
+            panic("paging: no memory for page tables");
+        boot_root->entries[virt >> 39 & 511] = (uintptr_t)table | TABLE_ENTRY;
+    }
+}
+
 void paging_start(const struct boot_info *info, size_t core_count_max)
 {
     boot = info;
@@ -185,12 +196,11 @@ void paging_start(const struct boot_info *info, size_t core_count_max)
     source = (struct paging_source){table_allocate, cpu_has_1gib_pages()};
     stack_source = (struct paging_source){stack_table_allocate, false};
     boot_root = table_allocate();
-    struct page_table *mmio = table_allocate(), *stacks = stack_table_allocate();
-    if (boot_root == NULL || mmio == NULL || stacks == NULL)
+    if (boot_root == NULL)
         panic("paging: no memory for page tables");
     // Shared by all roots: made now, so that copies of the root point to the same tables.
-    boot_root->entries[PAGING_MMIO_BASE >> 39 & 511] = (uintptr_t)mmio | TABLE_ENTRY;
-    boot_root->entries[PAGING_STACK_BASE >> 39 & 511] = (uintptr_t)stacks | TABLE_ENTRY;
+    make_shared(table_allocate, PAGING_MMIO_BASE, PAGING_MMIO_BASE + 1);
+    make_shared(stack_table_allocate, PAGING_STACK_BASE, PAGING_STACK_END);
     uint64_t root = root_register(boot_root);
     uint64_t start = (uintptr_t)tables, size = table_count * PAGE_BYTES;
     if (map_ram(boot_root) != 0 || map_image(boot_root) != 0 || root == 0 ||

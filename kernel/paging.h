@@ -6,6 +6,7 @@
 
 #include "kernel/boot_info.h"
 #include "kernel/compiler.h"
+#include "kernel/core.h"
 
 // Rights of a mapping; RAM unless an uncached or write-combining flag says otherwise.
 enum paging_flags {
@@ -45,6 +46,7 @@ bool paging_lookup(const struct page_table *root, uint64_t virt, uint64_t *phys,
 #define PAGING_MMIO_BASE       0xffff800000000000ull
 #define PAGING_STACK_BASE      0xffff808000000000ull
 #define PAGING_STACK_CORE_SPAN (1ull << 30)
+#define PAGING_STACK_END       (PAGING_STACK_BASE + CORES_MAX * PAGING_STACK_CORE_SPAN)
 
 // Builds core 0's tables and loads them; their rights bind from paging_seal() on. Panics without
 // memory. Owns: `info`, which must stay as it is.

@@ -392,13 +392,17 @@ int pci_msix_enable(struct pci_device *device, struct pci_msix *msix)
     return 0;
 }
 
-void pci_msix_route(struct pci_msix *msix, uint16_t entry, int vector)
+int pci_msix_route(struct pci_msix *msix, uint16_t entry, int vector)
 {
-    struct msi_message message = interrupt_msi_message(vector);
+    struct msi_message message;
+    int error = interrupt_msi_message(vector, &message);
+    if (error != 0)
+        return error;
     volatile uint8_t *at = msix_entry(msix, entry);
     mmio_write32(at + 12, MSIX_ENTRY_MASKED);
     mmio_write32(at, (uint32_t)message.address);
     mmio_write32(at + 4, (uint32_t)(message.address >> 32));
     mmio_write32(at + 8, message.data);
     mmio_write32(at + 12, 0);
+    return 0;
 }

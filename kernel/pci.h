@@ -59,5 +59,6 @@ struct pci_msix {
 // Maps the table, masks all entries, turns MSI-X on. Returns: 0, or -ENODEV without MSI-X, or
 // -EINVAL when its table lies outside of its BAR, or -ENOMEM.
 int pci_msix_enable(struct pci_device *device, struct pci_msix *msix) MUST_CHECK;
-// Routes `entry` to interrupt `vector` of this core and unmasks it.
-void pci_msix_route(struct pci_msix *msix, uint16_t entry, int vector);
+// Routes `entry` to interrupt `vector` of this core and unmasks it. Returns: 0, or -ERANGE where no
+// device reaches this core.
+int pci_msix_route(struct pci_msix *msix, uint16_t entry, int vector) MUST_CHECK;

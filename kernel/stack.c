@@ -96,6 +96,5 @@ int stack_allocate_core(unsigned core, struct core_stacks *stacks)
 bool stack_is_guard(uintptr_t address)
 {
     // What is not mapped in the span is a guard page or lies above the highest stack so far.
-    return address >= PAGING_STACK_BASE &&
-           address < PAGING_STACK_BASE + CORES_MAX * PAGING_STACK_CORE_SPAN;
+    return address >= PAGING_STACK_BASE && address < PAGING_STACK_END;
 }

@@ -38,15 +38,12 @@ static void (*start_further_core)(void);
 // How many cores there will be, this one included, and why not more.
 static unsigned count_cores(const struct acpi_facts *facts, const struct boot_info *info)
 {
+    _Static_assert(ACPI_CPUS_MAX <= CORES_MAX, "what was read can be started");
     size_t count = facts->cpu_count > 0 ? facts->cpu_count : 1;
     if (count > 1 && info->trampoline_phys == 0) {
         log_warn("smp: no free page below 1 MiB to start cores from: only core 0 of %zu runs",
                  count);
         return 1;
-    }
-    if (count > CORES_MAX) {
-        log_warn("smp: %zu cores found, %u used", count, CORES_MAX);
-        count = CORES_MAX;
     }
     uint64_t wanted = option_get_number("cores", CORES_MAX, 1, CORES_MAX);
     return wanted < count ? (unsigned)wanted : (unsigned)count;
@@ -156,6 +153,10 @@ void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info,
     _Static_assert(sizeof(struct trampoline_parameters) + TRAMPOLINE_PARAMETERS <= PAGE_BYTES, "");
     ASSERT((size_t)(trampoline_end - trampoline_start) <= TRAMPOLINE_PARAMETERS);
     unsigned count = count_cores(facts, info);
+    char **local_pages = heap_alloc_zeroed(count * sizeof(*local_pages));
+    if (local_pages == NULL)
+        panic("smp: no memory for %u cores", count);
+    core_local_pages = local_pages;
     core_local_pages[0] =
         paging_alias((uintptr_t)percore_start, (size_t)(percore_end - percore_start));
     if (core_local_pages[0] == NULL || exchange_start(count) != 0)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "kernel/core.h"
 #include "kernel/heap.h"
 #include "kernel/interrupts.h"
 #include "kernel/log.h"
@@ -126,8 +127,13 @@ static int route(struct transport_pci *self, uint16_t entry, void (*interrupt)(v
     int vector = interrupt_allocate(interrupt, context);
     if (vector < 0)
         return vector;
-    pci_msix_route(&self->msix, entry, vector);
-    return 0;
+    int error = pci_msix_route(&self->msix, entry, vector);
+    if (error != 0) {
+        interrupt_set_handler(vector, NULL, NULL);
+        log_warn("virtio: %s: no interrupt: the APIC id of core %u is above 254",
+                 self->transport.place, core_index());
+    }
+    return error;
 }
 
 static int config_interrupt(struct transport *transport, void (*interrupt)(void *context),

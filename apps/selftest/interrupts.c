@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/interrupts.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -55,9 +56,14 @@ static void check_vectors(void *argument)
     for (int i = 0; i < 2; i++)
         CHECK(own_vectors[i] >= VECTOR_FIRST_FREE && own_vectors[i] < VECTOR_WAKE);
     CHECK(own_vectors[0] != own_vectors[1]);
-    struct msi_message message = interrupt_msi_message(own_vectors[0]);
-    CHECK_EQUAL(message.address & ~0xff000ull, 0xfee00000);
-    CHECK_EQUAL(message.data & 0xff, own_vectors[0]);
+    struct msi_message message;
+    int error = interrupt_msi_message(own_vectors[0], &message);
+    if (apic_id() >= 0xff) {
+        CHECK_EQUAL(error, -ERANGE);
+    } else if (CHECK_EQUAL(error, 0)) {
+        CHECK_EQUAL(message.address & ~0xff000ull, 0xfee00000);
+        CHECK_EQUAL(message.data & 0xff, own_vectors[0]);
+    }
     uint64_t flags;
     __asm__ volatile("pushfq; popq %0" : "=r"(flags));
     CHECK(flags & RFLAGS_INTERRUPTS);

@@ -12,7 +12,8 @@
 
 PERCORE unsigned core_this_index;
 unsigned core_slot_count = 1;
-char *core_local_pages[CORES_MAX]; // here: the thread's pointer to its variables
+static char *local_pages[CORES_MAX]; // here: the thread's pointer to its variables
+char **core_local_pages = local_pages;
 
 static PERCORE struct poller *pollers;
 static struct {
@@ -30,7 +31,7 @@ void fake_core_join(unsigned core)
 
 void fake_core_reset(void)
 {
-    memset(core_local_pages, 0, sizeof(core_local_pages));
+    memset(local_pages, 0, sizeof(local_pages));
     core_slot_count = 1;
     core_this_index = 0;
     pollers = NULL;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/compiler.h"
+#include "kernel/core.h"
 #include "kernel/options.h"
 
 // Both texts go in as blocks of their exact size, so that the sanitizer sees every byte too far.
@@ -148,8 +148,8 @@ static void mistakes_are_named(void **state)
         {"=x", "", "\"=x\": there is no such option"},
         {"ip=dhcp \"hostname=bull", "", "word 2: \"hostname=bull\": its closing \" is missing"},
         {"-- a \"b", "", "\"b\": its closing \" is missing"},
-        {"cores=two", "", "word 1: \"two\": cores needs a number from 1 to 256"},
-        {"cores=257", "", "\"257\": cores needs a number from 1"},
+        {"cores=two", "", "word 1: \"two\": cores needs a number from 1 to 1024"},
+        {"cores=1025", "", "\"1025\": cores needs a number from 1"},
         {"cores=0", "", "\"0\": cores needs a number from 1"},
         {"cores=", "", "\"\": cores needs a number"},
         {"cores=99999999999999999999999", "", "cores needs a number"},
@@ -369,7 +369,7 @@ static void random_texts_do_no_harm(void **state)
             assert_non_null(strchr(*pair, '='));
         const char *chosen = option_get("exit"), *cores = option_get("cores");
         assert_true(chosen == NULL || strncmp(chosen, "halt", 4) == 0);
-        assert_true(cores == NULL || option_get_number("cores", 0, 1, 256) != 0);
+        assert_true(cores == NULL || option_get_number("cores", 0, 1, CORES_MAX) != 0);
         for (const char *c = host_log; *c != '\0'; c++)
             assert_true(*c == '\n' || (*c >= ' ' && *c <= '~'));
         with_values += option_get("hostname") != NULL || cores != NULL;

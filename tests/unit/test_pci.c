@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kernel/acpi.h"
+#include "kernel/core.h"
 #include "kernel/cpu.h"
 #include "kernel/interrupts.h"
 #include "kernel/mmio.h"
@@ -113,15 +114,27 @@ void *mmio_map(uint64_t phys, size_t size_bytes)
     return registers + (phys - registers_phys);
 }
 
+PERCORE unsigned core_this_index;
+static int msi_error;         // of a core that no device reaches
+static int vectors_given_out; // less those given back
+
 int interrupt_allocate(void (*handler)(void *context), void *context)
 {
     (void)handler;
     (void)context;
+    vectors_given_out++;
     return 77;
 }
-struct msi_message interrupt_msi_message(int vector)
+void interrupt_set_handler(int vector, void (*handler)(void *context), void *context)
 {
-    return (struct msi_message){0xfee00000, (uint32_t)vector};
+    assert_int_equal(vector, 77);
+    assert_true(handler == NULL && context == NULL);
+    vectors_given_out--;
+}
+int interrupt_msi_message(int vector, struct msi_message *message)
+{
+    *message = (struct msi_message){0xfee00000, (uint32_t)vector};
+    return msi_error;
 }
 uint64_t time_now_ns(void)
 {
@@ -421,6 +434,21 @@ static void test_virtio_bad_capabilities(void **state)
     free(transport);
 }
 
+static void test_virtio_core_out_of_reach(void **state)
+{
+    (void)state;
+    open_virtio();
+    struct transport *transport = transport_pci_open(&device);
+    assert_non_null(transport);
+    int before = vectors_given_out;
+    msi_error = -ERANGE;
+    assert_int_equal(transport->ops->config_interrupt(transport, NULL, NULL), -ERANGE);
+    msi_error = 0;
+    assert_int_equal(vectors_given_out, before);
+    assert_true(host_log_has("the APIC id of core 0 is above 254"));
+    free(transport);
+}
+
 static void test_virtio_legacy_only(void **state)
 {
     (void)state;
@@ -438,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_capabilities),
         cmocka_unit_test(test_virtio_device),
         cmocka_unit_test(test_virtio_bad_capabilities),
+        cmocka_unit_test(test_virtio_core_out_of_reach),
         cmocka_unit_test(test_virtio_legacy_only),
     };
     return cmocka_run_group_tests_name("pci", tests, NULL, NULL);
