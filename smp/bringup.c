@@ -25,9 +25,11 @@
 #include "smp/remote.h"
 #include "smp/trampoline.h"
 
-#define UP_TIMEOUT_NS     (200 * NS_PER_MS) // since the last one came up
-#define SECOND_STARTUP_NS (1 * NS_PER_MS)   // a core that missed the first start-up gets another
-#define EFER_LMA          (1ull << 10)      // read-only: the core sets it itself
+// Since the last one that came.
+#define ARRIVAL_TIMEOUT_NS      (200 * NS_PER_MS)
+#define ARRIVAL_TIMEOUT_CORE_NS (5 * NS_PER_MS) // more for each, for those that share a host's CPU
+#define SECOND_STARTUP_NS       (1 * NS_PER_MS) // a core that missed the first start-up gets another
+#define EFER_LMA                (1ull << 10)    // read-only: the core sets it itself
 
 // Of the cores from 1 on; kept, for the parameters of a core are read while it comes up.
 static struct core_start *starts;
@@ -77,15 +79,16 @@ static bool prepare_core(struct core_start *start, const struct boot_info *info,
     return true;
 }
 
-static bool is_up(const struct core_start *start)
+static enum core_progress progress_of(const struct core_start *start)
 {
-    return atomic_load_explicit(&start->is_up, memory_order_acquire); // pairs with core_main
+    // Pairs with bringup_core_main().
+    return (enum core_progress)atomic_load_explicit(&start->progress, memory_order_acquire);
 }
 
 static void start_missing(void)
 {
     for (unsigned i = 0; i < start_count; i++)
-        if (!is_up(&starts[i]))
+        if (progress_of(&starts[i]) == CORE_AWAITED)
             apic_send_startup(starts[i].apic_id, trampoline_phys);
 }
 
@@ -180,59 +183,87 @@ void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info,
     start_missing();
 }
 
-static unsigned count_up(void)
+static unsigned count_arrived(void)
 {
-    unsigned up = 0;
+    unsigned arrived = 0;
     for (unsigned i = 0; i < start_count; i++)
-        up += is_up(&starts[i]);
-    return up;
+        arrived += progress_of(&starts[i]) != CORE_AWAITED;
+    return arrived;
 }
 
 // Many cores may share few CPUs of a host: the wait is as long as they keep coming.
-static unsigned wait_until_up(void)
+static void wait_until_arrived(uint64_t timeout_ns)
 {
     uint64_t since = time_now_ns();
-    unsigned up = 0;
+    unsigned arrived = 0;
     bool sent_again = false;
-    while (up < start_count && time_now_ns() - since < UP_TIMEOUT_NS) {
+    while (arrived < start_count && time_now_ns() - since < timeout_ns) {
         cpu_pause();
-        unsigned up_now = count_up();
-        if (up_now > up)
+        unsigned arrived_now = count_arrived();
+        if (arrived_now > arrived)
             since = time_now_ns();
-        up = up_now;
+        arrived = arrived_now;
         if (!sent_again && time_now_ns() - since >= SECOND_STARTUP_NS) {
             sent_again = true;
             start_missing();
         }
     }
-    return up;
+}
+
+// Leaves the core out if it has not arrived by now.
+static bool comes_up(struct core_start *start)
+{
+    if (progress_of(start) == CORE_AWAITED) {
+        atomic_store_explicit(&start->is_left_out, true, memory_order_release);
+        cpu_full_barrier(); // pairs with may_join(): at least one sees the other's store
+    }
+    while (progress_of(start) == CORE_ARRIVED)
+        cpu_pause();
+    return progress_of(start) == CORE_UP;
 }
 
 void bringup_finish(void)
 {
-    unsigned up = wait_until_up();
+    uint64_t timeout_ns = ARRIVAL_TIMEOUT_NS + start_count * ARRIVAL_TIMEOUT_CORE_NS;
+    wait_until_arrived(timeout_ns);
+    unsigned up = 0;
+    for (unsigned i = 0; i < start_count; i++) {
+        if (comes_up(&starts[i]))
+            up++;
+        else
+            core_local_pages[starts[i].index] = NULL;
+    }
     log_info("smp: %u of %u cores up, %s", 1 + up, 1 + start_count,
              apic_is_x2apic() ? "x2APIC" : "xAPIC");
-    for (unsigned i = 0; i < start_count; i++) {
-        if (is_up(&starts[i]))
-            continue;
-        core_local_pages[starts[i].index] = NULL;
-        log_warn("smp: core %u (APIC id %u) did not start within %llu ms: left out",
-                 starts[i].index, starts[i].apic_id,
-                 (unsigned long long)(UP_TIMEOUT_NS / NS_PER_MS));
-    }
+    for (unsigned i = 0; i < start_count; i++)
+        if (!core_is_online(starts[i].index))
+            log_warn("smp: core %u (APIC id %u) did not start within %llu ms: left out",
+                     starts[i].index, starts[i].apic_id,
+                     (unsigned long long)(timeout_ns / NS_PER_MS));
+}
+
+static bool may_join(struct core_start *start)
+{
+    atomic_store_explicit(&start->progress, CORE_ARRIVED, memory_order_release);
+    cpu_full_barrier(); // pairs with comes_up()
+    return !atomic_load_explicit(&start->is_left_out, memory_order_acquire);
 }
 
 void bringup_core_main(struct core_start *start)
 {
+    interrupt_start_core(&start->stacks); // first: a panic elsewhere may send an NMI
+    if (!may_join(start)) {
+        atomic_store_explicit(&start->progress, CORE_PARKED, memory_order_release);
+        for (;;)
+            cpu_halt();
+    }
     mtrr_take_over();
     page_pool_adopt(&start->memory);
-    interrupt_start_core(&start->stacks);
     apic_start_core();
     random_start_core();
     start_further_core();
     exchange_start_core(start->apic_id);
     trace_start_core();
-    atomic_store_explicit(&start->is_up, 1, memory_order_release); // pairs with count_up
+    atomic_store_explicit(&start->progress, CORE_UP, memory_order_release);
     scheduler_run();
 }

@@ -13,6 +13,7 @@
 // on each of the others before any thread runs there.
 void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info,
                    void (*start_core)(void));
-// Waits until all are up; names those that do not come in time and leaves them out.
+// Waits until all are up; names those that do not come in time and leaves them out: they are parked
+// if they come later.
 // Context: core 0, the clock runs.
 void bringup_finish(void);

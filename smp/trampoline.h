@@ -7,6 +7,14 @@
 #include "kernel/pages.h"
 #include "kernel/stack.h"
 
+// How far a core has come. Only the core itself writes it, but for the first.
+enum core_progress {
+    CORE_AWAITED,
+    CORE_ARRIVED, // in bringup_core_main(), on its way to either of the next two
+    CORE_UP,
+    CORE_PARKED, // it came too late and halts for ever
+};
+
 // One core that is to start; found by its APIC id. Offsets are known to trampoline.asm.
 struct core_start {
     uint32_t apic_id;
@@ -14,7 +22,8 @@ struct core_start {
     uint64_t root; // CR3
     struct core_stacks stacks;
     struct page_share memory; // for its pool
-    _Atomic uint32_t is_up;   // set by the core
+    _Atomic uint32_t progress; // enum core_progress
+    _Atomic bool is_left_out;  // core 0: nobody waits for it any more
 };
 _Static_assert(offsetof(struct core_start, root) == 8, "trampoline.asm");
 _Static_assert(offsetof(struct core_start, stacks.loop_top) == 16, "trampoline.asm");
