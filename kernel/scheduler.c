@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/scheduler.h"
 
-#include <errno.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "kernel/core.h"
 #include "kernel/cpu.h"
@@ -16,19 +16,22 @@
 
 #define LOOP_INTERVAL_NS 5000 // a turn without work costs about a hundredth of it
 
-PERCORE struct thread *thread_current;
-PERCORE int *switch_errno;
-PERCORE struct scheduler_stats scheduler_stats;
+_Static_assert(offsetof(struct thread, stack_pointer) == 0 && offsetof(struct thread, mxcsr) == 8 &&
+                   offsetof(struct thread, x87_control) == 12,
+               "switch.asm");
 
-// The ready queue of each priority. The loop is in the normal one whenever another thread runs.
-static PERCORE struct thread *ready_first[THREAD_PRIORITIES], *ready_last[THREAD_PRIORITIES];
-static PERCORE struct thread loop_thread;
+// What runs before the loop is its thread already, so that there is an errno.
+static PERCORE struct thread loop_thread = {.state = THREAD_LOOP, .name = "boot"};
+PERCORE struct thread *thread_current = &loop_thread;
+PERCORE struct scheduler_stats scheduler_stats;
+PERCORE struct thread *scheduler_first = &loop_thread, *scheduler_last = &loop_thread;
+static PERCORE struct thread *background_first, *background_last;
 static _Atomic bool no_doorbell;
 static PERCORE const _Atomic bool *doorbell = &no_doorbell;
 // Of the time stamp counter the lower half: that wraps after a second at the least, and to be wrong
 // for the length of an interval then does no harm.
 static PERCORE uint32_t loop_turn_tsc, loop_interval_tsc;
-static PERCORE struct thread *buried;
+PERCORE struct thread *scheduler_buried;
 static PERCORE struct poller *pollers;
 
 void scheduler_add_poller(struct poller *poller)
@@ -45,20 +48,35 @@ void scheduler_set_doorbell(const _Atomic bool *rung)
     doorbell = rung;
 }
 
-static inline void ready_append(enum thread_priority priority, struct thread *thread)
+void scheduler_append_background(struct thread *thread)
 {
     thread->next = NULL;
-    if (ready_first[priority] == NULL)
-        ready_first[priority] = thread;
+    if (background_first == NULL)
+        background_first = thread;
     else
-        ready_last[priority]->next = thread;
-    ready_last[priority] = thread;
+        background_last->next = thread;
+    background_last = thread;
 }
 
-void scheduler_make_ready(struct thread *thread)
+static struct thread *take_background(void)
 {
-    thread->state = THREAD_READY;
-    ready_append(thread->priority, thread);
+    struct thread *first = background_first;
+    background_first = first->next;
+    return first;
+}
+
+static inline bool is_any_ready(void) // normal, beside the loop
+{
+    return scheduler_last != &loop_thread;
+}
+
+// The first normal thread beside the loop, which is the first of the queue and goes to its end.
+static struct thread *take_behind_loop(void)
+{
+    struct thread *first = loop_thread.next;
+    scheduler_append(&loop_thread);
+    scheduler_first = first->next;
+    return first;
 }
 
 // The loop polls devices that are silent as long as it runs (their interrupts are off until arm())
@@ -72,42 +90,32 @@ static inline bool loop_is_due(void)
            (uint32_t)cpu_read_tsc() - loop_turn_tsc >= loop_interval_tsc;
 }
 
-static inline void switch_to(struct thread *next)
+__attribute__((noinline)) void scheduler_switch_traced(struct thread *old, struct thread *next)
 {
-    struct thread *old = thread_current;
-    thread_current = next;
-    scheduler_stats.switches++;
     trace_switch(next->name);
-    switch_stacks(&old->stack_pointer, next->stack_pointer);
+    switch_threads(old, next);
 }
 
-void scheduler_switch(void)
+// The loop is the next.
+void scheduler_switch_at_loop(void)
 {
-    enum thread_priority priority = THREAD_NORMAL;
-    struct thread *next = ready_first[THREAD_NORMAL];
-    if (next == &loop_thread && !loop_is_due()) {
-        if (next->next != NULL) { // its turn is skipped: to the end with it
-            next = next->next;
-            ready_last[THREAD_NORMAL]->next = &loop_thread;
-            ready_last[THREAD_NORMAL] = &loop_thread;
-            loop_thread.next = NULL;
-        } else if (ready_first[THREAD_BACKGROUND] != NULL) {
-            priority = THREAD_BACKGROUND;
-            next = ready_first[THREAD_BACKGROUND];
-        }
+    struct thread *next = &loop_thread; // stays the first while it runs
+    if (!loop_is_due()) {
+        if (is_any_ready())
+            next = take_behind_loop();
+        else if (background_first != NULL)
+            next = take_background();
     }
-    ready_first[priority] = next->next;
-    if (next != thread_current)
-        switch_to(next);
+    if (next != thread_current) // a background thread that yields may be the only one
+        scheduler_switch_to(next);
 }
 
 static __attribute__((noinline)) void yield_in_background(struct thread *self)
 {
-    scheduler_make_ready(self);
+    scheduler_append_background(self);
     scheduler_switch();
 }
 
-// For a normal thread the same, shortened by this: the loop is in the queue, so that is not empty.
 void thread_yield(void)
 {
     struct thread *self = thread_current;
@@ -115,33 +123,29 @@ void thread_yield(void)
         yield_in_background(self);
         return;
     }
-    struct thread *next = ready_first[THREAD_NORMAL], *last = self;
-    if (next == &loop_thread && !loop_is_due()) {
-        next = loop_thread.next;
-        if (next == NULL)
-            return;
-        self->next = last = &loop_thread;
+    struct thread *next = scheduler_first;
+    if (next->state != THREAD_LOOP) {
+        scheduler_append(self);
+        scheduler_first = next->next;
+        scheduler_switch_to(next);
+    } else if (is_any_ready() || loop_is_due()) {
+        scheduler_append(self);
+        scheduler_switch_at_loop();
     }
-    last->next = NULL;
-    ready_last[THREAD_NORMAL]->next = self;
-    ready_last[THREAD_NORMAL] = last;
-    ready_first[THREAD_NORMAL] = next->next;
-    switch_to(next);
 }
 
 void scheduler_bury(struct thread *thread)
 {
-    thread->next = buried;
-    buried = thread;
+    thread->next = scheduler_buried;
+    scheduler_buried = thread;
 }
 
-void scheduler_free_buried(void)
+void scheduler_free_all_buried(void)
 {
-    while (buried != NULL) {
-        struct thread *thread = buried;
-        buried = thread->next;
-        struct stack stack = thread->stack; // the thread itself lies in it
-        stack_free(&stack);
+    while (scheduler_buried != NULL) {
+        struct thread *thread = scheduler_buried;
+        scheduler_buried = thread->next;
+        stack_free(thread->stack); // the thread itself lies in it
     }
 }
 
@@ -186,35 +190,30 @@ static INTERRUPT_CONTEXT void end_of_halt(void *context)
 }
 
 // The loop's turn is over.
-static void run_threads(enum thread_priority priority)
+static void run_thread(struct thread *next)
 {
-    struct thread *next = ready_first[priority];
-    ready_first[priority] = next->next;
-    scheduler_make_ready(&loop_thread);
     // Core 0 measures the clock while others run already. Until they see the result their loop has
     // its turn each time.
     if (__builtin_expect(loop_interval_tsc == 0, 0))
         loop_interval_tsc = (uint32_t)(time_tsc_hz() / (NS_PER_S / LOOP_INTERVAL_NS));
     loop_turn_tsc = (uint32_t)cpu_read_tsc();
-    switch_to(next);
+    scheduler_switch_to(next);
 }
 
 void scheduler_run(void)
 {
     interrupt_set_handler(VECTOR_TIMER, timer_interrupt, NULL);
     interrupt_set_handler(VECTOR_WAKE, end_of_halt, NULL);
-    loop_thread = (struct thread){.state = THREAD_READY, .name = "loop"};
-    thread_current = &loop_thread;
-    switch_errno = &errno;
+    memcpy(loop_thread.name, "loop", sizeof("loop"));
     cpu_interrupts_on();
     for (;;) {
         scheduler_stats.loops++;
         bool worked = poll_all();
         scheduler_free_buried();
-        if (ready_first[THREAD_NORMAL] != NULL)
-            run_threads(THREAD_NORMAL);
-        else if (ready_first[THREAD_BACKGROUND] != NULL)
-            run_threads(THREAD_BACKGROUND);
+        if (is_any_ready())
+            run_thread(take_behind_loop());
+        else if (background_first != NULL)
+            run_thread(take_background());
         else if (!worked)
             idle();
     }

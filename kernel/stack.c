@@ -66,10 +66,10 @@ int stack_allocate(struct stack *stack, size_t size_bytes)
     return 0;
 }
 
-void stack_free(const struct stack *stack)
+void stack_free(struct stack stack)
 {
-    struct free_stack *free = (struct free_stack *)stack->top - 1;
-    struct free_stack **list = &free_stacks[size_class(stack->top - stack->bottom)];
+    struct free_stack *free = (struct free_stack *)stack.top - 1;
+    struct free_stack **list = &free_stacks[size_class(stack.top - stack.bottom)];
     free->next = *list;
     *list = free;
 }

@@ -14,7 +14,7 @@ struct stack {
 #define STACK_BYTES_MAX (64u << 20)
 int stack_allocate(struct stack *stack, size_t size_bytes) MUST_CHECK;
 // Keeps the stack for the next of its size on this core.
-void stack_free(const struct stack *stack);
+void stack_free(struct stack stack);
 
 // The stacks that a core has before it can make any: its loop's, and those its interrupts take.
 // Faults have one of their own, so that a stack overflow still has somewhere to report from; so

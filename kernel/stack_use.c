@@ -36,51 +36,25 @@ static inline uint64_t *page_entry(uint64_t virt)
     return &table_below(directory, virt, 2)->entries[virt >> 12 & 511];
 }
 
-// How many pages from `virt` on one lowest table describes, up to `top`.
-static size_t pages_in_table(uint64_t virt, uint64_t top)
-{
-    size_t in_stack = (top - virt) / PAGE_BYTES, in_table = 512 - (virt >> 12 & 511);
-    return in_stack < in_table ? in_stack : in_table;
-}
-
-static bool any_dirty(const uint64_t *entry, size_t count)
-{
-    uint64_t all = 0;
-    size_t i = 0;
-    for (; i + 4 <= count; i += 4)
-        all |= entry[i] | entry[i + 1] | entry[i + 2] | entry[i + 3];
-    for (; i < count; i++)
-        all |= entry[i];
-    return all & ENTRY_DIRTY;
-}
-
-// The top page is always used: a thread lies in it. Most threads use no other.
+// The top page is always used: a thread lies in it. Below it pages are used from the top down without
+// a gap, for -fstack-clash-protection makes code touch each page of a large frame; most threads use
+// none of them.
 void stack_use_reset(const struct stack *stack)
 {
-    uint64_t top = stack->top - PAGE_BYTES;
-    for (uint64_t virt = stack->bottom; virt < top;) {
-        size_t count = pages_in_table(virt, top);
+    for (uint64_t virt = stack->top - 2 * PAGE_BYTES; virt >= stack->bottom; virt -= PAGE_BYTES) {
         uint64_t *entry = page_entry(virt);
-        bool any = any_dirty(entry, count);
-        for (size_t i = 0; any && i < count; i++) {
-            if (entry[i] & ENTRY_DIRTY) {
-                entry[i] &= ~ENTRY_DIRTY;
-                // A translation that the CPU kept would be written through without the bit.
-                cpu_invalidate_page((const void *)(virt + i * PAGE_BYTES));
-            }
-        }
-        virt += count * PAGE_BYTES;
+        if (!(*entry & ENTRY_DIRTY))
+            return;
+        *entry &= ~ENTRY_DIRTY;
+        // A translation that the CPU kept would be written through without the bit.
+        cpu_invalidate_page((const void *)virt);
     }
 }
 
 size_t stack_use_bytes(const struct stack *stack)
 {
-    for (uint64_t virt = stack->bottom; virt < stack->top;) {
-        size_t count = pages_in_table(virt, stack->top);
-        const uint64_t *entry = page_entry(virt);
-        for (size_t i = 0; i < count; i++, virt += PAGE_BYTES)
-            if (__atomic_load_n(&entry[i], __ATOMIC_RELAXED) & ENTRY_DIRTY) // the CPU sets it
-                return stack->top - virt;
-    }
+    for (uint64_t virt = stack->bottom; virt < stack->top; virt += PAGE_BYTES)
+        if (__atomic_load_n(page_entry(virt), __ATOMIC_RELAXED) & ENTRY_DIRTY) // the CPU sets it
+            return stack->top - virt;
     return 0;
 }

@@ -1,40 +1,36 @@
 ; SPDX-License-Identifier: MIT
-; Calling convention: System V x86-64. A switch is a call, so only what a callee must keep is kept, on
-; the thread's own stack: rbx rbp r12-r15, the control words of the floating-point units; and errno.
+; Calling convention: System V x86-64. A switch is a call, so only what a callee must keep is kept: rbx
+; rbp r12-r15 on the thread's own stack, the control words of the floating-point units in the thread.
 bits 64
 default rel
 
-global switch_stacks
+global switch_threads
 global switch_run_on
 extern thread_entry
-extern switch_errno
 
 section .text
 
-; void switch_stacks(void **old_stack, void *new_stack)
-; Entry: rdi where the old thread's stack pointer goes, rsi the new thread's, made by an earlier
-; switch_stacks or by thread_create (the same frame, returning to switch_first). Returns in the new
-; thread. Clobbers what a call may.
-switch_stacks:
+; struct thread (thread_internal.h)
+T_STACK_POINTER equ 0
+T_MXCSR         equ 8
+T_X87_CONTROL   equ 12
+
+; void switch_threads(struct thread *old, struct thread *next)
+; Entry: next's frame was made by an earlier switch_threads or by thread_create (the same frame,
+; returning to switch_first). Returns in next. Clobbers what a call may.
+switch_threads:
         push rbp
         push rbx
         push r12
         push r13
         push r14
         push r15
-        mov rax, [switch_errno]
-        mov ecx, [rax]
-        push rcx
-        sub rsp, 8
-        stmxcsr [rsp]
-        fnstcw [rsp + 4]
-        mov [rdi], rsp
-        mov rsp, rsi
-        ldmxcsr [rsp]
-        fldcw [rsp + 4]
-        add rsp, 8
-        pop rcx
-        mov [rax], ecx
+        stmxcsr [rdi + T_MXCSR]
+        fnstcw [rdi + T_X87_CONTROL]
+        mov [rdi + T_STACK_POINTER], rsp
+        mov rsp, [rsi + T_STACK_POINTER]
+        ldmxcsr [rsi + T_MXCSR]
+        fldcw [rsi + T_X87_CONTROL]
         pop r15
         pop r14
         pop r13

@@ -11,10 +11,10 @@
 
 #define STACK_KIB_DEFAULT 64
 #define STACK_KIB_MIN     16
-// What a switch leaves on a stack: control words, errno, six registers, where to return.
-#define SWITCH_FRAME_WORDS 9
+// What a switch leaves on a stack: six registers, where to return.
+#define SWITCH_FRAME_WORDS 7
 #define MXCSR_DEFAULT      0x1f80u
-#define FPU_CW_DEFAULT     0x037fu
+#define X87_CONTROL_DEFAULT 0x037fu
 
 PERCORE struct thread *thread_all;
 
@@ -40,14 +40,12 @@ static void list_remove(struct thread *thread)
 static void timer_wakes(struct timer *timer)
 {
     struct thread *thread = CONTAINER_OF(timer, struct thread, timer);
-    if (thread->state == THREAD_BLOCKED) {
-        if (thread->queue != NULL)
-            wait_queue_remove(thread);
-        thread->timed_out = true;
-        scheduler_make_ready(thread);
-    } else if (thread->state == THREAD_WAITING) {
-        scheduler_make_ready(thread);
-    }
+    if (thread->state != THREAD_BLOCKED && thread->state != THREAD_WAITING)
+        return;
+    if (thread->queue != NULL)
+        wait_queue_remove(thread);
+    thread->timed_out = true;
+    scheduler_make_ready(thread);
 }
 
 static size_t default_stack_bytes(void)
@@ -62,7 +60,9 @@ static size_t default_stack_bytes(void)
 // What is not set here is not read before it is set.
 static void thread_fill(struct thread *thread, const char *name)
 {
-    thread->state = THREAD_READY;
+    thread->mxcsr = MXCSR_DEFAULT;
+    thread->x87_control = X87_CONTROL_DEFAULT;
+    thread->errno_value = 0;
     thread->wake_pending = false;
     thread->queue = NULL;
     thread->joiner = NULL;
@@ -86,8 +86,6 @@ struct thread *thread_create_with_options(const char *name, void (*entry)(void *
     stack_use_reset(&stack);
     struct thread *thread = (struct thread *)ALIGN_DOWN(stack.top - sizeof(struct thread), 64);
     uint64_t *frame = (uint64_t *)thread - SWITCH_FRAME_WORDS;
-    frame[0] = MXCSR_DEFAULT | (uint64_t)FPU_CW_DEFAULT << 32;
-    frame[1] = 0; // errno
     frame[SWITCH_FRAME_WORDS - 1] = (uintptr_t)switch_first;
     thread->stack_pointer = frame;
     thread->priority = options->priority;
@@ -138,12 +136,6 @@ void thread_exit(void *result)
     panic("thread: an ended thread ran again");
 }
 
-static void free_ended(struct thread *thread)
-{
-    struct stack stack = thread->stack; // the thread itself lies in it
-    stack_free(&stack);
-}
-
 int thread_join(struct thread *thread, void **result, uint64_t deadline_ns)
 {
     ASSERT(thread != thread_current && thread->joinable && thread->joiner == NULL);
@@ -157,7 +149,7 @@ int thread_join(struct thread *thread, void **result, uint64_t deadline_ns)
     }
     if (result != NULL)
         *result = thread->argument;
-    free_ended(thread);
+    stack_free(thread->stack); // the thread itself lies in it
     return 0;
 }
 
@@ -166,7 +158,7 @@ void thread_detach(struct thread *thread)
     ASSERT(thread->joinable && thread->joiner == NULL);
     thread->joinable = false;
     if (thread->state == THREAD_ENDED)
-        free_ended(thread);
+        stack_free(thread->stack); // the thread itself lies in it
 }
 
 struct thread *thread_self(void)
@@ -174,9 +166,14 @@ struct thread *thread_self(void)
     return thread_current;
 }
 
+int *thread_errno(void)
+{
+    return &thread_current->errno_value;
+}
+
 const char *thread_name(const struct thread *thread)
 {
-    return thread != NULL ? thread->name : "none";
+    return thread->name;
 }
 
 void thread_set_priority(enum thread_priority priority)
@@ -224,25 +221,37 @@ void thread_sleep_until(uint64_t deadline_ns)
     ASSERT(always == -ETIMEDOUT); // nobody knows that it could be unblocked
 }
 
+static __attribute__((noinline)) bool wait_with_timer(uint64_t deadline_ns)
+{
+    struct thread *self = thread_current;
+    self->timed_out = false;
+    timer_start(&self->timer, deadline_ns);
+    scheduler_switch();
+    if (self->timer.pending)
+        timer_stop(&self->timer);
+    bool woken = !self->timed_out || self->wake_pending; // or both, the timer first
+    self->wake_pending = false;
+    return woken;
+}
+
 bool thread_wait_until(uint64_t deadline_ns)
 {
     struct thread *self = thread_current;
     if (!self->wake_pending) {
         self->state = THREAD_WAITING;
         if (deadline_ns != TIME_NEVER)
-            timer_start(&self->timer, deadline_ns);
+            return wait_with_timer(deadline_ns);
         scheduler_switch();
-        if (self->timer.pending)
-            timer_stop(&self->timer);
     }
-    bool woken = self->wake_pending;
-    self->wake_pending = false;
-    return woken;
+    // Not by `self`, which would have to be kept over the switch.
+    thread_current->wake_pending = false;
+    return true;
 }
 
 void thread_wake(struct thread *thread)
 {
-    thread->wake_pending = true;
     if (thread->state == THREAD_WAITING)
         scheduler_make_ready(thread);
+    else
+        thread->wake_pending = true;
 }

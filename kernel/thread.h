@@ -32,8 +32,11 @@ struct thread *thread_create_with_stack(const char *name, void (*entry)(void *ar
 struct thread *thread_create_with_options(const char *name, void (*entry)(void *argument),
                                           void *argument,
                                           const struct thread_options *options) MUST_CHECK;
+// The loop of the core is one, too, and what runs before it.
 struct thread *thread_self(void);
 const char *thread_name(const struct thread *thread);
+// Where the running thread's errno is.
+int *thread_errno(void);
 
 // Lets every other ready thread of the same priority, or a higher one, run once. The core's loop
 // has its turn among them if its last one is longer ago than a few microseconds.

@@ -6,19 +6,26 @@
 #include "kernel/stack.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "kernel/trace.h"
 
 enum thread_state {
     THREAD_READY,
     THREAD_WAITING, // in thread_wait_until()
     THREAD_BLOCKED, // in thread_block_until(), which thread_wake() does not end
     THREAD_ENDED,
+    THREAD_LOOP, // the core's loop, always
 };
 
 struct wait_queue;
 
 // Lies at the top of its own stack. Only the thread's own core ever reads or writes it.
 struct thread {
-    void *stack_pointer; // while it does not run
+    // What a switch keeps beside the stack (switch.asm), while the thread does not run.
+    void *stack_pointer;
+    uint32_t mxcsr;
+    uint16_t x87_control;
+
+    int errno_value;
     struct thread *next; // in a ready queue or a wait queue, or among the buried
     enum thread_state state;
     enum thread_priority priority;
@@ -37,8 +44,7 @@ struct thread {
 };
 
 // switch.asm
-extern PERCORE int *switch_errno; // the core's errno, which belongs to the thread that runs
-void switch_stacks(void **old_stack, void *new_stack);
+void switch_threads(struct thread *old, struct thread *next);
 void switch_first(void);
 _Noreturn void thread_entry(void);
 
@@ -46,14 +52,61 @@ extern PERCORE struct thread *thread_current;
 extern PERCORE struct thread *thread_all; // that have not ended, the latest first
 extern PERCORE struct scheduler_stats scheduler_stats;
 
+// The normal threads that are ready. The loop is always among them, and the first while it runs: there
+// is no empty queue. What follows the last one is not to be looked at.
+extern PERCORE struct thread *scheduler_first, *scheduler_last;
+
+static inline void scheduler_append(struct thread *thread)
+{
+    scheduler_last->next = thread;
+    scheduler_last = thread;
+}
+void scheduler_append_background(struct thread *thread);
+
 // Puts a thread at the end of the ready queue of its priority.
-void scheduler_make_ready(struct thread *thread);
+static inline void scheduler_make_ready(struct thread *thread)
+{
+    thread->state = THREAD_READY;
+    if (__builtin_expect(thread->priority == THREAD_NORMAL, 1))
+        scheduler_append(thread);
+    else
+        scheduler_append_background(thread);
+}
+void scheduler_switch_traced(struct thread *old, struct thread *next);
+static inline void scheduler_switch_to(struct thread *next)
+{
+    struct thread *old = thread_current;
+    thread_current = next;
+    scheduler_stats.switches++;
+    if (__builtin_expect(trace_ring.events != NULL, 0))
+        scheduler_switch_traced(old, next);
+    else
+        switch_threads(old, next);
+}
+
+void scheduler_switch_at_loop(void);
 // Runs the next ready thread. The caller has put itself somewhere it will be found again.
-void scheduler_switch(void);
+static inline void scheduler_switch(void)
+{
+    struct thread *next = scheduler_first;
+    if (next->state == THREAD_LOOP) {
+        scheduler_switch_at_loop();
+    } else {
+        scheduler_first = next->next;
+        scheduler_switch_to(next);
+    }
+}
+
 // Frees a thread's stack once the core runs on another.
 void scheduler_bury(struct thread *thread);
 // Frees those that are off their stacks by now, which the caller is one of.
-void scheduler_free_buried(void);
+extern PERCORE struct thread *scheduler_buried;
+void scheduler_free_all_buried(void);
+static inline void scheduler_free_buried(void)
+{
+    if (scheduler_buried != NULL)
+        scheduler_free_all_buried();
+}
 
 // Waits for thread_unblock() or the deadline, by which the thread leaves its wait queue.
 // Returns: 0 or -ETIMEDOUT.

@@ -14,7 +14,7 @@
 
 int main(int argc, char **argv, char **envp);
 
-// What musl keeps of a thread: errno, the locale, thread-specific data. Filled by relocation alone,
+// What musl keeps of a thread: the locale, thread-specific data. Filled by relocation alone,
 // so that the C library's plain functions work from the first instruction on.
 static PERCORE struct pthread main_thread = {
     .self = &main_thread,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The C library's beginning and end. Each core has a musl of its own, for all that musl writes
-// is core-local: stdout, errno, atexit, locale. So it is single-threaded and takes no locks. Files,
+// is core-local: stdout, atexit, locale. So it is single-threaded and takes no locks. Files,
 // environment and everything else it keeps belong to the core they were made on.
 //
 // Before posix_start_core(), once relocations are applied, these work, on any core that has its
@@ -9,8 +9,7 @@
 // None of musl works in an interrupt handler: even memcpy uses vector registers.
 // malloc works as soon as kernel/heap.h does, stdio's output as soon as kernel/console.h does.
 //
-// errno is one variable a core. Whoever switches threads keeps it for them, as a local variable of
-// the switching function: `int saved_errno = errno; switch; errno = saved_errno;` from <errno.h>.
+// errno is one variable a thread, in the kernel's (thread_errno()).
 //
 // A write to stdout must not be interrupted by another thread's: console_write() must not yield.
 #pragma once

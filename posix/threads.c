@@ -98,6 +98,13 @@ long posix_call_futex(long word, long operation, long value, long timeout, long 
     return -ENOSYS;
 }
 
+// Where <errno.h> and musl's own sources look. Each thread has its own.
+int *__errno_location(void)
+{
+    return thread_errno();
+}
+int *___errno_location(void) __attribute__((const, alias("__errno_location")));
+
 long posix_call_sched_yield(void)
 {
     thread_yield();

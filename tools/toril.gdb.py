@@ -27,8 +27,8 @@ FIRST_LINE = re.compile(r"toril: \S+ with (\S+), at (0x[0-9a-f]+)")
 WAITING = "debugger: waiting for gdb"
 START_HANG_S = 600  # emulated firmware on a slow host, and the build before it
 FRAMES_MAX = 32
-# What switch_stacks leaves on a stack, in words of 8 bytes: kernel/switch.asm.
-SAVED_RBP, SAVED_RETURN = 7, 8
+# What switch_threads leaves on a stack, in words of 8 bytes: kernel/switch.asm.
+SAVED_RBP, SAVED_RETURN = 5, 6
 # Written in assembly: gdb cannot tell that nothing called them.
 FIRST_FUNCTIONS = ("switch_first", "switch_run_on", "trampoline_enter")
 PR_SET_PDEATHSIG = 1
@@ -190,6 +190,8 @@ def print_thread(thread: gdb.Value, running: int) -> None:
     """One thread with its backtrace."""
     is_running = int(thread) == running
     state = "running" if is_running else str(thread["state"]).removeprefix("THREAD_").lower()
+    if state == "loop":  # which is always ready
+        state = "ready"
     name = thread["name"].string(errors="replace")
     print(f'  "{name}" at {int(thread):#x}, {state}')
     number = 0

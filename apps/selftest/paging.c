@@ -176,7 +176,7 @@ static void guard_pages(void *argument)
         CHECK(stack_is_guard(stacks[i].bottom - 1));
     }
     for (size_t i = 0; i < ARRAY_COUNT(stacks); i++)
-        stack_free(&stacks[i]);
+        stack_free(stacks[i]);
     char *block = malloc(100000);
     if (CHECK(block != NULL)) {
         struct mapping heap = look_up(block);

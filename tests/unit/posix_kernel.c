@@ -209,6 +209,12 @@ struct thread *thread_self(void)
     return (struct thread *)&woken;
 }
 
+int *thread_errno(void)
+{
+    static int value;
+    return &value;
+}
+
 void thread_yield(void)
 {
 }
