@@ -52,6 +52,13 @@
     CALL(uname, 1)                                                                                 \
     CALL(getrandom, 3)
 
+// Without arguments a call tells an id, which is an int: the C function of that name is then a jump.
+#define POSIX_RESULT_0 int
+#define POSIX_RESULT_1 long
+#define POSIX_RESULT_2 long
+#define POSIX_RESULT_3 long
+#define POSIX_RESULT_4 long
+#define POSIX_RESULT_6 long
 #define POSIX_PARAMETERS_0 void
 #define POSIX_PARAMETERS_1 long
 #define POSIX_PARAMETERS_2 long, long
@@ -60,7 +67,8 @@
 #define POSIX_PARAMETERS_6 long, long, long, long, long, long
 
 #define POSIX_DECLARE_CALL(name, count)                                                            \
-    __attribute__((visibility("hidden"))) long posix_call_##name(POSIX_PARAMETERS_##count);
+    __attribute__((visibility("hidden")))                                                          \
+    POSIX_RESULT_##count posix_call_##name(POSIX_PARAMETERS_##count);
 POSIX_CALLS(POSIX_DECLARE_CALL)
 #undef POSIX_DECLARE_CALL
 

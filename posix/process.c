@@ -23,17 +23,17 @@ long posix_call_exit_group(long status)
     power_end((int)(status & 0xff));
 }
 
-long posix_call_getpid(void)
+int posix_call_getpid(void)
 {
     return PROCESS_ID;
 }
 
-long posix_call_getppid(void)
+int posix_call_getppid(void)
 {
     return 0;
 }
 
-long posix_call_gettid(void)
+int posix_call_gettid(void)
 {
     return PROCESS_ID;
 }
@@ -44,22 +44,22 @@ long posix_call_set_tid_address(long address)
     return PROCESS_ID;
 }
 
-long posix_call_getuid(void)
+int posix_call_getuid(void)
 {
     return 0;
 }
 
-long posix_call_geteuid(void)
+int posix_call_geteuid(void)
 {
     return 0;
 }
 
-long posix_call_getgid(void)
+int posix_call_getgid(void)
 {
     return 0;
 }
 
-long posix_call_getegid(void)
+int posix_call_getegid(void)
 {
     return 0;
 }

@@ -105,7 +105,7 @@ int *__errno_location(void)
 }
 int *___errno_location(void) __attribute__((const, alias("__errno_location")));
 
-long posix_call_sched_yield(void)
+int posix_call_sched_yield(void)
 {
     thread_yield();
     return 0;
