@@ -2,7 +2,6 @@
 #include "kernel/scheduler.h"
 
 #include <stdatomic.h>
-#include <string.h>
 
 #include "kernel/core.h"
 #include "kernel/cpu.h"
@@ -31,7 +30,6 @@ static PERCORE const _Atomic bool *doorbell = &no_doorbell;
 // Of the time stamp counter the lower half: that wraps after a second at the least, and to be wrong
 // for the length of an interval then does no harm.
 static PERCORE uint32_t loop_turn_tsc, loop_interval_tsc;
-PERCORE struct thread *scheduler_buried;
 static PERCORE struct poller *pollers;
 
 void scheduler_add_poller(struct poller *poller)
@@ -134,21 +132,6 @@ void thread_yield(void)
     }
 }
 
-void scheduler_bury(struct thread *thread)
-{
-    thread->next = scheduler_buried;
-    scheduler_buried = thread;
-}
-
-void scheduler_free_all_buried(void)
-{
-    while (scheduler_buried != NULL) {
-        struct thread *thread = scheduler_buried;
-        scheduler_buried = thread->next;
-        stack_free(thread->stack); // the thread itself lies in it
-    }
-}
-
 static bool poll_all(void)
 {
     bool worked = false;
@@ -204,12 +187,11 @@ void scheduler_run(void)
 {
     interrupt_set_handler(VECTOR_TIMER, timer_interrupt, NULL);
     interrupt_set_handler(VECTOR_WAKE, end_of_halt, NULL);
-    memcpy(loop_thread.name, "loop", sizeof("loop"));
+    loop_thread.name = "loop";
     cpu_interrupts_on();
     for (;;) {
         scheduler_stats.loops++;
         bool worked = poll_all();
-        scheduler_free_buried();
         if (is_any_ready())
             run_thread(take_behind_loop());
         else if (background_first != NULL)

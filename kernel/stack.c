@@ -40,30 +40,29 @@ static int stack_map(struct stack *stack, uint64_t virt, size_t size_bytes)
     return 0;
 }
 
-static __attribute__((noinline)) int stack_make(struct stack *stack, size_t size_bytes)
+static __attribute__((noinline)) struct stack stack_make(size_t size_bytes)
 {
+    struct stack stack = {0};
     if (FIRST_STACKS_SPAN + next_offset + PAGE_BYTES + size_bytes > PAGING_STACK_CORE_SPAN)
-        return -ENOMEM;
+        return stack;
     uint64_t virt = PAGING_STACK_BASE + core_index() * PAGING_STACK_CORE_SPAN + FIRST_STACKS_SPAN +
                     next_offset + PAGE_BYTES;
-    int error = stack_map(stack, virt, size_bytes);
-    if (error == 0)
+    if (stack_map(&stack, virt, size_bytes) == 0)
         next_offset += PAGE_BYTES + size_bytes;
-    return error;
+    return stack;
 }
 
-int stack_allocate(struct stack *stack, size_t size_bytes)
+struct stack stack_allocate(size_t size_bytes)
 {
     ASSERT(size_bytes > 0 && size_bytes <= STACK_BYTES_MAX);
     unsigned class = size_class(size_bytes);
     size_bytes = (size_t)PAGE_BYTES << class;
     struct free_stack *free = free_stacks[class];
     if (free == NULL)
-        return stack_make(stack, size_bytes);
+        return stack_make(size_bytes);
     free_stacks[class] = free->next;
     uintptr_t top = (uintptr_t)(free + 1);
-    *stack = (struct stack){top - size_bytes, top};
-    return 0;
+    return (struct stack){top - size_bytes, top};
 }
 
 void stack_free(struct stack stack)

@@ -10,10 +10,10 @@ struct stack {
 };
 
 // At least `size_bytes`, up to STACK_BYTES_MAX, from this core's pages. Freed stacks are used again
-// as they are. Returns: 0 or -ENOMEM.
+// as they are. Returns: a stack; with top 0 when out of memory.
 #define STACK_BYTES_MAX (64u << 20)
-int stack_allocate(struct stack *stack, size_t size_bytes) MUST_CHECK;
-// Keeps the stack for the next of its size on this core.
+struct stack stack_allocate(size_t size_bytes) MUST_CHECK;
+// Keeps the stack for the next of its size on this core, as it is but for its last word.
 void stack_free(struct stack stack);
 
 // The stacks that a core has before it can make any: its loop's, and those its interrupts take.

@@ -39,9 +39,9 @@ static inline uint64_t *page_entry(uint64_t virt)
 // The top page is always used: a thread lies in it. Below it pages are used from the top down without
 // a gap, for -fstack-clash-protection makes code touch each page of a large frame; most threads use
 // none of them.
-void stack_use_reset(const struct stack *stack)
+void stack_use_reset(struct stack stack)
 {
-    for (uint64_t virt = stack->top - 2 * PAGE_BYTES; virt >= stack->bottom; virt -= PAGE_BYTES) {
+    for (uint64_t virt = stack.top - 2 * PAGE_BYTES; virt >= stack.bottom; virt -= PAGE_BYTES) {
         uint64_t *entry = page_entry(virt);
         if (!(*entry & ENTRY_DIRTY))
             return;
@@ -51,10 +51,10 @@ void stack_use_reset(const struct stack *stack)
     }
 }
 
-size_t stack_use_bytes(const struct stack *stack)
+size_t stack_use_bytes(struct stack stack)
 {
-    for (uint64_t virt = stack->bottom; virt < stack->top; virt += PAGE_BYTES)
+    for (uint64_t virt = stack.bottom; virt < stack.top; virt += PAGE_BYTES)
         if (__atomic_load_n(page_entry(virt), __ATOMIC_RELAXED) & ENTRY_DIRTY) // the CPU sets it
-            return stack->top - virt;
+            return stack.top - virt;
     return 0;
 }

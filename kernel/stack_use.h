@@ -6,6 +6,6 @@
 #include "kernel/stack.h"
 
 // Forgets what an earlier thread used.
-void stack_use_reset(const struct stack *stack);
+void stack_use_reset(struct stack stack);
 // The most that was used since, in whole pages.
-size_t stack_use_bytes(const struct stack *stack);
+size_t stack_use_bytes(struct stack stack);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "kernel/image.h"
 #include "kernel/options.h"
 #include "kernel/panic.h"
 #include "kernel/stack_use.h"
@@ -57,6 +58,15 @@ static size_t default_stack_bytes(void)
     return bytes;
 }
 
+static __attribute__((noinline)) void copy_name(struct thread *thread, const char *name)
+{
+    thread->name = thread->name_copy;
+    size_t i = 0;
+    for (; i < THREAD_NAME_BYTES - 1 && name[i] != '\0'; i++)
+        thread->name_copy[i] = name[i];
+    thread->name_copy[i] = '\0';
+}
+
 // What is not set here is not read before it is set.
 static void thread_fill(struct thread *thread, const char *name)
 {
@@ -68,22 +78,20 @@ static void thread_fill(struct thread *thread, const char *name)
     thread->joiner = NULL;
     thread->timer.expired = timer_wakes;
     thread->timer.pending = false;
-    size_t i = 0;
-    for (; i < THREAD_NAME_BYTES - 1 && name[i] != '\0'; i++)
-        thread->name[i] = name[i];
-    thread->name[i] = '\0';
+    thread->name = name;
+    if (name < rodata_start || name >= rodata_end)
+        copy_name(thread, name);
 }
 
 struct thread *thread_create_with_options(const char *name, void (*entry)(void *argument),
                                           void *argument, const struct thread_options *options)
 {
     ASSERT(options->priority < THREAD_PRIORITIES);
-    struct stack stack;
-    scheduler_free_buried();
-    if (stack_allocate(&stack, options->stack_bytes != 0 ? options->stack_bytes
-                                                         : default_stack_bytes()) != 0)
+    struct stack stack =
+        stack_allocate(options->stack_bytes != 0 ? options->stack_bytes : default_stack_bytes());
+    if (stack.top == 0)
         return NULL;
-    stack_use_reset(&stack);
+    stack_use_reset(stack);
     struct thread *thread = (struct thread *)ALIGN_DOWN(stack.top - sizeof(struct thread), 64);
     uint64_t *frame = (uint64_t *)thread - SWITCH_FRAME_WORDS;
     frame[SWITCH_FRAME_WORDS - 1] = (uintptr_t)switch_first;
@@ -129,7 +137,7 @@ void thread_exit(void *result)
     scheduler_stats.threads--;
     list_remove(self);
     if (!self->joinable)
-        scheduler_bury(self);
+        stack_free(self->stack); // this runs on it still, but nothing can take it before the switch
     else if (self->joiner != NULL && self->joiner->state == THREAD_BLOCKED)
         thread_unblock(self->joiner);
     scheduler_switch();
@@ -189,7 +197,7 @@ enum thread_priority thread_get_priority(const struct thread *thread)
 
 size_t thread_stack_used_bytes(const struct thread *thread)
 {
-    return stack_use_bytes(&thread->stack);
+    return stack_use_bytes(thread->stack);
 }
 
 size_t thread_stack_bytes(const struct thread *thread)

@@ -8,7 +8,7 @@
 
 #include "kernel/compiler.h"
 
-#define THREAD_NAME_BYTES 24 // with the final NUL; longer names are cut
+#define THREAD_NAME_BYTES 24 // with the final NUL; longer names are cut, but for literals
 
 struct thread;
 
@@ -21,8 +21,9 @@ struct thread_options {
     bool joinable; // what is left of it after its end stays until thread_join() or thread_detach()
 };
 
-// Creates a thread that runs entry(argument) and ends when entry returns. `name` is copied. It runs
-// when the caller lets go for the first time, after those that are ready already.
+// Creates a thread that runs entry(argument) and ends when entry returns. `name` is copied, unless
+// it is one of the image's literals. The thread runs when the caller lets go for the first time,
+// after those that are ready already.
 // Returns: the thread, or NULL when out of memory: then nothing is left of it.
 struct thread *thread_create(const char *name, void (*entry)(void *argument),
                              void *argument) MUST_CHECK;

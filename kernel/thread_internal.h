@@ -26,7 +26,7 @@ struct thread {
     uint16_t x87_control;
 
     int errno_value;
-    struct thread *next; // in a ready queue or a wait queue, or among the buried
+    struct thread *next; // in a ready queue or a wait queue
     enum thread_state state;
     enum thread_priority priority;
     bool wake_pending; // a wake came while it was not waiting
@@ -40,7 +40,8 @@ struct thread {
     void *argument; // from its end on: its result
     struct stack stack;
     struct timer timer;
-    char name[THREAD_NAME_BYTES];
+    const char *name;
+    char name_copy[THREAD_NAME_BYTES]; // unless it is a literal
 };
 
 // switch.asm
@@ -97,16 +98,6 @@ static inline void scheduler_switch(void)
     }
 }
 
-// Frees a thread's stack once the core runs on another.
-void scheduler_bury(struct thread *thread);
-// Frees those that are off their stacks by now, which the caller is one of.
-extern PERCORE struct thread *scheduler_buried;
-void scheduler_free_all_buried(void);
-static inline void scheduler_free_buried(void)
-{
-    if (scheduler_buried != NULL)
-        scheduler_free_all_buried();
-}
 
 // Waits for thread_unblock() or the deadline, by which the thread leaves its wait queue.
 // Returns: 0 or -ETIMEDOUT.

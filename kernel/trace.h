@@ -53,7 +53,7 @@ static inline __attribute__((always_inline)) INTERRUPT_CONTEXT void trace_event(
     event->b = b;
 }
 
-// `name` has 16 bytes at least.
+// 16 bytes at `name` can be read, whatever follows its end.
 static inline __attribute__((always_inline)) void trace_switch(const char *name)
 {
     uint64_t words[2];

@@ -13,29 +13,52 @@
 #include "kernel/time.h"
 #include "smp/exchange.h"
 
-// On the caller's stack, which stays as it is while the caller waits.
-struct call {
+// What one core asks of another: there and back. On the caller's stack, which stays as it is while the
+// caller waits.
+struct request {
     struct exchange_message message;
-    void (*function)(void *argument);
-    void *argument;
     unsigned caller_core;
-    struct thread *caller; // touched on its own core only
     bool done;
+    struct thread *caller; // touched on its own core only
 };
 
-static void call_done(struct exchange_message *message)
+static void request_done(struct exchange_message *message)
 {
-    struct call *call = CONTAINER_OF(message, struct call, message);
-    call->done = true;
-    thread_wake(call->caller);
+    struct request *request = CONTAINER_OF(message, struct request, message);
+    request->done = true;
+    thread_wake(request->caller);
 }
 
-static void call_run(struct exchange_message *message)
+// On the other core: it is done there.
+static void request_answer(struct request *request)
 {
-    struct call *call = CONTAINER_OF(message, struct call, message);
+    request->message.receive = request_done;
+    exchange_send(request->caller_core, &request->message);
+}
+
+static inline void request_make(struct request *request, unsigned core,
+                                void (*receive)(struct exchange_message *message))
+{
+    request->message.receive = receive;
+    request->caller_core = core_index();
+    request->done = false;
+    request->caller = thread_self();
+    exchange_send(core, &request->message);
+    while (!request->done)
+        thread_wait_until(TIME_NEVER);
+}
+
+struct call {
+    struct request request;
+    void (*function)(void *argument);
+    void *argument;
+};
+
+static void call_here(struct exchange_message *message)
+{
+    struct call *call = CONTAINER_OF(message, struct call, request.message);
     call->function(call->argument);
-    call->message.receive = call_done;
-    exchange_send(call->caller_core, &call->message);
+    request_answer(&call->request);
 }
 
 void remote_call(unsigned core, void (*function)(void *argument), void *argument)
@@ -44,37 +67,33 @@ void remote_call(unsigned core, void (*function)(void *argument), void *argument
         function(argument);
         return;
     }
-    struct call call = {.message.receive = call_run,
-                        .function = function,
-                        .argument = argument,
-                        .caller_core = core_index(),
-                        .caller = thread_self()};
-    exchange_send(core, &call.message);
-    while (!call.done)
-        thread_wait_until(TIME_NEVER);
+    struct call call = {.function = function, .argument = argument};
+    request_make(&call.request, core, call_here);
 }
 
 struct creation {
+    struct request request;
     const char *name;
     void (*entry)(void *argument);
-    void *argument;
-    int error;
+    void *argument; // then: the thread, or NULL
 };
 
-static void create_here(void *argument)
+static void create_here(struct exchange_message *message)
 {
-    struct creation *creation = argument;
-    if (thread_create(creation->name, creation->entry, creation->argument) == NULL)
-        creation->error = -ENOMEM;
+    struct creation *creation = CONTAINER_OF(message, struct creation, request.message);
+    creation->argument = thread_create(creation->name, creation->entry, creation->argument);
+    request_answer(&creation->request);
 }
 
 int thread_create_on(unsigned core, const char *name, void (*entry)(void *argument), void *argument)
 {
+    if (core == core_index())
+        return thread_create(name, entry, argument) != NULL ? 0 : -ENOMEM;
     if (!core_is_online(core))
         return -EINVAL;
     struct creation creation = {.name = name, .entry = entry, .argument = argument};
-    remote_call(core, create_here, &creation);
-    return creation.error;
+    request_make(&creation.request, core, create_here);
+    return creation.argument != NULL ? 0 : -ENOMEM;
 }
 
 // A freed block is its own message: the smallest block has room for one.

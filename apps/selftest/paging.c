@@ -169,7 +169,8 @@ static void guard_pages(void *argument)
     CHECK(stack.present && stack.write && !stack.execute);
     struct stack stacks[3]; // each has an absent page below it
     for (size_t i = 0; i < ARRAY_COUNT(stacks); i++) {
-        if (!CHECK_EQUAL(stack_allocate(&stacks[i], STACK_BYTES), 0))
+        stacks[i] = stack_allocate(STACK_BYTES);
+        if (!CHECK(stacks[i].top != 0))
             return;
         check_range((const char *)stacks[i].bottom, (const char *)stacks[i].top, true, false);
         CHECK(!look_up((const char *)stacks[i].bottom - 1).present);

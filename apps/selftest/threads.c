@@ -73,6 +73,10 @@ void case_thread_names(void)
         return;
     memset(given, 'x', sizeof(given) - 1); // the name was copied
     run_wait_for(&name_done);
+    static char literal[] = "a literal is not cut, however long";
+    name_done = false;
+    if (CHECK(thread_create("a literal is not cut, however long", check_name, literal) != NULL))
+        run_wait_for(&name_done);
     CHECK_TEXT(thread_name(thread_self()), "main");
 }
 
