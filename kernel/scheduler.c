@@ -94,7 +94,6 @@ __attribute__((noinline)) void scheduler_switch_traced(struct thread *old, struc
     switch_threads(old, next);
 }
 
-// The loop is the next.
 void scheduler_switch_at_loop(void)
 {
     struct thread *next = &loop_thread; // stays the first while it runs

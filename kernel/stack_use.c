@@ -36,9 +36,9 @@ static inline uint64_t *page_entry(uint64_t virt)
     return &table_below(directory, virt, 2)->entries[virt >> 12 & 511];
 }
 
-// The top page is always used: a thread lies in it. Below it pages are used from the top down without
-// a gap, for -fstack-clash-protection makes code touch each page of a large frame; most threads use
-// none of them.
+// The top page is always used: a thread lies in it. Below it pages are used from the top down
+// without a gap, for -fstack-clash-protection makes code touch each page of a large frame; most
+// threads use none of them.
 void stack_use_reset(struct stack stack)
 {
     for (uint64_t virt = stack.top - 2 * PAGE_BYTES; virt >= stack.bottom; virt -= PAGE_BYTES) {

@@ -13,8 +13,8 @@
 #define STACK_KIB_DEFAULT 64
 #define STACK_KIB_MIN     16
 // What a switch leaves on a stack: six registers, where to return.
-#define SWITCH_FRAME_WORDS 7
-#define MXCSR_DEFAULT      0x1f80u
+#define SWITCH_FRAME_WORDS  7
+#define MXCSR_DEFAULT       0x1f80u
 #define X87_CONTROL_DEFAULT 0x037fu
 
 PERCORE struct thread *thread_all;

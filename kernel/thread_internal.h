@@ -53,8 +53,8 @@ extern PERCORE struct thread *thread_current;
 extern PERCORE struct thread *thread_all; // that have not ended, the latest first
 extern PERCORE struct scheduler_stats scheduler_stats;
 
-// The normal threads that are ready. The loop is always among them, and the first while it runs: there
-// is no empty queue. What follows the last one is not to be looked at.
+// The normal threads that are ready. The loop is always among them, and the first while it runs:
+// there is no empty queue. What follows the last one is not to be looked at.
 extern PERCORE struct thread *scheduler_first, *scheduler_last;
 
 static inline void scheduler_append(struct thread *thread)
@@ -73,6 +73,7 @@ static inline void scheduler_make_ready(struct thread *thread)
     else
         scheduler_append_background(thread);
 }
+
 void scheduler_switch_traced(struct thread *old, struct thread *next);
 static inline void scheduler_switch_to(struct thread *next)
 {
@@ -85,7 +86,7 @@ static inline void scheduler_switch_to(struct thread *next)
         switch_threads(old, next);
 }
 
-void scheduler_switch_at_loop(void);
+void scheduler_switch_at_loop(void); // the loop is the first of the queue
 // Runs the next ready thread. The caller has put itself somewhere it will be found again.
 static inline void scheduler_switch(void)
 {
@@ -97,7 +98,6 @@ static inline void scheduler_switch(void)
         scheduler_switch_to(next);
     }
 }
-
 
 // Waits for thread_unblock() or the deadline, by which the thread leaves its wait queue.
 // Returns: 0 or -ETIMEDOUT.

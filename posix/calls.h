@@ -52,13 +52,14 @@
     CALL(uname, 1)                                                                                 \
     CALL(getrandom, 3)
 
-// Without arguments a call tells an id, which is an int: the C function of that name is then a jump.
-#define POSIX_RESULT_0 int
-#define POSIX_RESULT_1 long
-#define POSIX_RESULT_2 long
-#define POSIX_RESULT_3 long
-#define POSIX_RESULT_4 long
-#define POSIX_RESULT_6 long
+// Without arguments a call tells an id, which is an int: the C function of that name is then a
+// jump.
+#define POSIX_RESULT_0     int
+#define POSIX_RESULT_1     long
+#define POSIX_RESULT_2     long
+#define POSIX_RESULT_3     long
+#define POSIX_RESULT_4     long
+#define POSIX_RESULT_6     long
 #define POSIX_PARAMETERS_0 void
 #define POSIX_PARAMETERS_1 long
 #define POSIX_PARAMETERS_2 long, long

@@ -13,8 +13,8 @@
 #include "kernel/time.h"
 #include "smp/exchange.h"
 
-// What one core asks of another: there and back. On the caller's stack, which stays as it is while the
-// caller waits.
+// What one core asks of another: there and back. On the caller's stack, which stays as it is while
+// the caller waits.
 struct request {
     struct exchange_message message;
     unsigned caller_core;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What operations of the kernel cost, one line "bench: NAME MEDIAN LEAST" each, in ticks of the
 // time stamp counter. bench/kernel.py boots this where ticks are instructions. Argument
-// "boot": only what the boot needed.
+// "boot": only what the boot needed; "threads": that and threads.
 #include <stdio.h>
 #include <string.h>
 
@@ -33,9 +33,10 @@ int main(int argc, char **argv)
     // Before anything of this program takes memory.
     struct machine_stats stats;
     machine_stats_get(&stats);
-    bool boot_only = argc == 2 && strcmp(argv[1], "boot") == 0;
-    if (argc > 1 && !boot_only) {
-        printf("bench: there is no argument but \"boot\"\n");
+    const char *part = argc == 2 ? argv[1] : "all";
+    bool boot_only = strcmp(part, "boot") == 0, threads_only = strcmp(part, "threads") == 0;
+    if (argc > 1 && !boot_only && !threads_only) {
+        printf("bench: there is no argument but \"boot\" and \"threads\"\n");
         return STATUS_USAGE;
     }
     report_boot();
@@ -43,6 +44,8 @@ int main(int argc, char **argv)
         return 0;
     measure_report_value("memory-bytes", stats.memory_total_bytes - stats.memory_free_bytes);
     bench_threads();
+    if (threads_only)
+        return 0;
     bench_memory_and_calls();
     bench_timers();
     if (stats.cores > 1)
