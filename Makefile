@@ -3,14 +3,12 @@
 
 APPS := hello http selftest attack bench
 
-KERNEL_SOURCES := $(addprefix kernel/, main.c acpi.c apic.c backtrace.c channel.c console.c core.c counters.c cpu.c debugger.c debugport.c \
-    framebuffer.c heap.c interrupts.c io_apic.c log.c memory_map.c mtrr.c options.c pages.c paging.c paging_tables.c \
-    panic.c pci.c power.c random.c scheduler.c serial.c stack.c stack_use.c stats.c symbols.c sync.c thread.c time.c timer.c trace.c)
 KERNEL_ASSEMBLY := kernel/memory.asm kernel/switch.asm kernel/vectors.asm
 # What an app may be linked without: apps in APPS_WITHOUT_INSIGHT are.
 INSIGHT_SOURCES := $(addprefix kernel/, keys.c log_levels.c profile.c profile_dump.c)
 INSIGHT_PARTS := keys_start log_levels_start profile_start profile_dump
 APPS_WITHOUT_INSIGHT := hello bench
+KERNEL_SOURCES = $(filter-out $(INSIGHT_SOURCES) $(NET_DRIVER_SOURCES),$(sort $(wildcard kernel/*.c)))
 EFI_SOURCES := $(addprefix efi/, entry.c gather.c leave.c place.c relocate.c)
 SMP_SOURCES := $(addprefix smp/, bringup.c channel.c exchange.c remote.c)
 SMP_ASSEMBLY := smp/trampoline.asm

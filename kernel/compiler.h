@@ -27,9 +27,11 @@
 #endif
 
 // For code that runs in an interrupt handler: the interrupted thread's vector registers are not
-// saved, so the compiler must not touch them. gcc forgets with it where the stack protector's guard
-// word is.
-#define INTERRUPT_CONTEXT __attribute__((target("general-regs-only"), no_stack_protector))
+// saved, so the compiler must not touch them. In a section of its own, so that tests/lint/ can look
+// whether any of it does or calls what may, and interrupts.c whether a handler is marked so. gcc
+// forgets with the target where the stack protector's guard word is.
+#define INTERRUPT_CONTEXT                                                                          \
+    __attribute__((target("general-regs-only"), no_stack_protector, section(".text.interrupt")))
 
 #define ARRAY_COUNT(array)                  (sizeof(array) / sizeof((array)[0]))
 #define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))

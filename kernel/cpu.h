@@ -84,6 +84,22 @@ static inline void cpu_write_cr4(uint64_t value)
 {
     __asm__ volatile("mov %0, %%cr4" ::"r"(value) : "memory");
 }
+// Only with CR4.OSXSAVE set.
+static inline uint64_t cpu_read_xcr0(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (uint64_t)high << 32 | low;
+}
+static inline void cpu_write_xcr0(uint64_t value)
+{
+    __asm__ volatile("xsetbv" ::"c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                     : "memory");
+}
+static inline void cpu_reset_fpu(uint32_t mxcsr)
+{
+    __asm__ volatile("fninit; ldmxcsr %0" ::"m"(mxcsr));
+}
 static inline void cpu_invalidate_page(const void *address)
 {
     __asm__ volatile("invlpg (%0)" ::"r"(address) : "memory");

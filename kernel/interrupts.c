@@ -7,6 +7,7 @@
 #include "kernel/apic.h"
 #include "kernel/core.h"
 #include "kernel/cpu.h"
+#include "kernel/image.h"
 #include "kernel/panic.h"
 #include "kernel/stack.h"
 #include "kernel/trace.h"
@@ -118,6 +119,9 @@ void interrupt_start_core(const struct core_stacks *stacks)
 
 void interrupt_set_handler(int vector, void (*handler)(void *context), void *context)
 {
+    // What is not marked INTERRUPT_CONTEXT destroys what threads compute.
+    ASSERT((uintptr_t)handler >= (uintptr_t)interrupt_text_start &&
+           (uintptr_t)handler < (uintptr_t)interrupt_text_end);
     handlers[vector] = (struct handler){handler, context};
 }
 

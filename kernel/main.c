@@ -11,6 +11,7 @@
 #include "kernel/core.h"
 #include "kernel/cpu.h"
 #include "kernel/debugger.h"
+#include "kernel/fpu.h"
 #include "kernel/interrupts.h"
 #include "kernel/keys.h"
 #include "kernel/log.h"
@@ -129,6 +130,7 @@ void kernel_main(const struct boot_info *info)
 {
     cpu_interrupts_off();
     apic_reset_others();
+    fpu_start_core();
     boot_info = *info;
     // Frames that hold the old value belong to functions that never return, this one included.
     __stack_chk_guard ^= (boot_info.entry_tsc * 0x9e3779b97f4a7c15 ^ entropy_word()) & ~0xffull;

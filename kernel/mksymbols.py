@@ -11,7 +11,8 @@ import sys
 NAME_BYTES = 64  # SYMBOLS_NAME_BYTES
 # What the linker script defines is no function, wherever it lies.
 LINKER = {f"{part}_{end}" for end in ("start", "end")
-          for part in ("image", "text", "rodata", "data", "percore", "symbols")} | {"ImageBase"}
+          for part in ("image", "text", "interrupt_text", "rodata", "data", "percore",
+                       "symbols")} | {"ImageBase"}
 # A dot in a name is a label inside of assembly, but for these parts that gcc makes of a function.
 PARTS = re.compile(r"[^.]+(\.(cold|part|constprop|isra|localalias)(\.\d+)*)+")
 

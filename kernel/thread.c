@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "kernel/fpu.h"
 #include "kernel/image.h"
 #include "kernel/options.h"
 #include "kernel/panic.h"
@@ -13,9 +14,7 @@
 #define STACK_KIB_DEFAULT 64
 #define STACK_KIB_MIN     16
 // What a switch leaves on a stack: six registers, where to return.
-#define SWITCH_FRAME_WORDS  7
-#define MXCSR_DEFAULT       0x1f80u
-#define X87_CONTROL_DEFAULT 0x037fu
+#define SWITCH_FRAME_WORDS 7
 
 PERCORE struct thread *thread_all;
 
@@ -70,8 +69,8 @@ static __attribute__((noinline)) void copy_name(struct thread *thread, const cha
 // What is not set here is not read before it is set.
 static void thread_fill(struct thread *thread, const char *name)
 {
-    thread->mxcsr = MXCSR_DEFAULT;
-    thread->x87_control = X87_CONTROL_DEFAULT;
+    thread->mxcsr = FPU_MXCSR_DEFAULT;
+    thread->x87_control = FPU_X87_CONTROL_DEFAULT;
     thread->errno_value = 0;
     thread->wake_pending = false;
     thread->queue = NULL;

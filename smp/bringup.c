@@ -7,6 +7,7 @@
 #include "kernel/apic.h"
 #include "kernel/core.h"
 #include "kernel/cpu.h"
+#include "kernel/fpu.h"
 #include "kernel/heap.h"
 #include "kernel/image.h"
 #include "kernel/interrupts.h"
@@ -262,6 +263,7 @@ void bringup_core_main(struct core_start *start)
         for (;;)
             cpu_halt();
     }
+    fpu_start_core();
     mtrr_take_over();
     page_pool_adopt(&start->memory);
     apic_start_core();

@@ -55,7 +55,9 @@
     CASE(time_nanosleep)                                                                           \
     CASE(floating_control_words)                                                                   \
     CASE(floating_values)                                                                          \
-    CASE(floating_interrupts)                                                                      \
+    CASE(registers_over_yields)                                                                    \
+    CASE(registers_over_interrupts)                                                                \
+    CASE(registers_turned_on)                                                                      \
     CASE(errno_per_thread)                                                                         \
     CASE(libc_printf)                                                                              \
     CASE(libc_numbers)                                                                             \

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Floating point across switches and interrupts. A switch is a call: control words are kept for the
-// thread, values by the compiler. An interrupt touches neither.
+// Floating point across switches. A switch is a call: control words are kept for the thread, values
+// by the compiler.
 #include <fenv.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "apps/selftest/cases.h"
 #include "apps/selftest/check.h"
 #include "apps/selftest/run.h"
-#include "kernel/core.h"
-#include "kernel/cpu.h"
-#include "kernel/interrupts.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
 
@@ -114,52 +110,4 @@ static void compute_side_by_side(void *argument)
 void case_floating_values(void)
 {
     run_on_all(compute_side_by_side, NULL);
-}
-
-struct vectors {
-    __attribute__((aligned(16))) unsigned char xmm[16][16];
-};
-
-#define LOAD(n)  "movdqa " #n "*16(%[in]), %%xmm" #n "\n\t"
-#define STORE(n) "movdqa %%xmm" #n ", " #n "*16(%[out])\n\t"
-#define ALL(what)                                                                                  \
-    what(0) what(1) what(2) what(3) what(4) what(5) what(6) what(7) what(8) what(9) what(10)       \
-        what(11) what(12) what(13) what(14) what(15)
-
-// Holds all sixteen registers full until the time stamp counter has come to `until`.
-static void hold_registers(const struct vectors *in, struct vectors *out, uint64_t until)
-{
-    __asm__ volatile(ALL(LOAD) "1:\n\t"
-                               "pause\n\t"
-                               "rdtsc\n\t"
-                               "shlq $32, %%rdx\n\t"
-                               "orq %%rdx, %%rax\n\t"
-                               "cmpq %[until], %%rax\n\t"
-                               "jb 1b\n\t" ALL(STORE)
-                     :
-                     : [in] "r"(in), [out] "r"(out), [until] "r"(until)
-                     : "rax", "rdx", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
-                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "cc",
-                       "memory");
-}
-
-static void hold_through_interrupts(void *argument)
-{
-    (void)argument;
-    static PERCORE struct vectors in, out;
-    uint64_t handled = interrupt_stats_of(core_index()).handled;
-    for (unsigned i = 0; i < sizeof(in); i++)
-        ((unsigned char *)&in)[i] = (unsigned char)(i * 7 + core_index());
-    for (unsigned round = 0; round < 20; round++) {
-        memset(&out, 0, sizeof(out));
-        time_arm_interrupt(time_now_ns() + 100 * NS_PER_US);
-        hold_registers(&in, &out, cpu_read_tsc() + time_tsc_hz() / 1000);
-        CHECK(memcmp(&in, &out, sizeof(in)) == 0);
-    }
-    CHECK(interrupt_stats_of(core_index()).handled > handled);
-}
-
-void case_floating_interrupts(void)
-{
-    run_on_all(hold_through_interrupts, NULL);
 }
