@@ -103,8 +103,7 @@ void scheduler_switch_at_loop(void)
         else if (background_first != NULL)
             next = take_background();
     }
-    if (next != thread_current) // a background thread that yields may be the only one
-        scheduler_switch_to(next);
+    scheduler_switch_to(next);
 }
 
 static __attribute__((noinline)) void yield_in_background(struct thread *self)

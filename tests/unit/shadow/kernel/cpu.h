@@ -20,6 +20,10 @@ bool cpu_rdseed64(uint64_t *out);
 bool cpu_has_rdrand(void);
 bool cpu_has_rdseed(void);
 
+void cpu_interrupts_off(void);
+void cpu_interrupts_on(void);
+void cpu_halt_interruptible(void);
+
 static inline void cpu_pause(void)
 {
 }
