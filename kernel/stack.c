@@ -32,6 +32,9 @@ static int stack_map(struct stack *stack, uint64_t virt, size_t size_bytes)
     void *pages = page_alloc(count);
     if (pages == NULL)
         return -ENOMEM;
+    // At another place within 2 MiB, so that there are no large leaves: stack_use.c looks at pages.
+    if ((virt - (uintptr_t)pages) % PAGE_PIECE_BYTES == 0)
+        virt += PAGE_BYTES;
     if (paging_map_stack(virt, pages, count) != 0) { // unmapped again as far as it got
         page_free(pages, count);
         return -ENOMEM;
@@ -43,12 +46,11 @@ static int stack_map(struct stack *stack, uint64_t virt, size_t size_bytes)
 static __attribute__((noinline)) struct stack stack_make(size_t size_bytes)
 {
     struct stack stack = {0};
-    if (FIRST_STACKS_SPAN + next_offset + PAGE_BYTES + size_bytes > PAGING_STACK_CORE_SPAN)
+    uint64_t start = PAGING_STACK_BASE + core_index() * PAGING_STACK_CORE_SPAN + FIRST_STACKS_SPAN;
+    if (FIRST_STACKS_SPAN + next_offset + 2 * PAGE_BYTES + size_bytes > PAGING_STACK_CORE_SPAN)
         return stack;
-    uint64_t virt = PAGING_STACK_BASE + core_index() * PAGING_STACK_CORE_SPAN + FIRST_STACKS_SPAN +
-                    next_offset + PAGE_BYTES;
-    if (stack_map(&stack, virt, size_bytes) == 0)
-        next_offset += PAGE_BYTES + size_bytes;
+    if (stack_map(&stack, start + next_offset + PAGE_BYTES, size_bytes) == 0)
+        next_offset = stack.top - start;
     return stack;
 }
 
