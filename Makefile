@@ -9,12 +9,12 @@ INSIGHT_SOURCES := $(addprefix kernel/, keys.c log_levels.c profile.c profile_du
 INSIGHT_PARTS := keys_start log_levels_start profile_start profile_dump
 APPS_WITHOUT_INSIGHT := hello bench
 KERNEL_SOURCES = $(filter-out $(INSIGHT_SOURCES) $(NET_DRIVER_SOURCES),$(sort $(wildcard kernel/*.c)))
-EFI_SOURCES := $(addprefix efi/, entry.c gather.c leave.c place.c relocate.c)
-SMP_SOURCES := $(addprefix smp/, bringup.c channel.c exchange.c remote.c)
+EFI_SOURCES := $(sort $(wildcard efi/*.c))
+SMP_SOURCES := $(sort $(wildcard smp/*.c))
 SMP_ASSEMBLY := smp/trampoline.asm
-VIRTIO_SOURCES := $(addprefix virtio/, core.c probe.c rng.c transport_pci.c virtq.c)
+VIRTIO_SOURCES = $(filter-out $(NET_DRIVER_SOURCES),$(sort $(wildcard virtio/*.c)))
 NET_DRIVER_SOURCES := kernel/device.c virtio/net.c virtio/net_queue.c
-NET_SOURCES := $(addprefix net/, address.c checksum.c counters.c demux.c net.c netif.c owner.c relay.c sequence.c spread.c steer.c timers.c)
+NET_SOURCES := $(sort $(wildcard net/*.c))
 
 include third_party/third_party.mk
 

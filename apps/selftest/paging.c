@@ -127,7 +127,9 @@ static unsigned count_writable_tables(const uint64_t *table, unsigned level, uns
     for (unsigned i = 0; i < 512 && level > 1; i++) {
         uint64_t entry = table[i];
         bool is_table = entry & ENTRY_PRESENT && !(level <= 3 && entry & ENTRY_LEAF);
-        if (is_table && !(level == 4 && i == (PAGING_STACK_BASE >> 39 & 511)))
+        bool is_of_stacks = level == 4 && i >= (PAGING_STACK_BASE >> 39 & 511) &&
+                            i <= ((PAGING_STACK_END - 1) >> 39 & 511);
+        if (is_table && !is_of_stacks)
             bad += count_writable_tables(table_of(entry), level - 1, tables);
     }
     return bad;
