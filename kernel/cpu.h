@@ -135,6 +135,17 @@ static inline void cpu_halt_interruptible(void)
 {
     __asm__ volatile("sti; hlt" ::: "memory");
 }
+// Watches the cache line of `address`: a store to it by another core ends the next MWAIT, or lets it
+// pass. Spec: Intel SDM volume 3, 9.10.4; MONITOR is ordered as a load.
+static inline void cpu_monitor(const volatile void *address)
+{
+    __asm__ volatile("monitor" ::"a"(address), "c"(0), "d"(0) : "memory");
+}
+// MWAIT in the lightest state, with interrupts on as cpu_halt_interruptible() has them.
+static inline void cpu_mwait_interruptible(void)
+{
+    __asm__ volatile("sti; mwait" ::"a"(0), "c"(0) : "memory");
+}
 static inline void cpu_halt(void)
 {
     __asm__ volatile("hlt" ::: "memory");

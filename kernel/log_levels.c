@@ -10,8 +10,8 @@
 // All that lines of the kernel begin with (tests/lint/modules.py compares); an app's begin with its
 // name.
 static const char *const modules[] = {
-    "acpi",  "boot",  "console", "debugger", "keys", "net",   "options", "pci",
-    "posix", "power", "profile", "random",   "smp",  "trace", "virtio",
+    "acpi", "boot",  "console", "debugger", "idle",   "keys", "net",   "options",
+    "pci",  "posix", "power",   "profile",  "random", "smp",  "trace", "virtio",
 };
 static const char *const level_names[LOG_LEVELS] = {"error", "warn", "info", "debug"};
 

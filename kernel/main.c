@@ -12,6 +12,7 @@
 #include "kernel/cpu.h"
 #include "kernel/debugger.h"
 #include "kernel/fpu.h"
+#include "kernel/idle.h"
 #include "kernel/interrupts.h"
 #include "kernel/keys.h"
 #include "kernel/log.h"
@@ -145,6 +146,7 @@ void kernel_main(const struct boot_info *info)
         log_levels_start(option_get("log"));
     debugger_wait();
     power_start(&boot_info);
+    idle_start();
     boot_info.memory_count = memory_map_normalise(boot_info.memory, boot_info.memory_count);
     if (acpi_parse(boot_info.rsdp_phys, acpi_map, &acpi_facts) != 0)
         log_warn("boot: no ACPI tables: one core, no interrupt facts");

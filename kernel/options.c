@@ -32,6 +32,7 @@ static const struct key keys[] = {
     {"exit", KIND_CHOICE, 0, 0, "poweroff|reset|halt|debug", "what follows the app's end"},
     {"gdb", KIND_CHOICE, 0, 0, "on|off", "wait for gdb before the boot goes on"},
     {"hostname", KIND_TEXT, 0, 0, NULL, "the machine's name, for DHCP and the app"},
+    {"idle", KIND_CHOICE, 0, 0, "auto|halt|mwait", "how a core waits that has nothing to do"},
     {"ip", KIND_TEXT, 0, 0, NULL, "ADDRESS/PREFIX[,gw=ADDRESS][,dns=ADDRESS], or dhcp"},
     {"keys", KIND_CHOICE, 0, 0, "on|off", "what is typed at the serial port shows what goes on"},
     {"log", KIND_TEXT, 0, 0, NULL, "[MODULE:]LEVEL,...: error, warn, info or debug lines"},

@@ -5,6 +5,7 @@
 
 #include "kernel/core.h"
 #include "kernel/cpu.h"
+#include "kernel/idle.h"
 #include "kernel/interrupts.h"
 #include "kernel/panic.h"
 #include "kernel/profile.h"
@@ -25,8 +26,9 @@ PERCORE struct thread *thread_current = &loop_thread;
 PERCORE struct scheduler_stats scheduler_stats;
 PERCORE struct thread *scheduler_first = &loop_thread, *scheduler_last = &loop_thread;
 static PERCORE struct thread *background_first, *background_last;
-static _Atomic bool no_doorbell;
-static PERCORE const _Atomic bool *doorbell = &no_doorbell;
+static _Atomic uint64_t no_doorbell;
+static PERCORE const _Atomic uint64_t *doorbell = &no_doorbell;
+PERCORE uint64_t scheduler_doorbell_seen;
 // Of the time stamp counter the lower half: that wraps after a second at the least, and to be wrong
 // for the length of an interval then does no harm.
 static PERCORE uint32_t loop_turn_tsc, loop_interval_tsc;
@@ -41,7 +43,7 @@ void scheduler_add_poller(struct poller *poller)
     *end = poller;
 }
 
-void scheduler_set_doorbell(const _Atomic bool *rung)
+void scheduler_set_doorbell(const _Atomic uint64_t *rung)
 {
     doorbell = rung;
 }
@@ -84,7 +86,7 @@ static struct thread *take_behind_loop(void)
 // outside waits no longer for it than LOOP_INTERVAL_NS and what the threads ahead of it take.
 static inline bool loop_is_due(void)
 {
-    return atomic_load_explicit(doorbell, memory_order_relaxed) || // the poller looks again
+    return atomic_load_explicit(doorbell, memory_order_relaxed) != scheduler_doorbell_seen ||
            (uint32_t)cpu_read_tsc() - loop_turn_tsc >= loop_interval_tsc;
 }
 
@@ -140,11 +142,12 @@ static bool poll_all(void)
     return worked;
 }
 
-// Halts until an interrupt, unless there is work after all. Handlers only mark what happened; with
-// interrupts off no mark can come between the last look, in arm(), and the halt.
+// Waits for an interrupt or the doorbell, unless there is work after all. Handlers only mark what
+// happened; with interrupts off no mark can come between the last look, in arm(), and the wait.
 static void idle(void)
 {
     cpu_interrupts_off();
+    idle_prepare(doorbell); // before the last look at it
     for (struct poller *poller = pollers; poller != NULL; poller = poller->next) {
         if (poller->arm != NULL && poller->arm(poller->context)) {
             cpu_interrupts_on();
@@ -154,7 +157,7 @@ static void idle(void)
     scheduler_stats.halts++;
     time_arm_interrupt(timer_next_deadline_ns());
     uint64_t before = cpu_read_tsc();
-    cpu_halt_interruptible();
+    idle_wait();
     scheduler_stats.halted_ns += time_from_tsc(cpu_read_tsc()) - time_from_tsc(before);
 }
 

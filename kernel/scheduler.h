@@ -26,9 +26,10 @@ struct poller {
 // now on.
 void scheduler_add_poller(struct poller *poller);
 
-// Something that other cores set when they have work for this one, and a poller clears: the loop
-// then does not let threads that yield run on without it. One a core.
-void scheduler_set_doorbell(const _Atomic bool *rung);
+// A word that other cores change when they have work for this one. While it is not what a poller
+// has seen last, the loop does not let threads that yield run on without it. One a core.
+void scheduler_set_doorbell(const _Atomic uint64_t *rung);
+extern PERCORE uint64_t scheduler_doorbell_seen; // the poller's to set
 
 // Becomes this core's loop. Context: the core's start, interrupts off, on the stack to stay on.
 _Noreturn void scheduler_run(void);

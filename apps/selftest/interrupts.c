@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "kernel/idle.h"
 #include "kernel/interrupts.h"
 
 #include <errno.h>
@@ -179,8 +180,9 @@ static void halt_and_wake(void *argument)
     CHECK(after.halts > before.halts);
     CHECK(after.halted_ns > before.halted_ns);
     CHECK(interrupt_stats_of(core_index()).handled > handled);
-    // A core that looked at the clock instead of halting would have gone round far more often.
-    CHECK(after.loops - before.loops < 10000);
+    // A core that looked at the clock instead of halting would have gone round far more often. An
+    // emulator may make MWAIT end for no reason.
+    CHECK(idle_uses_mwait || after.loops - before.loops < 10000);
 }
 
 void case_interrupt_ends_halt(void)

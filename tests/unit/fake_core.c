@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "fake_core.h"
 
+#include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "kernel/apic.h"
+#include "kernel/idle.h"
 #include "kernel/interrupts.h"
 #include "kernel/scheduler.h"
 
@@ -15,12 +21,14 @@ unsigned core_slot_count = 1;
 static char *local_pages[CORES_MAX]; // here: the thread's pointer to its variables
 char **core_local_pages = local_pages;
 
+PERCORE uint64_t scheduler_doorbell_seen;
+bool idle_uses_mwait;
+
 static PERCORE struct poller *pollers;
-static struct {
-    pthread_mutex_t mutex;
-    pthread_cond_t raised;
-    bool pending;
-} interrupts[CORES_MAX];
+static PERCORE const _Atomic uint64_t *doorbell;
+// Plain words and the bare system call, so that a halt and its end order nothing between threads:
+// what the exchange does not order itself, the thread sanitizer sees.
+static _Atomic uint32_t interrupts[CORES_MAX]; // 1: pending
 static pthread_barrier_t barrier;
 
 void fake_core_join(unsigned core)
@@ -35,6 +43,7 @@ void fake_core_reset(void)
     core_slot_count = 1;
     core_this_index = 0;
     pollers = NULL;
+    scheduler_doorbell_seen = 0;
 }
 
 bool core_is_online(unsigned core)
@@ -73,21 +82,12 @@ void fake_core_run(unsigned count, void (*body)(unsigned core))
     core_slot_count = count;
     pthread_barrier_init(&barrier, NULL, count);
     for (unsigned core = 0; core < count; core++) {
-        pthread_mutex_init(&interrupts[core].mutex, NULL);
-        pthread_cond_init(&interrupts[core].raised, NULL);
-        interrupts[core].pending = false;
-    }
-    for (unsigned core = 0; core < count; core++) {
         starts[core] = (struct start){core, body};
         if (pthread_create(&threads[core], NULL, core_main, &starts[core]) != 0)
             fake_core_fail(__FILE__, __LINE__, "a thread for each core");
     }
     for (unsigned core = 0; core < count; core++)
         pthread_join(threads[core], NULL);
-    for (unsigned core = 0; core < count; core++) {
-        pthread_mutex_destroy(&interrupts[core].mutex);
-        pthread_cond_destroy(&interrupts[core].raised);
-    }
     pthread_barrier_destroy(&barrier);
     fake_core_reset();
 }
@@ -103,9 +103,9 @@ void scheduler_add_poller(struct poller *poller)
     pollers = poller;
 }
 
-void scheduler_set_doorbell(const _Atomic bool *rung)
+void scheduler_set_doorbell(const _Atomic uint64_t *rung)
 {
-    (void)rung; // no thread yields here
+    doorbell = rung;
 }
 
 bool fake_core_poll(void)
@@ -116,28 +116,42 @@ bool fake_core_poll(void)
     return worked;
 }
 
+static long futex(_Atomic uint32_t *word, int operation, uint32_t value)
+{
+    return syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+}
+
+static void wait_for_store(uint64_t watched)
+{
+    while (atomic_load_explicit(doorbell, memory_order_relaxed) == watched)
+        sched_yield();
+}
+
+static void wait_for_interrupt(void)
+{
+    _Atomic uint32_t *pending = &interrupts[core_index()];
+    while (atomic_load_explicit(pending, memory_order_relaxed) == 0)
+        futex(pending, FUTEX_WAIT, 0);
+}
+
 void fake_core_idle(void)
 {
-    unsigned core = core_index();
     // Interrupts were on until here: one that came while the core ran ends no later halt.
-    pthread_mutex_lock(&interrupts[core].mutex);
-    interrupts[core].pending = false;
-    pthread_mutex_unlock(&interrupts[core].mutex);
+    atomic_store_explicit(&interrupts[core_index()], 0, memory_order_relaxed);
+    uint64_t watched = atomic_load_explicit(doorbell, memory_order_relaxed); // MONITOR
     for (struct poller *poller = pollers; poller != NULL; poller = poller->next)
         if (poller->arm != NULL && poller->arm(poller->context))
             return;
-    pthread_mutex_lock(&interrupts[core].mutex);
-    while (!interrupts[core].pending)
-        pthread_cond_wait(&interrupts[core].raised, &interrupts[core].mutex);
-    pthread_mutex_unlock(&interrupts[core].mutex);
+    if (idle_uses_mwait)
+        wait_for_store(watched);
+    else
+        wait_for_interrupt();
 }
 
 void fake_core_interrupt(unsigned core)
 {
-    pthread_mutex_lock(&interrupts[core].mutex);
-    interrupts[core].pending = true;
-    pthread_cond_signal(&interrupts[core].raised);
-    pthread_mutex_unlock(&interrupts[core].mutex);
+    atomic_store_explicit(&interrupts[core], 1, memory_order_relaxed);
+    futex(&interrupts[core], FUTEX_WAKE, 1);
 }
 
 void apic_send(uint32_t apic_id, uint8_t vector)

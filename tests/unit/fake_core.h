@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Cores for host tests: each is a thread (PERCORE is _Thread_local), with a loop of one poller and
-// an interrupt that ends its halt. Takes the place of kernel/core.c, apic_send() and
-// scheduler_add_poller().
+// an interrupt that ends its halt. Takes the place of kernel/core.c, kernel/idle.c, apic_send() and
+// what the scheduler offers pollers.
 #pragma once
 
 #include "host.h"
@@ -21,7 +21,8 @@ void fake_core_barrier(void);
 
 // One turn of this core's loop. Returns: true if the pollers found work.
 bool fake_core_poll(void);
-// What the loop does without work: arms, looks once more, halts until an interrupt.
+// What the loop does without work: arms, looks once more, halts until an interrupt; with
+// idle_uses_mwait, which does not change while cores run, until a store to its doorbell.
 void fake_core_idle(void);
 // The interrupt, as apic_send() does it; the APIC id of a core is FAKE_APIC_ID(core).
 #define FAKE_APIC_ID(core) ((core)*3 + 17)

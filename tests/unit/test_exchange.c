@@ -48,6 +48,7 @@ static int setup(void **state)
     (void)state;
     fake_core_reset();
     out_of_memory = false;
+    idle_uses_mwait = false;
     alarm(60);
     return 0;
 }
@@ -148,7 +149,7 @@ static void wake_body(unsigned core)
     static struct note notes[8];
     start_core(core);
     if (core == 1)
-        FAKE_CHECK(!exchange_arm(&doorbells[1])); // about to halt
+        FAKE_CHECK(!exchange_arm(doorbell_of(1))); // about to halt
     fake_core_barrier();
     if (core == 0) {
         send_notes(1, notes, 0, 1);
@@ -156,14 +157,14 @@ static void wake_body(unsigned core)
     }
     fake_core_barrier();
     if (core == 1) {
-        FAKE_CHECK(exchange_arm(&doorbells[1])); // too late to halt
+        FAKE_CHECK(exchange_arm(doorbell_of(1))); // too late to halt
         FAKE_CHECK(fake_core_poll() && notes_seen == 1);
     }
     fake_core_barrier();
     if (core == 0) {
         send_notes(1, notes, 1, 4); // awake: nobody need interrupt it
         FAKE_CHECK(exchange_stats_get().wakes == 1);
-        FAKE_CHECK(!exchange_arm(&doorbells[0])); // with three queued
+        FAKE_CHECK(!exchange_arm(doorbell_of(0))); // with three queued
     }
     fake_core_barrier();
     if (core == 1) {
@@ -190,67 +191,93 @@ static void only_a_halting_core_is_interrupted(void **state)
 // Core 1 took the first message, and did not see that there are more.
 static void at_barrier_take(void)
 {
-    atomic_store(&slot_between(0, 1)->messages, NULL);
+    atomic_store(&slot_between(1, 0)->taken, atomic_load(filled_by(0, 1)));
 }
 static void at_barrier_halt(void)
 {
-    atomic_store(&doorbells[1].halting, true);
+    atomic_store(&doorbell_of(1)->halting, true);
 }
 static void at_barrier_ring(void)
 {
-    atomic_store(&doorbells[0].rung, true);
+    static uint64_t value;
+    atomic_store(&doorbell_of(0)->rung, --value);
 }
 static void at_barrier_owe(void)
 {
     atomic_store(&slot_between(1, 0)->owes, true);
 }
-static struct note late_note = {.message.receive = note_receive};
-static void at_barrier_put(void)
+
+static struct note late_notes[2] = {{.message.receive = note_receive},
+                                    {.message.receive = note_receive}};
+
+// From core 1, and the bell is still to be rung.
+static void put(unsigned number)
 {
-    atomic_store(&slot_between(1, 0)->messages, &late_note.message);
-    at_barrier_ring();
-}
-// A poll has two barriers, here with one sender's slot filled.
-static void at_barrier_wait_and_owe(void)
-{
-    at_barrier = at_barrier_owe;
+    late_notes[number % 2].number = number;
+    slot_between(1, 0)->first = &late_notes[number % 2].message;
+    slot_between(1, 0)->receive = note_receive;
+    atomic_store(filled_by(1, 0), atomic_load(filled_by(1, 0)) + 1);
 }
 
-static void between_body(unsigned core)
+static uint64_t rung(unsigned core)
 {
-    static struct note notes[8];
-    start_core(core);
-    if (core == 1) {
-        fake_core_barrier();
-        stop_core();
-        return;
-    }
+    return atomic_load(&doorbell_of(core)->rung);
+}
+
+static void sender_body(void)
+{
+    static struct note notes[4];
     // The slot is emptied after the sender saw it full.
     send_notes(1, notes, 0, 1);
     at_barrier = at_barrier_take;
     send_notes(1, notes, 1, 1);
     FAKE_CHECK(owed_count == 0 && !atomic_load(&slot_between(0, 1)->owes));
-    FAKE_CHECK(atomic_load(&slot_between(0, 1)->messages) == &notes[1].message);
+    FAKE_CHECK(slot_between(0, 1)->first == &notes[1].message);
     // The receiver halts after it was rung, and before the sender looks.
     at_barrier_take();
     at_barrier = at_barrier_halt;
     send_notes(1, notes, 2, 1);
     FAKE_CHECK(exchange_stats_get().wakes == 1);
+    atomic_store(&doorbell_of(1)->halting, false);
+}
+
+static void receiver_body(void)
+{
     // It is rung when it is about to halt.
     at_barrier = at_barrier_ring;
-    FAKE_CHECK(exchange_arm(&doorbells[0]));
-    // Something comes after the bell was cleared: the bell rings on, or it is taken at once.
-    at_barrier = at_barrier_put;
-    FAKE_CHECK(fake_core_poll() && notes_seen == 1);
-    FAKE_CHECK(atomic_load(&doorbells[0].rung));
-    FAKE_CHECK(!fake_core_poll());
-    // The sender queues more just as its slot is emptied: it is rung back.
-    at_barrier_put();
-    late_note.number = 1;
-    at_barrier = at_barrier_wait_and_owe;
-    atomic_store(&doorbells[1].rung, false);
+    FAKE_CHECK(exchange_arm(doorbell_of(0)));
+    // One ring covers another: both are found.
+    static struct note own;
+    send_notes(0, &own, 0, 1);
+    put(1);
     FAKE_CHECK(fake_core_poll() && notes_seen == 2);
-    FAKE_CHECK(atomic_load(&doorbells[1].rung));
+    // A message is in its slot before the bell is rung: it may be found only then.
+    FAKE_CHECK(!fake_core_poll());
+    put(2);
+    FAKE_CHECK(!fake_core_poll() && notes_seen == 2);
+    at_barrier_ring();
+    FAKE_CHECK(exchange_arm(doorbell_of(0)));
+    FAKE_CHECK(fake_core_poll() && notes_seen == 3);
+    // The sender queues more just as its slot is emptied: it is rung back a turn later.
+    uint64_t before = rung(1);
+    at_barrier = at_barrier_owe;
+    FAKE_CHECK(!fake_core_poll() && rung(1) != before);
+    // It had queued more before: it is rung back at once, and once.
+    put(3);
+    at_barrier_ring();
+    before = rung(1);
+    FAKE_CHECK(fake_core_poll() && notes_seen == 4 && rung(1) != before);
+    before = rung(1);
+    FAKE_CHECK(!fake_core_poll() && rung(1) == before);
+}
+
+static void between_body(unsigned core)
+{
+    start_core(core);
+    if (core == 0) {
+        sender_body();
+        receiver_body();
+    }
     fake_core_barrier();
     stop_core();
 }
@@ -258,7 +285,6 @@ static void between_body(unsigned core)
 static void other_cores_may_come_in_between(void **state)
 {
     (void)state;
-    late_note.number = 0;
     fake_core_run(2, between_body);
 }
 
@@ -280,7 +306,7 @@ static void self_body(unsigned core)
     notes[0] = (struct note){.message.receive = self_receive};
     exchange_send(0, &notes[0].message);
     FAKE_CHECK(notes_seen == 0); // in the loop, never at once
-    FAKE_CHECK(exchange_arm(&doorbells[0]));
+    FAKE_CHECK(exchange_arm(doorbell_of(0)));
     for (unsigned turn = 0; turn < 20; turn++)
         fake_core_poll();
     FAKE_CHECK(notes_seen == 5 && owed_count == 0);
@@ -396,6 +422,13 @@ static void no_wake_up_is_lost_in_a_race(void **state)
     fake_core_run(2, race_body);
 }
 
+static void nor_is_one_without_interrupts(void **state)
+{
+    (void)state;
+    idle_uses_mwait = true;
+    fake_core_run(2, race_body);
+}
+
 // ---- at random, with all cores at once --------------------------------------------------------
 
 struct pattern {
@@ -484,6 +517,7 @@ static void mesh_body(unsigned core)
     }
     while (!finished || owed_count != 0)
         turn();
+    FAKE_CHECK(!idle_uses_mwait || exchange_stats_get().wakes == 0);
     sent_counts[core] = exchange_stats_get().sent;
     idle_counts[core] = idle_count;
     received_counts[core] = exchange_stats_get().received;
@@ -541,6 +575,12 @@ static void cores_that_mostly_halt(void **state)
     run_patterns(patterns, ARRAY_COUNT(patterns));
 }
 
+static void cores_that_mostly_watch_their_doorbells(void **state)
+{
+    idle_uses_mwait = true;
+    cores_that_mostly_halt(state);
+}
+
 static void one_core_that_all_send_to(void **state)
 {
     (void)state;
@@ -570,8 +610,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_core_that_is_not_there_is_a_bug, setup, teardown),
         cmocka_unit_test_setup_teardown(starting_without_memory_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(no_wake_up_is_lost_in_a_race, setup, teardown),
+        cmocka_unit_test_setup_teardown(nor_is_one_without_interrupts, setup, teardown),
         cmocka_unit_test_setup_teardown(busy_cores, setup, teardown),
         cmocka_unit_test_setup_teardown(cores_that_mostly_halt, setup, teardown),
+        cmocka_unit_test_setup_teardown(cores_that_mostly_watch_their_doorbells, setup, teardown),
         cmocka_unit_test_setup_teardown(one_core_that_all_send_to, setup, teardown),
         cmocka_unit_test_setup_teardown(many_cores, setup, teardown),
     };

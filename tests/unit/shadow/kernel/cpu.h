@@ -15,6 +15,10 @@ uint32_t cpu_in32(uint16_t port);
 void cpu_id(uint32_t leaf, uint32_t subleaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d);
 uint64_t cpu_read_tsc(void);
 
+void cpu_monitor(const volatile void *address);
+void cpu_mwait_interruptible(void);
+void cpu_halt_interruptible(void);
+
 bool cpu_rdrand64(uint64_t *out);
 bool cpu_rdseed64(uint64_t *out);
 bool cpu_has_rdrand(void);
