@@ -4,6 +4,7 @@
 
 needs_unit="/usr/include/cmocka.h:libcmocka-dev"
 needs_lint="/usr/bin/python3:python3"
+needs_model="spin:spin gcc:gcc /usr/include/stdio.h:libc6-dev /usr/bin/python3:python3"
 needs_boot="/usr/lib/python3/dist-packages/pytest:python3-pytest
     /usr/lib/python3/dist-packages/xdist:python3-pytest-xdist ip:iproute2 ping:iputils-ping
     gdb:gdb"
@@ -67,6 +68,15 @@ test_lint() { # NAME, or nothing for all
     done
 }
 
+# Lines "model/NAME: passed, ..." or "model/NAME: FAILED".
+test_model() { # NAME, or nothing for all
+    log=build/model.log
+    mkdir -p build
+    tests/model/check.py "$1" >"$log" || :
+    cat "$log"
+    count "$(grep -c '^model/.*: passed' "$log")" "$(grep -c '^model/.*: FAILED$' "$log")"
+}
+
 test_boot() { # NAME, or nothing for all
     report=$PWD/build/boot-tests.xml
     rm -f "$report"
@@ -90,18 +100,19 @@ test_boot() { # NAME, or nothing for all
 }
 
 run_tests() {
-    parts='unit lint boot' only=
+    parts='unit lint model boot' only=
     case ${1-} in
-    unit | lint | boot) parts=$1; shift ;;
+    unit | lint | model | boot) parts=$1; shift ;;
     esac
     case $#,${1-} in
     0,) ;;
     2,-k) only=$2 ;;
-    *) usage "test [unit|lint|boot] [-k NAME], not '$*'" ;;
+    *) usage "test [unit|lint|model|boot] [-k NAME], not '$*'" ;;
     esac
     needs=$needs_build
     case $parts in *unit*) needs="$needs $needs_unit" ;; esac
     case $parts in *lint*) needs="$needs $needs_lint" ;; esac
+    case $parts in *model*) needs="$needs $needs_model" ;; esac
     case $parts in *boot*) needs="$needs $needs_boot $needs_run" ;; esac
     # shellcheck disable=SC2086 # a list of words
     install_needs $needs

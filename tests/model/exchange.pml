@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+// The protocol of smp/exchange.c on memory that is ordered as on x86: hand-over, doorbell, queues
+// that wait for a slot, halting and waking. The names are those of the source.
+// check.py says how many messages travel between which cores, and which change to the protocol is
+// tried: each of those takes out something that the protocol needs, and must be found out.
+// Checked in every order of steps: messages arrive, in order, once; when nothing moves any more, all
+// that were sent have arrived.
+// Memory: Sewell and others, x86-TSO, 2010. Stores of a core wait in its store buffer, first in first
+// out, and reach memory at any time; a barrier waits until the buffer is empty. Nobody reads here
+// what it has stored itself, so loads come from memory.
+
+#define CORES 3
+
+// Changes.
+#define NONE                   0
+#define RING_WITHOUT_BARRIER   1
+#define ARM_WITHOUT_BARRIER    2
+#define ARM_WITHOUT_LOOK       3 // at the bell, before the halt
+#define SEND_WITHOUT_BARRIER   4 // between `owes` and the second try
+#define SEND_WITHOUT_RETRY     5
+#define NEVER_SETTLE           6
+#define SETTLE_WITHOUT_BARRIER 7
+#define RING_BEFORE_FILLED     8
+#define FILLED_BEFORE_MESSAGE  9
+#define TAKEN_BEFORE_MESSAGE   10 // the slot may be filled again before it is read
+#define BELL_IS_A_FLAG         11 // that the receiver clears, without a barrier
+#define WATCH_AFTER_LOOK       12 // MONITOR too late
+#define LOOK_AT_LAST_RINGER    13 // as if no ring could cover another
+
+// Shared memory: of each ordered pair, and of each core.
+#define PAIR(writer, other) ((writer) * CORES + (other))
+#define MESSAGE(writer, other) (0 * CORES * CORES + PAIR(writer, other)) // FIRST * 8 + LAST
+#define TAKEN(writer, other) (1 * CORES * CORES + PAIR(writer, other))
+#define OWES(writer, other) (2 * CORES * CORES + PAIR(writer, other))
+#define FILLED(writer, other) (3 * CORES * CORES + PAIR(writer, other))
+#define RUNG(core) (4 * CORES * CORES + (core))
+#define HALTING(core) (4 * CORES * CORES + CORES + (core))
+byte memory[4 * CORES * CORES + 2 * CORES];
+
+chan store_buffer[CORES] = [4] of { byte, byte };
+bool interrupt[CORES];
+
+// What the environment of the run says.
+hidden byte change;
+hidden byte uses_mwait;
+hidden byte cores;
+byte to_send[CORES * CORES]; // of each pair, messages that are not sent yet
+byte arrived[CORES * CORES];
+byte sent[CORES * CORES];
+
+#define store(where, value) store_buffer[self]!where, value
+#define barrier_unless(without) (change == without || empty(store_buffer[self]))
+
+// The store buffer of one core.
+proctype drain(byte self)
+{
+    byte where, value;
+    do
+    :: atomic {
+           store_buffer[self]?where, value;
+           memory[where] = value;
+           where = 0;
+           value = 0
+       }
+    od
+}
+
+inline ring(core)
+{
+    if
+    :: change == BELL_IS_A_FLAG -> store(RUNG(core), 1)
+    :: else -> atomic {
+           ring_count++;
+           store(RUNG(core), ring_count * CORES + self)
+       }
+    fi;
+    barrier_unless(RING_WITHOUT_BARRIER);
+    if
+    :: memory[HALTING(core)] -> interrupt[core] = true
+    :: else
+    fi
+}
+
+inline hand_over(core, first, last)
+{
+    filled[core]++;
+    if
+    :: change == RING_BEFORE_FILLED ->
+        ring(core);
+        store(MESSAGE(self, core), first * 8 + last);
+        store(FILLED(self, core), filled[core])
+    :: change == FILLED_BEFORE_MESSAGE ->
+        store(FILLED(self, core), filled[core]);
+        store(MESSAGE(self, core), first * 8 + last);
+        ring(core)
+    :: else ->
+        store(MESSAGE(self, core), first * 8 + last);
+        store(FILLED(self, core), filled[core]);
+        ring(core)
+    fi
+}
+
+inline hand_queue_over(core)
+{
+    if
+    :: memory[TAKEN(core, self)] == filled[core] ->
+        hand_over(core, queue_first[core], sent[PAIR(self, core)]);
+        queue_first[core] = 0;
+        store(OWES(self, core), 0);
+        worked = true
+    :: else
+    fi
+}
+
+// A thread sends one message.
+inline exchange_send(core)
+{
+    atomic {
+        to_send[PAIR(self, core)]--;
+        sent[PAIR(self, core)]++
+    };
+    if
+    :: queue_first[core] == 0 && memory[TAKEN(core, self)] == filled[core] ->
+        hand_over(core, sent[PAIR(self, core)], sent[PAIR(self, core)])
+    :: queue_first[core] == 0 && memory[TAKEN(core, self)] != filled[core] ->
+        queue_first[core] = sent[PAIR(self, core)];
+        store(OWES(self, core), 1);
+        barrier_unless(SEND_WITHOUT_BARRIER);
+        if
+        :: change != SEND_WITHOUT_RETRY -> hand_queue_over(core)
+        :: else
+        fi
+    :: queue_first[core] != 0 // goes with the others
+    fi
+}
+
+inline take(sender)
+{
+    if
+    :: memory[FILLED(sender, self)] != taken[sender] ->
+        atomic {
+            taken[sender] = memory[FILLED(sender, self)];
+            message = memory[MESSAGE(sender, self)]
+        };
+        store(TAKEN(self, sender), taken[sender]);
+        if
+        :: change == TAKEN_BEFORE_MESSAGE -> message = memory[MESSAGE(sender, self)]
+        :: else
+        fi;
+        atomic {
+            assert(message / 8 == arrived[PAIR(sender, self)] + 1);
+            arrived[PAIR(sender, self)] = message % 8;
+            message = 0;
+            worked = true
+        };
+        if
+        :: memory[OWES(sender, self)] -> ring(sender)
+        :: else -> unsettled[sender] = true
+        fi
+    :: else
+    fi
+}
+
+inline settle(sender)
+{
+    if
+    :: unsettled[sender] ->
+        unsettled[sender] = false;
+        if
+        :: change != NEVER_SETTLE ->
+            barrier_unless(SETTLE_WITHOUT_BARRIER);
+            if
+            :: memory[OWES(sender, self)] && memory[FILLED(sender, self)] == taken[sender] ->
+                ring(sender)
+            :: else
+            fi
+        :: else
+        fi
+    :: else
+    fi
+}
+
+inline exchange_poll()
+{
+    worked = false;
+    if
+    :: unsettled[0] || unsettled[1] || unsettled[2] ->
+        for (other : 0 .. cores - 1) {
+            settle(other)
+        }
+    :: else
+    fi;
+    if
+    :: armed ->
+        armed = false;
+        store(HALTING(self), 0)
+    :: else
+    fi;
+    if
+    :: memory[RUNG(self)] != seen ->
+        if
+        :: change == BELL_IS_A_FLAG -> store(RUNG(self), 0)
+        :: else -> seen = memory[RUNG(self)]
+        fi;
+        for (other : 0 .. cores - 1) {
+            if
+            :: change == LOOK_AT_LAST_RINGER && seen % CORES != other
+            :: else -> take(other)
+            fi
+        }
+    :: else
+    fi;
+    if
+    :: queue_first[0] + queue_first[1] + queue_first[2] != 0 ->
+        for (other : 0 .. cores - 1) {
+            if
+            :: queue_first[other] != 0 -> hand_queue_over(other)
+            :: else
+            fi
+        }
+    :: else
+    fi;
+    other = 0
+}
+
+// HLT ends with an interrupt, MWAIT also with a store to what is watched. An interrupt that came
+// while interrupts were on is over. A thread that is still to send wakes up by its timer.
+inline idle()
+{
+    interrupt[self] = false;
+    if
+    :: uses_mwait && change != WATCH_AFTER_LOOK -> watched = memory[RUNG(self)]
+    :: else
+    fi;
+    if
+    :: !uses_mwait ->
+        armed = true;
+        store(HALTING(self), 1);
+        barrier_unless(ARM_WITHOUT_BARRIER)
+    :: else
+    fi;
+    if
+    :: change != ARM_WITHOUT_LOOK && memory[RUNG(self)] != seen
+    :: change == ARM_WITHOUT_LOOK || memory[RUNG(self)] == seen ->
+        if
+        :: uses_mwait && change == WATCH_AFTER_LOOK -> watched = memory[RUNG(self)]
+        :: else
+        fi;
+        if
+        :: interrupt[self]
+        :: uses_mwait && memory[RUNG(self)] != watched
+        :: to_send[PAIR(self, 0)] + to_send[PAIR(self, 1)] + to_send[PAIR(self, 2)] > 0
+        fi
+    fi;
+    watched = 0
+}
+
+// Which thread runs when is left open, so any of them may run between two turns of the loop. Other
+// pollers may send as well, after the exchange had its turn and right before a halt.
+proctype core(byte self)
+{
+    byte filled[CORES], taken[CORES], queue_first[CORES];
+    bool unsettled[CORES], worked, armed, may_halt;
+    byte ring_count, seen, watched, message, other;
+    do
+    :: to_send[PAIR(self, 0)] > 0 -> exchange_send(0)
+    :: to_send[PAIR(self, 1)] > 0 -> exchange_send(1)
+    :: to_send[PAIR(self, 2)] > 0 -> exchange_send(2)
+    :: !may_halt ->
+        exchange_poll();
+        may_halt = !worked
+    :: may_halt ->
+        idle();
+        may_halt = false
+    od
+}
+
+// Nothing moves any more.
+proctype judge()
+{
+    byte pair;
+    timeout ->
+    for (pair : 0 .. CORES * CORES - 1) {
+        assert(to_send[pair] == 0);
+        assert(arrived[pair] == sent[pair])
+    }
+}
+
+c_code {
+    static int setting(const char *name)
+    {
+        const char *value = getenv(name);
+        return value == NULL ? 0 : atoi(value);
+    }
+}
+
+init
+{
+    atomic {
+        c_code {
+            now.to_send[0 * 3 + 1] = setting("SEND_01");
+            now.to_send[0 * 3 + 2] = setting("SEND_02");
+            now.to_send[1 * 3 + 0] = setting("SEND_10");
+            now.to_send[2 * 3 + 0] = setting("SEND_20");
+            change = setting("CHANGE");
+            uses_mwait = setting("MWAIT");
+            cores = setting("CORES");
+        };
+        run drain(0);
+        run drain(1);
+        run core(0);
+        run core(1);
+        if
+        :: cores > 2 ->
+            run drain(2);
+            run core(2)
+        :: else
+        fi;
+        run judge()
+    }
+}
