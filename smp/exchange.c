@@ -21,13 +21,15 @@ struct CACHE_ALIGNED slot {
     struct exchange_message *first;                    // what was handed over last
     void (*receive)(struct exchange_message *message); // what to do with it; NULL: a chain, by next
     _Atomic uint8_t taken; // the last hand-over of the opposite direction that was taken
-    _Atomic bool owes;     // more is queued; the other core rings back when it has taken
 };
 
 // Hand-overs are numbered, and there is one at a time: a slot is full while the number that the
-// sender gave last is not the one that the receiver took last. Eight senders are looked at at once.
-union numbers {
-    _Atomic uint8_t of[8];
+// sender gave last is not the one that the receiver took last. What the sender says of it is a byte
+// at the receiver, and eight senders are looked at at once.
+#define NUMBER 0x7f
+#define WAITS  0x80 // for the slot to be free: more is queued
+union said {
+    _Atomic uint8_t by[8];
     _Atomic uint64_t all;
 };
 
@@ -37,53 +39,45 @@ struct doorbell {
     CACHE_ALIGNED _Atomic bool halting; // the owner: it halts or is about to; interrupt it too
     uint32_t apic_id;
     CACHE_ALIGNED _Atomic uint64_t rung; // others change it, each time to what it never was before
-    union numbers filled[];              // of each sender, by it alone: its last hand-over
+    union said said[];                   // by each sender, which alone writes its byte
+};
+
+// What a core has for each core that it talks with; only its own.
+struct CACHE_ALIGNED peer {
+    struct exchange_message *first, *last; // queued until the slot is free
+    struct slot *slot;                     // to the peer
+    const struct slot *peer_slot;          // from it
+    struct doorbell *bell;                 // of the peer
+    _Atomic uint8_t *said;                 // there, this core's byte
+    uint8_t filled;                        // number of the last hand-over
 };
 
 static struct slot *slots; // [writer * slot_cores + the other]
 static char *doorbells;
-static size_t doorbell_bytes; // in whole lines
+static size_t doorbell_bytes;
+static struct peer *all_peers; // [core * slot_cores + peer]
 static unsigned slot_cores;
 
-struct outbox {
-    struct exchange_message *first, *last;
-    uint8_t filled; // the last hand-over
-};
-static char *outbox_rows; // of each sender: core_count outboxes, in its own cache lines
-static size_t outbox_row_bytes;
-static PERCORE struct outbox *outboxes; // this core's row, one a receiver
-static PERCORE unsigned owed_count;     // how many of them hold something
+static PERCORE struct peer *peers;  // this core's
+static PERCORE unsigned owed_count; // peers with something queued
 static PERCORE uint64_t owed_bits[CORES_MAX / 64];
-static PERCORE_ZERO uint8_t taken[CORES_MAX]; // from each sender, the last hand-over
-// Senders that were taken from in the last turn and did not owe then; see settle().
-static PERCORE_ZERO uint16_t unsettled[CORES_MAX];
-static PERCORE unsigned unsettled_count;
-
-static struct slot *slot_between(unsigned writer, unsigned other)
-{
-    return &slots[writer * slot_cores + other];
-}
+static PERCORE_ZERO uint8_t heard[CORES_MAX]; // what each sender had said at the last look
 
 static struct doorbell *doorbell_of(unsigned core)
 {
     return (struct doorbell *)(doorbells + core * doorbell_bytes);
 }
 
-static _Atomic uint8_t *filled_by(unsigned sender, unsigned core)
-{
-    return &doorbell_of(core)->filled[sender / 8].of[sender % 8];
-}
-
-// Tells `core` to look. A wake-up cannot be lost. A core that halts: here the bell is rung, then
+// Makes the peer look. A wake-up cannot be lost. A core that halts: here the bell is rung, then
 // `halting` read; in exchange_arm() `halting` is set, then the bell read; with a full barrier
 // between in both, at least one sees the other's store. A core that waits in MWAIT: it watches the
 // bell's line before it reads the bell, so a ring either is read or ends the wait.
-// A ring of several cores at once cannot be lost: the stores have an order; whichever the receiver
-// reads, it has not seen the value before, and what was stored before each of those up to then it
-// sees too.
-static void ring(unsigned core)
+// Nor can a ring be lost when several cores ring at once: their stores have an order; whichever the
+// receiver reads, it has not seen the value before, and it sees what was said before each of the
+// stores up to that one.
+static void ring(const struct peer *peer)
 {
-    struct doorbell *bell = doorbell_of(core);
+    struct doorbell *bell = peer->bell;
     uint64_t never_before = ++counters.exchange_bells * CORES_MAX + core_index();
     atomic_store_explicit(&bell->rung, never_before, memory_order_release); // pairs with poll
     cpu_full_barrier();
@@ -93,42 +87,49 @@ static void ring(unsigned core)
     }
 }
 
-static bool slot_is_free(unsigned core)
+static void say(const struct peer *peer, uint8_t what)
 {
-    return atomic_load_explicit(&slot_between(core, core_index())->taken, memory_order_acquire) ==
-           outboxes[core].filled; // pairs with take()
+    atomic_store_explicit(peer->said, what, memory_order_release); // pairs with hear()
+    ring(peer);
 }
 
-// Fills the slot to `core`, which is free. `receive` is that of a message alone, NULL for a chain.
-static void hand_over(unsigned core, struct exchange_message *first,
+static bool slot_is_free(const struct peer *peer)
+{
+    return atomic_load_explicit(&peer->peer_slot->taken, memory_order_acquire) ==
+           peer->filled; // pairs with take()
+}
+
+// Fills the slot, which is free. `receive` is that of a message alone, NULL for a chain.
+static void hand_over(struct peer *peer, struct exchange_message *first,
                       void (*receive)(struct exchange_message *message))
 {
-    struct slot *slot = slot_between(core_index(), core);
-    slot->first = first;
-    slot->receive = receive;
-    atomic_store_explicit(filled_by(core_index(), core), ++outboxes[core].filled,
-                          memory_order_release); // pairs with take()
-    ring(core);
+    peer->slot->first = first;
+    peer->slot->receive = receive;
+    peer->filled = (peer->filled + 1) & NUMBER;
+    say(peer, peer->filled);
 }
 
-// Moves the queue for `core` into its slot if that is free. Returns: true if it is on its way.
-static bool hand_queue_over(unsigned core)
-{
-    struct outbox *box = &outboxes[core];
-    if (!slot_is_free(core))
-        return false;
-    struct exchange_message *first = box->first;
-    bool is_alone = first == box->last;
-    box->first = NULL;
-    hand_over(core, first, is_alone ? first->receive : NULL);
-    return true;
-}
-
-static void set_owed(unsigned core, bool owed)
+static void set_owed(unsigned core, int more)
 {
     owed_bits[core / 64] ^= 1ull << core % 64;
-    owed_count += owed ? 1 : -1u;
-    atomic_store_explicit(&slot_between(core_index(), core)->owes, owed, memory_order_release);
+    owed_count += (unsigned)more;
+}
+
+// The first that is queued tells the receiver to ring back. It does that when it has taken, or at
+// once if it has taken already: being rung, it looks after this was said.
+static void queue(unsigned core, struct peer *peer, struct exchange_message *message)
+{
+    bool was_empty = peer->first == NULL;
+    message->next = NULL;
+    if (was_empty)
+        peer->first = message;
+    else
+        peer->last->next = message;
+    peer->last = message;
+    if (was_empty) {
+        set_owed(core, 1);
+        say(peer, peer->filled | WAITS);
+    }
 }
 
 void exchange_send(unsigned core, struct exchange_message *message)
@@ -136,24 +137,11 @@ void exchange_send(unsigned core, struct exchange_message *message)
     ASSERT(core_is_online(core));
     counters.exchange_sent++;
     trace_event(TRACE_SEND, core, (uintptr_t)message);
-    struct outbox *box = &outboxes[core];
-    if (box->first == NULL && slot_is_free(core)) {
-        hand_over(core, message, message->receive);
-        return;
-    }
-    bool was_empty = box->first == NULL;
-    message->next = NULL;
-    if (was_empty)
-        box->first = message;
+    struct peer *peer = &peers[core];
+    if (peer->first == NULL && slot_is_free(peer))
+        hand_over(peer, message, message->receive);
     else
-        box->last->next = message;
-    box->last = message;
-    if (!was_empty)
-        return;
-    set_owed(core, true);
-    cpu_full_barrier(); // pairs with settle()
-    if (hand_queue_over(core))
-        set_owed(core, false);
+        queue(core, peer, message);
 }
 
 static bool send_owed(void)
@@ -164,10 +152,14 @@ static bool send_owed(void)
         while (bits != 0) {
             unsigned core = word * 64 + (unsigned)__builtin_ctzll(bits);
             bits &= bits - 1;
-            if (hand_queue_over(core)) {
-                set_owed(core, false);
-                any = true;
-            }
+            struct peer *peer = &peers[core];
+            if (!slot_is_free(peer))
+                continue;
+            struct exchange_message *first = peer->first;
+            peer->first = NULL;
+            set_owed(core, -1);
+            hand_over(peer, first, first == peer->last ? first->receive : NULL);
+            any = true;
         }
     }
     return any;
@@ -181,68 +173,53 @@ static void deliver(unsigned sender, struct exchange_message *message,
     receive(message);
 }
 
-static uint8_t last_filled(unsigned sender)
+// Empties the slot from a sender. A message alone is not touched here: its line need not travel for
+// what is in the slot.
+static void take(unsigned sender, uint8_t said)
 {
-    return atomic_load_explicit(filled_by(sender, core_index()),
-                                memory_order_acquire); // pairs with hand_over()
-}
-
-// A message alone is not touched here: its line need not travel for what is in the slot.
-static bool take(unsigned sender)
-{
-    uint8_t number = last_filled(sender);
-    if (number == taken[sender])
-        return false;
-    const struct slot *slot = slot_between(sender, core_index());
-    struct exchange_message *message = slot->first;
-    void (*receive)(struct exchange_message * message) = slot->receive;
-    taken[sender] = number;
-    atomic_store_explicit(&slot_between(core_index(), sender)->taken, number,
+    const struct peer *peer = &peers[sender];
+    struct exchange_message *message = peer->peer_slot->first;
+    void (*receive)(struct exchange_message * message) = peer->peer_slot->receive;
+    atomic_store_explicit(&peer->slot->taken, said & NUMBER,
                           memory_order_release); // pairs with slot_is_free()
-    if (atomic_load_explicit(&slot->owes, memory_order_relaxed))
-        ring(sender);
-    else
-        unsettled[unsettled_count++] = (uint16_t)sender;
+    if (said & WAITS)
+        ring(peer); // now, for what follows may take its time
     if (receive != NULL) {
         deliver(sender, message, receive);
-        return true;
+        return;
     }
     while (message != NULL) {
         struct exchange_message *next = message->next; // receive() may give the message away
         deliver(sender, message, message->receive);
         message = next;
     }
-    return true;
 }
 
-// A sender that queued more while its slot was being emptied may not have seen that; nor did take()
-// see that it owes. With a barrier between store and look on both sides, one of them does. It waits
-// until the next turn because by then it costs nothing: the stores of the last one are long done.
-// Whose slot is full again has the next take() to look.
-static void settle(void)
+// A sender said something since the last look. Returns: true if that was a hand-over.
+static bool hear(const struct doorbell *bell, unsigned sender)
 {
-    cpu_full_barrier(); // pairs with exchange_send()
-    while (unsettled_count > 0) {
-        unsigned sender = unsettled[--unsettled_count];
-        const struct slot *slot = slot_between(sender, core_index());
-        if (atomic_load_explicit(&slot->owes, memory_order_relaxed) &&
-            last_filled(sender) == taken[sender])
-            ring(sender);
-    }
+    uint8_t said = atomic_load_explicit(&bell->said[sender / 8].by[sender % 8],
+                                        memory_order_acquire); // pairs with say()
+    bool is_full = (said ^ heard[sender]) & NUMBER;
+    heard[sender] = said;
+    if (is_full)
+        take(sender, said);
+    else if (said & WAITS)
+        ring(&peers[sender]);
+    return is_full;
 }
 
-// Takes from every sender whose number has changed.
-static bool take_all(const struct doorbell *bell)
+static bool hear_all(const struct doorbell *bell)
 {
     bool worked = false;
     for (unsigned first = 0; first < slot_cores; first += 8) {
         uint64_t before, news;
-        memcpy(&before, &taken[first], sizeof(before));
-        news = before ^ atomic_load_explicit(&bell->filled[first / 8].all, memory_order_relaxed);
+        memcpy(&before, &heard[first], sizeof(before));
+        news = before ^ atomic_load_explicit(&bell->said[first / 8].all, memory_order_relaxed);
         while (news != 0) {
             unsigned place = (unsigned)__builtin_ctzll(news) / 8;
             news &= ~(0xffull << 8 * place);
-            worked |= take(first + place);
+            worked |= hear(bell, first + place);
         }
     }
     return worked;
@@ -252,14 +229,12 @@ static bool exchange_poll(void *context)
 {
     struct doorbell *bell = context;
     bool worked = false;
-    if (unsettled_count != 0)
-        settle();
     if (atomic_load_explicit(&bell->halting, memory_order_relaxed))
         atomic_store_explicit(&bell->halting, false, memory_order_relaxed);
     uint64_t rung = atomic_load_explicit(&bell->rung, memory_order_acquire); // pairs with ring()
     if (rung != scheduler_doorbell_seen) {
         scheduler_doorbell_seen = rung;
-        worked = take_all(bell);
+        worked = hear_all(bell);
     }
     if (owed_count != 0)
         worked |= send_owed();
@@ -278,19 +253,19 @@ static bool exchange_arm(void *context)
 
 int exchange_start(unsigned core_count)
 {
-    size_t slots_bytes = sizeof(struct slot) * core_count * core_count;
+    size_t pair_count = (size_t)core_count * core_count;
     doorbell_bytes =
-        ALIGN_UP(offsetof(struct doorbell, filled) + ALIGN_UP(core_count, 8), CACHE_LINE_BYTES);
-    outbox_row_bytes = ALIGN_UP(sizeof(struct outbox) * core_count, CACHE_LINE_BYTES);
-    size_t bytes =
-        ALIGN_UP(slots_bytes + (doorbell_bytes + outbox_row_bytes) * core_count, PAGE_BYTES);
+        ALIGN_UP(offsetof(struct doorbell, said) + ALIGN_UP(core_count, 8), CACHE_LINE_BYTES);
+    size_t bytes = ALIGN_UP((sizeof(struct slot) + sizeof(struct peer)) * pair_count +
+                                doorbell_bytes * core_count,
+                            PAGE_BYTES);
     char *memory = page_alloc(bytes / PAGE_BYTES);
     if (memory == NULL)
         return -ENOMEM;
     memset(memory, 0, bytes);
     slots = (struct slot *)memory;
-    doorbells = memory + slots_bytes;
-    outbox_rows = doorbells + doorbell_bytes * core_count;
+    all_peers = (struct peer *)(slots + pair_count);
+    doorbells = (char *)(all_peers + pair_count);
     slot_cores = core_count;
     return 0;
 }
@@ -299,8 +274,17 @@ void exchange_start_core(uint32_t apic_id)
 {
     static PERCORE struct poller poller = {
         .name = "exchange", .poll = exchange_poll, .arm = exchange_arm};
-    struct doorbell *bell = doorbell_of(core_index());
-    outboxes = (struct outbox *)(outbox_rows + core_index() * outbox_row_bytes);
+    unsigned self = core_index();
+    peers = &all_peers[self * slot_cores];
+    for (unsigned core = 0; core < slot_cores; core++) {
+        peers[core] = (struct peer){
+            .slot = &slots[self * slot_cores + core],
+            .peer_slot = &slots[core * slot_cores + self],
+            .bell = doorbell_of(core),
+            .said = &doorbell_of(core)->said[self / 8].by[self % 8],
+        };
+    }
+    struct doorbell *bell = doorbell_of(self);
     bell->apic_id = apic_id;
     poller.context = bell;
     scheduler_add_poller(&poller);

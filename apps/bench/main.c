@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What operations of the kernel cost, one line "bench: NAME MEDIAN LEAST" each, in ticks of the
 // time stamp counter. bench/kernel.py boots this where ticks are instructions. Argument
-// "boot": only what the boot needed; "threads": that and threads.
+// "boot": only what the boot needed; "exchange": only what a core does for the sake of others;
+// "threads": the boot and threads.
 #include <stdio.h>
 #include <string.h>
 
@@ -34,14 +35,20 @@ int main(int argc, char **argv)
     struct machine_stats stats;
     machine_stats_get(&stats);
     const char *part = argc == 2 ? argv[1] : "all";
-    bool boot_only = strcmp(part, "boot") == 0, threads_only = strcmp(part, "threads") == 0;
-    if (argc > 1 && !boot_only && !threads_only) {
-        printf("bench: there is no argument but \"boot\" and \"threads\"\n");
+    bool boot_only = strcmp(part, "boot") == 0, exchange_only = strcmp(part, "exchange") == 0;
+    bool threads_only = strcmp(part, "threads") == 0;
+    if (argc > 1 && !boot_only && !exchange_only && !threads_only) {
+        printf("bench: there is no argument but \"boot\", \"exchange\" and \"threads\"\n");
         return STATUS_USAGE;
     }
     report_boot();
     if (boot_only)
         return 0;
+    if (exchange_only) {
+        bench_turns();
+        bench_exchange();
+        return 0;
+    }
     measure_report_value("memory-bytes", stats.memory_total_bytes - stats.memory_free_bytes);
     bench_threads();
     if (threads_only)

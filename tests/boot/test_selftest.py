@@ -27,7 +27,7 @@ def test_cores(boot: Starter, cores: int) -> None:
 def test_mwait(boot: Starter) -> None:
     """Cores that wait in MWAIT are woken by a store: here by an emulator in which it is a nap."""
     cases = "exchange_to_halted_core exchange_ping_pong remote_call_all_pairs interrupt_ends_halt"
-    machine = boot("selftest", net="none", append=f"idle=mwait -- {cases}")
+    machine = boot("selftest", smp=2, net="none", append=f"idle=mwait -- {cases}")
     machine.expect_end(0, LOAD_HANG_S)
     assert machine.find(r"^selftest: 4 passed, 0 failed$"), machine.console
     assert not machine.find("offers no MWAIT"), machine.console

@@ -54,15 +54,15 @@ SEARCHES = [
     Search("without-second-look", STREAM | HALT, "ARM_WITHOUT_LOOK"),
     Search("without-second-look-mwait", STREAM | MWAIT, "ARM_WITHOUT_LOOK"),
     Search("monitor-after-look", STREAM | MWAIT, "WATCH_AFTER_LOOK"),
-    Search("without-barrier-in-send", STREAM | HALT, "SEND_WITHOUT_BARRIER"),
-    Search("without-second-try-in-send", STREAM | HALT, "SEND_WITHOUT_RETRY"),
-    Search("without-settling", STREAM | HALT, "NEVER_SETTLE"),
-    Search("without-barrier-in-settling", STREAM | HALT, "SETTLE_WITHOUT_BARRIER"),
-    Search("ring-before-filled", STREAM | HALT, "RING_BEFORE_FILLED"),
-    Search("filled-before-message", BOTH_WAYS | MWAIT, "FILLED_BEFORE_MESSAGE"),
+    Search("ring-before-said", STREAM | HALT, "RING_BEFORE_SAID"),
+    Search("said-before-message", STREAM | HALT, "SAID_BEFORE_MESSAGE"),
     Search("taken-before-message", STREAM | HALT, "TAKEN_BEFORE_MESSAGE"),
+    Search("ring-before-taken", STREAM | HALT, "RING_BEFORE_TAKEN"),
     Search("bell-is-a-flag", TWO_SENDERS | HALT, "BELL_IS_A_FLAG"),
-    Search("last-ringer-only", TWO_SENDERS | HALT, "LOOK_AT_LAST_RINGER"),
+    Search("last-ringer-only", TWO_SENDERS | HALT, "LAST_RINGER_ONLY"),
+    Search("queue-says-nothing", STREAM | HALT, "QUEUE_SAYS_NOTHING"),
+    Search("queue-does-not-ring", STREAM | HALT, "QUEUE_DOES_NOT_RING"),
+    Search("only-take-rings-back", STREAM | HALT, "ONLY_TAKE_RINGS_BACK"),
 ]
 
 

@@ -12,30 +12,29 @@
 #define CORES 3
 
 // Changes.
-#define NONE                   0
-#define RING_WITHOUT_BARRIER   1
-#define ARM_WITHOUT_BARRIER    2
-#define ARM_WITHOUT_LOOK       3 // at the bell, before the halt
-#define SEND_WITHOUT_BARRIER   4 // between `owes` and the second try
-#define SEND_WITHOUT_RETRY     5
-#define NEVER_SETTLE           6
-#define SETTLE_WITHOUT_BARRIER 7
-#define RING_BEFORE_FILLED     8
-#define FILLED_BEFORE_MESSAGE  9
-#define TAKEN_BEFORE_MESSAGE   10 // the slot may be filled again before it is read
-#define BELL_IS_A_FLAG         11 // that the receiver clears, without a barrier
-#define WATCH_AFTER_LOOK       12 // MONITOR too late
-#define LOOK_AT_LAST_RINGER    13 // as if no ring could cover another
+#define NONE                  0
+#define RING_WITHOUT_BARRIER  1
+#define ARM_WITHOUT_BARRIER   2
+#define ARM_WITHOUT_LOOK      3  // at the bell, before the halt
+#define WATCH_AFTER_LOOK      4  // MONITOR too late
+#define RING_BEFORE_SAID      5
+#define SAID_BEFORE_MESSAGE   6
+#define TAKEN_BEFORE_MESSAGE  7  // the slot may be filled again before it is read
+#define RING_BEFORE_TAKEN     8  // the sender may see the slot full once more
+#define BELL_IS_A_FLAG        9  // that the receiver clears, without a barrier
+#define LAST_RINGER_ONLY      10 // as if no ring could cover another
+#define QUEUE_SAYS_NOTHING    11
+#define QUEUE_DOES_NOT_RING   12 // the receiver may have taken before it was said
+#define ONLY_TAKE_RINGS_BACK  13
 
 // Shared memory: of each ordered pair, and of each core.
 #define PAIR(writer, other) ((writer) * CORES + (other))
 #define MESSAGE(writer, other) (0 * CORES * CORES + PAIR(writer, other)) // FIRST * 8 + LAST
 #define TAKEN(writer, other) (1 * CORES * CORES + PAIR(writer, other))
-#define OWES(writer, other) (2 * CORES * CORES + PAIR(writer, other))
-#define FILLED(writer, other) (3 * CORES * CORES + PAIR(writer, other))
-#define RUNG(core) (4 * CORES * CORES + (core))
-#define HALTING(core) (4 * CORES * CORES + CORES + (core))
-byte memory[4 * CORES * CORES + 2 * CORES];
+#define SAID(writer, other) (2 * CORES * CORES + PAIR(writer, other)) // NUMBER * 2 + WAITS
+#define RUNG(core) (3 * CORES * CORES + (core))
+#define HALTING(core) (3 * CORES * CORES + CORES + (core))
+byte memory[3 * CORES * CORES + 2 * CORES];
 
 chan store_buffer[CORES] = [4] of { byte, byte };
 bool interrupt[CORES];
@@ -81,34 +80,28 @@ inline ring(core)
     fi
 }
 
-inline hand_over(core, first, last)
+inline say(core, what)
 {
-    filled[core]++;
     if
-    :: change == RING_BEFORE_FILLED ->
+    :: change == RING_BEFORE_SAID ->
         ring(core);
-        store(MESSAGE(self, core), first * 8 + last);
-        store(FILLED(self, core), filled[core])
-    :: change == FILLED_BEFORE_MESSAGE ->
-        store(FILLED(self, core), filled[core]);
-        store(MESSAGE(self, core), first * 8 + last);
-        ring(core)
+        store(SAID(self, core), what)
     :: else ->
-        store(MESSAGE(self, core), first * 8 + last);
-        store(FILLED(self, core), filled[core]);
+        store(SAID(self, core), what);
         ring(core)
     fi
 }
 
-inline hand_queue_over(core)
+inline hand_over(core, first, last)
 {
+    filled[core]++;
     if
-    :: memory[TAKEN(core, self)] == filled[core] ->
-        hand_over(core, queue_first[core], sent[PAIR(self, core)]);
-        queue_first[core] = 0;
-        store(OWES(self, core), 0);
-        worked = true
-    :: else
+    :: change == SAID_BEFORE_MESSAGE ->
+        say(core, filled[core] * 2);
+        store(MESSAGE(self, core), first * 8 + last)
+    :: else ->
+        store(MESSAGE(self, core), first * 8 + last);
+        say(core, filled[core] * 2)
     fi
 }
 
@@ -120,62 +113,75 @@ inline exchange_send(core)
         sent[PAIR(self, core)]++
     };
     if
-    :: queue_first[core] == 0 && memory[TAKEN(core, self)] == filled[core] ->
-        hand_over(core, sent[PAIR(self, core)], sent[PAIR(self, core)])
-    :: queue_first[core] == 0 && memory[TAKEN(core, self)] != filled[core] ->
-        queue_first[core] = sent[PAIR(self, core)];
-        store(OWES(self, core), 1);
-        barrier_unless(SEND_WITHOUT_BARRIER);
-        if
-        :: change != SEND_WITHOUT_RETRY -> hand_queue_over(core)
-        :: else
-        fi
     :: queue_first[core] != 0 // goes with the others
+    :: queue_first[core] == 0 ->
+        if
+        :: memory[TAKEN(core, self)] == filled[core] ->
+            hand_over(core, sent[PAIR(self, core)], sent[PAIR(self, core)])
+        :: else ->
+            queue_first[core] = sent[PAIR(self, core)];
+            if
+            :: change == QUEUE_SAYS_NOTHING
+            :: change == QUEUE_DOES_NOT_RING ->
+                store(SAID(self, core), filled[core] * 2 + 1)
+            :: else -> say(core, filled[core] * 2 + 1)
+            fi
+        fi
     fi
 }
 
 inline take(sender)
 {
+    message = memory[MESSAGE(sender, self)];
     if
-    :: memory[FILLED(sender, self)] != taken[sender] ->
-        atomic {
-            taken[sender] = memory[FILLED(sender, self)];
-            message = memory[MESSAGE(sender, self)]
-        };
-        store(TAKEN(self, sender), taken[sender]);
+    :: change == RING_BEFORE_TAKEN && said % 2 -> ring(sender)
+    :: else
+    fi;
+    store(TAKEN(self, sender), said / 2);
+    if
+    :: change == TAKEN_BEFORE_MESSAGE -> message = memory[MESSAGE(sender, self)]
+    :: else
+    fi;
+    if
+    :: change != RING_BEFORE_TAKEN && said % 2 -> ring(sender)
+    :: else
+    fi;
+    atomic {
+        assert(message / 8 == arrived[PAIR(sender, self)] + 1);
+        arrived[PAIR(sender, self)] = message % 8;
+        message = 0;
+        worked = true
+    }
+}
+
+inline hear(sender)
+{
+    if
+    :: memory[SAID(sender, self)] != heard[sender] ->
+        said = memory[SAID(sender, self)];
         if
-        :: change == TAKEN_BEFORE_MESSAGE -> message = memory[MESSAGE(sender, self)]
-        :: else
+        :: said / 2 != heard[sender] / 2 ->
+            heard[sender] = said;
+            take(sender)
+        :: else ->
+            heard[sender] = said;
+            if
+            :: said % 2 && change != ONLY_TAKE_RINGS_BACK -> ring(sender)
+            :: else
+            fi
         fi;
-        atomic {
-            assert(message / 8 == arrived[PAIR(sender, self)] + 1);
-            arrived[PAIR(sender, self)] = message % 8;
-            message = 0;
-            worked = true
-        };
-        if
-        :: memory[OWES(sender, self)] -> ring(sender)
-        :: else -> unsettled[sender] = true
-        fi
+        said = 0
     :: else
     fi
 }
 
-inline settle(sender)
+inline send_owed(core)
 {
     if
-    :: unsettled[sender] ->
-        unsettled[sender] = false;
-        if
-        :: change != NEVER_SETTLE ->
-            barrier_unless(SETTLE_WITHOUT_BARRIER);
-            if
-            :: memory[OWES(sender, self)] && memory[FILLED(sender, self)] == taken[sender] ->
-                ring(sender)
-            :: else
-            fi
-        :: else
-        fi
+    :: queue_first[core] != 0 && memory[TAKEN(core, self)] == filled[core] ->
+        hand_over(core, queue_first[core], sent[PAIR(self, core)]);
+        queue_first[core] = 0;
+        worked = true
     :: else
     fi
 }
@@ -183,13 +189,6 @@ inline settle(sender)
 inline exchange_poll()
 {
     worked = false;
-    if
-    :: unsettled[0] || unsettled[1] || unsettled[2] ->
-        for (other : 0 .. cores - 1) {
-            settle(other)
-        }
-    :: else
-    fi;
     if
     :: armed ->
         armed = false;
@@ -204,8 +203,8 @@ inline exchange_poll()
         fi;
         for (other : 0 .. cores - 1) {
             if
-            :: change == LOOK_AT_LAST_RINGER && seen % CORES != other
-            :: else -> take(other)
+            :: change == LAST_RINGER_ONLY && seen % CORES != other
+            :: else -> hear(other)
             fi
         }
     :: else
@@ -213,10 +212,7 @@ inline exchange_poll()
     if
     :: queue_first[0] + queue_first[1] + queue_first[2] != 0 ->
         for (other : 0 .. cores - 1) {
-            if
-            :: queue_first[other] != 0 -> hand_queue_over(other)
-            :: else
-            fi
+            send_owed(other)
         }
     :: else
     fi;
@@ -259,9 +255,9 @@ inline idle()
 // pollers may send as well, after the exchange had its turn and right before a halt.
 proctype core(byte self)
 {
-    byte filled[CORES], taken[CORES], queue_first[CORES];
-    bool unsettled[CORES], worked, armed, may_halt;
-    byte ring_count, seen, watched, message, other;
+    byte filled[CORES], heard[CORES], queue_first[CORES];
+    bool worked, armed, may_halt;
+    byte ring_count, seen, watched, said, message, other;
     do
     :: to_send[PAIR(self, 0)] > 0 -> exchange_send(0)
     :: to_send[PAIR(self, 1)] > 0 -> exchange_send(1)

@@ -76,7 +76,7 @@ static void start_core(unsigned core)
 static void stop_core(void)
 {
     for (unsigned core = 0; core < core_count(); core++)
-        FAKE_CHECK(outboxes[core].first == NULL);
+        FAKE_CHECK(peers[core].first == NULL);
 }
 
 // ---- step by step -----------------------------------------------------------------------------
@@ -188,10 +188,23 @@ static void only_a_halting_core_is_interrupted(void **state)
 
 // ---- between two stores -----------------------------------------------------------------------
 
+static struct slot *slot_between(unsigned writer, unsigned other)
+{
+    return &slots[writer * slot_cores + other];
+}
+static _Atomic uint8_t *said_by(unsigned sender, unsigned core)
+{
+    return &doorbell_of(core)->said[sender / 8].by[sender % 8];
+}
+static uint64_t rung(unsigned core)
+{
+    return atomic_load(&doorbell_of(core)->rung);
+}
+
 // Core 1 took the first message, and did not see that there are more.
 static void at_barrier_take(void)
 {
-    atomic_store(&slot_between(1, 0)->taken, atomic_load(filled_by(0, 1)));
+    atomic_store(&slot_between(1, 0)->taken, atomic_load(said_by(0, 1)) & NUMBER);
 }
 static void at_barrier_halt(void)
 {
@@ -202,26 +215,17 @@ static void at_barrier_ring(void)
     static uint64_t value;
     atomic_store(&doorbell_of(0)->rung, --value);
 }
-static void at_barrier_owe(void)
-{
-    atomic_store(&slot_between(1, 0)->owes, true);
-}
 
 static struct note late_notes[2] = {{.message.receive = note_receive},
                                     {.message.receive = note_receive}};
 
 // From core 1, and the bell is still to be rung.
-static void put(unsigned number)
+static void put(unsigned number, uint8_t waits)
 {
     late_notes[number % 2].number = number;
     slot_between(1, 0)->first = &late_notes[number % 2].message;
     slot_between(1, 0)->receive = note_receive;
-    atomic_store(filled_by(1, 0), atomic_load(filled_by(1, 0)) + 1);
-}
-
-static uint64_t rung(unsigned core)
-{
-    return atomic_load(&doorbell_of(core)->rung);
+    atomic_store(said_by(1, 0), ((atomic_load(said_by(1, 0)) + 1) & NUMBER) | waits);
 }
 
 static void sender_body(void)
@@ -230,8 +234,10 @@ static void sender_body(void)
     // The slot is emptied after the sender saw it full.
     send_notes(1, notes, 0, 1);
     at_barrier = at_barrier_take;
+    uint64_t before = rung(1);
     send_notes(1, notes, 1, 1);
-    FAKE_CHECK(owed_count == 0 && !atomic_load(&slot_between(0, 1)->owes));
+    FAKE_CHECK(owed_count == 1 && rung(1) != before && atomic_load(said_by(0, 1)) == (1 | WAITS));
+    FAKE_CHECK(fake_core_poll() && owed_count == 0 && atomic_load(said_by(0, 1)) == 2);
     FAKE_CHECK(slot_between(0, 1)->first == &notes[1].message);
     // The receiver halts after it was rung, and before the sender looks.
     at_barrier_take();
@@ -249,26 +255,49 @@ static void receiver_body(void)
     // One ring covers another: both are found.
     static struct note own;
     send_notes(0, &own, 0, 1);
-    put(1);
+    put(1, 0);
     FAKE_CHECK(fake_core_poll() && notes_seen == 2);
     // A message is in its slot before the bell is rung: it may be found only then.
-    FAKE_CHECK(!fake_core_poll());
-    put(2);
+    put(2, 0);
     FAKE_CHECK(!fake_core_poll() && notes_seen == 2);
     at_barrier_ring();
     FAKE_CHECK(exchange_arm(doorbell_of(0)));
     FAKE_CHECK(fake_core_poll() && notes_seen == 3);
-    // The sender queues more just as its slot is emptied: it is rung back a turn later.
+    // The sender queues more just as its slot is emptied: it is rung back at the next look, once.
     uint64_t before = rung(1);
-    at_barrier = at_barrier_owe;
-    FAKE_CHECK(!fake_core_poll() && rung(1) != before);
-    // It had queued more before: it is rung back at once, and once.
-    put(3);
-    at_barrier_ring();
-    before = rung(1);
-    FAKE_CHECK(fake_core_poll() && notes_seen == 4 && rung(1) != before);
-    before = rung(1);
     FAKE_CHECK(!fake_core_poll() && rung(1) == before);
+    atomic_store(said_by(1, 0), atomic_load(said_by(1, 0)) | WAITS);
+    at_barrier_ring();
+    FAKE_CHECK(!fake_core_poll() && rung(1) != before);
+    before = rung(1);
+    at_barrier_ring();
+    FAKE_CHECK(!fake_core_poll() && rung(1) == before);
+    // It had queued more before: it is rung back when its slot is empty.
+    put(3, WAITS);
+    at_barrier_ring();
+    FAKE_CHECK(fake_core_poll() && notes_seen == 4 && rung(1) != before);
+    FAKE_CHECK(atomic_load(&slot_between(0, 1)->taken) == (atomic_load(said_by(1, 0)) & NUMBER));
+}
+
+// Numbers start again long before this ends.
+static void wrap_body(unsigned core)
+{
+    static struct note notes[300];
+    start_core(core);
+    for (unsigned i = 0; i < ARRAY_COUNT(notes); i++) {
+        if (core == 0)
+            send_notes(1, notes, i, 1);
+        fake_core_barrier();
+        FAKE_CHECK(fake_core_poll() == (core == 1) && notes_seen == (core == 1 ? i + 1 : 0));
+        fake_core_barrier();
+    }
+    stop_core();
+}
+
+static void numbers_start_again(void **state)
+{
+    (void)state;
+    fake_core_run(2, wrap_body);
 }
 
 static void between_body(unsigned core)
@@ -606,6 +635,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(first_fills_the_slot_and_the_rest_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(only_a_halting_core_is_interrupted, setup, teardown),
         cmocka_unit_test_setup_teardown(other_cores_may_come_in_between, setup, teardown),
+        cmocka_unit_test_setup_teardown(numbers_start_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_core_sends_to_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(a_core_that_is_not_there_is_a_bug, setup, teardown),
         cmocka_unit_test_setup_teardown(starting_without_memory_is_told, setup, teardown),
