@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Builds build/APP/BOOTX64.EFI for each app. `./toril` calls this; `make help` lists the targets.
 
-APPS := hello http selftest attack bench
+APPS := hello http selftest attack bench stress
 
 KERNEL_ASSEMBLY := kernel/memory.asm kernel/switch.asm kernel/vectors.asm
 # What an app may be linked without: apps in APPS_WITHOUT_INSIGHT are.

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "apps/stress/stress.h"
+#include "kernel/core.h"
+#include "kernel/heap.h"
+#include "kernel/pages.h"
+#include "kernel/panic.h"
+#include "kernel/thread.h"
+#include "kernel/time.h"
+
+#define BLOCK_BYTES_SMALL 2000u
+#define BLOCK_BYTES_LARGE 200000u
+#define LOOKED_AT_BYTES   64u
+#define SPAN_BLOCK_MAX    32736u // larger blocks have pages of their own
+
+struct block {
+    size_t size_bytes;
+    unsigned owner;
+    uint8_t stamp;
+    uint8_t bytes[];
+};
+
+// All of a small block is looked at, of a large one both ends.
+static size_t looked_at(const struct block *block)
+{
+    return block->size_bytes < BLOCK_BYTES_SMALL ? block->size_bytes : LOOKED_AT_BYTES;
+}
+
+static void *allocate(size_t size_bytes)
+{
+    void *block = heap_alloc(size_bytes);
+    if (block == NULL)
+        panic("stress: out of memory on core %u", core_index());
+    return block;
+}
+
+struct block *block_make(void)
+{
+    size_t size_bytes = random_below(random_below(64) == 0 ? BLOCK_BYTES_LARGE : BLOCK_BYTES_SMALL);
+    struct block *block = allocate(sizeof(*block) + size_bytes);
+    *block = (struct block){size_bytes, core_index(), (uint8_t)random_below(256)};
+    size_t count = looked_at(block);
+    memset(block->bytes, block->stamp, count);
+    memset(block->bytes + size_bytes - count, block->stamp, count);
+    return block;
+}
+
+void block_free(struct block *block)
+{
+    size_t count = looked_at(block);
+    const uint8_t *end = block->bytes + block->size_bytes;
+    for (size_t i = 0; i < count; i++)
+        if (block->bytes[i] != block->stamp || *(end - 1 - i) != block->stamp)
+            panic("stress: core %u: a block of %zu bytes from core %u was overwritten at %zu",
+                  core_index(), block->size_bytes, block->owner, i);
+    heap_free(block);
+}
+
+unsigned block_owner(const struct block *block)
+{
+    return block->owner;
+}
+
+static void wait_to_end(void *argument)
+{
+    const bool *may_end = argument;
+    while (!*may_end)
+        thread_yield();
+}
+
+// As many threads at once as all cores can have here, and those that run this.
+static void settle_stacks(void)
+{
+    unsigned count = core_count() * WORKERS + 4;
+    struct thread *threads[CORES_MAX * WORKERS + 4];
+    struct thread_options options = {.joinable = true};
+    bool may_end = false;
+    for (unsigned i = 0; i < count; i++) {
+        threads[i] = thread_create_with_options("settle", wait_to_end, &may_end, &options);
+        if (threads[i] == NULL)
+            panic("stress: core %u has no memory for %u threads", core_index(), count);
+    }
+    may_end = true;
+    for (unsigned i = 0; i < count; i++)
+        if (thread_join(threads[i], NULL, TIME_NEVER) != 0)
+            panic("stress: a thread did not end");
+}
+
+// How many blocks of this size the heap has in the pages that it holds, of one span or more. The
+// one that takes new pages goes back last, when the heap has others and does not keep those.
+static uint64_t room_for(size_t size_bytes)
+{
+    struct chained {
+        struct chained *next;
+    } *first = NULL, **end = &first;
+    heap_free(allocate(size_bytes)); // now there is one span
+    uint64_t count = 0, free_bytes = page_stats_of(core_index()).free_bytes;
+    for (;;) {
+        struct chained *block = allocate(size_bytes);
+        block->next = NULL;
+        *end = block;
+        end = &block->next;
+        if (page_stats_of(core_index()).free_bytes != free_bytes)
+            break;
+        count++;
+    }
+    while (first != NULL) {
+        struct chained *next = first->next;
+        heap_free(first);
+        first = next;
+    }
+    return count;
+}
+
+uint64_t memory_settle(void)
+{
+    uint64_t room = 0;
+    size_t usable_bytes = 0; // of blocks looked at last: sizes come in classes
+    settle_stacks();
+    for (size_t size_bytes = HEAP_ALIGNMENT; size_bytes <= SPAN_BLOCK_MAX;
+         size_bytes += HEAP_ALIGNMENT) {
+        if (size_bytes > usable_bytes) {
+            void *block = allocate(size_bytes);
+            usable_bytes = heap_usable_bytes(block);
+            heap_free(block);
+            room += room_for(size_bytes);
+        }
+    }
+    return room;
+}
