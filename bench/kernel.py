@@ -39,7 +39,6 @@ class Run:
 RUNS = {
     "4 cores": Run(4),
     "1 core": Run(1),
-    "64 cores": Run(64, 0, "-- exchange"),
     "boot": Run(1, 10, "-- boot"),
 }
 
@@ -79,10 +78,8 @@ ROWS = [
     Row("the same among 1,000 others", "1 core", "timer-start-stop-of-1000"),
     Row("message to the own core: send + receive", "1 core", "message"),
     Row("the same with 4 cores", "4 cores", "message"),
-    Row("the same with 64 cores", "64 cores", "message"),
     Row("turn of the loop, nothing to do", "1 core", "turn"),
     Row("the same with 4 cores", "4 cores", "turn"),
-    Row("the same with 64 cores", "64 cores", "turn"),
     Row("boot: firmware left until main", "boot", "boot"),
     Row("memory at main, 1 core", "1 core", "memory-bytes", (2048 + 256) * KIB, "", True),
     Row("memory at main, 4 cores", "4 cores", "memory-bytes", (2048 + 4 * 256) * KIB, "", True),

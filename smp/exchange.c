@@ -144,7 +144,7 @@ void exchange_send(unsigned core, struct exchange_message *message)
         queue(core, peer, message);
 }
 
-static bool send_owed(void)
+static __attribute__((noinline)) bool send_owed(void)
 {
     bool any = false;
     for (unsigned word = 0; word <= (slot_cores - 1) / 64; word++) {
@@ -173,6 +173,16 @@ static void deliver(unsigned sender, struct exchange_message *message,
     receive(message);
 }
 
+static __attribute__((noinline)) void deliver_chain(unsigned sender,
+                                                    struct exchange_message *message)
+{
+    while (message != NULL) {
+        struct exchange_message *next = message->next; // receive() may give the message away
+        deliver(sender, message, message->receive);
+        message = next;
+    }
+}
+
 // Empties the slot from a sender. A message alone is not touched here: its line need not travel for
 // what is in the slot.
 static void take(unsigned sender, uint8_t said)
@@ -184,22 +194,16 @@ static void take(unsigned sender, uint8_t said)
                           memory_order_release); // pairs with slot_is_free()
     if (said & WAITS)
         ring(peer); // now, for what follows may take its time
-    if (receive != NULL) {
+    if (receive != NULL)
         deliver(sender, message, receive);
-        return;
-    }
-    while (message != NULL) {
-        struct exchange_message *next = message->next; // receive() may give the message away
-        deliver(sender, message, message->receive);
-        message = next;
-    }
+    else
+        deliver_chain(sender, message);
 }
 
 // A sender said something since the last look. Returns: true if that was a hand-over.
-static bool hear(const struct doorbell *bell, unsigned sender)
+static bool hear(unsigned sender, const _Atomic uint8_t *byte)
 {
-    uint8_t said = atomic_load_explicit(&bell->said[sender / 8].by[sender % 8],
-                                        memory_order_acquire); // pairs with say()
+    uint8_t said = atomic_load_explicit(byte, memory_order_acquire); // pairs with say()
     bool is_full = (said ^ heard[sender]) & NUMBER;
     heard[sender] = said;
     if (is_full)
@@ -209,17 +213,20 @@ static bool hear(const struct doorbell *bell, unsigned sender)
     return is_full;
 }
 
-static bool hear_all(const struct doorbell *bell)
+// Not a part of exchange_poll(), so that a look without news saves no registers.
+static __attribute__((noinline)) bool hear_all(const struct doorbell *bell)
 {
     bool worked = false;
-    for (unsigned first = 0; first < slot_cores; first += 8) {
-        uint64_t before, news;
-        memcpy(&before, &heard[first], sizeof(before));
-        news = before ^ atomic_load_explicit(&bell->said[first / 8].all, memory_order_relaxed);
-        while (news != 0) {
+    unsigned group_count = (slot_cores + 7) / 8;
+    for (unsigned group = 0; group < group_count; group++) {
+        uint64_t before, now = atomic_load_explicit(&bell->said[group].all, memory_order_relaxed);
+        memcpy(&before, &heard[8 * group], sizeof(before));
+        if (__builtin_expect(now == before, 1))
+            continue;
+        for (uint64_t news = now ^ before; news != 0;) {
             unsigned place = (unsigned)__builtin_ctzll(news) / 8;
             news &= ~(0xffull << 8 * place);
-            worked |= hear(bell, first + place);
+            worked |= hear(8 * group + place, &bell->said[group].by[place]);
         }
     }
     return worked;
