@@ -73,7 +73,7 @@ static void wait_to_end(void *argument)
 static void settle_stacks(void)
 {
     unsigned count = core_count() * WORKERS + 4;
-    struct thread *threads[CORES_MAX * WORKERS + 4];
+    struct thread **threads = allocate(count * sizeof(struct thread *));
     struct thread_options options = {.joinable = true};
     bool may_end = false;
     for (unsigned i = 0; i < count; i++) {
@@ -85,6 +85,7 @@ static void settle_stacks(void)
     for (unsigned i = 0; i < count; i++)
         if (thread_join(threads[i], NULL, TIME_NEVER) != 0)
             panic("stress: a thread did not end");
+    heap_free(threads);
 }
 
 // How many blocks of this size the heap has in the pages that it holds, of one span or more. The
