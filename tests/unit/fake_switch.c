@@ -10,6 +10,7 @@
 
 #include "kernel/core.h"
 #include "kernel/cpu.h"
+#include "kernel/idle.h"
 #include "kernel/image.h"
 #include "kernel/interrupts.h"
 #include "kernel/options.h"
@@ -22,6 +23,17 @@
 unsigned fake_switch_stacks_left;
 // Names are no literals here: all are copied.
 char rodata_start[1], rodata_end[1];
+
+bool idle_uses_mwait; // the core halts
+void cpu_monitor(const volatile void *address)
+{
+    (void)address;
+    abort();
+}
+void cpu_mwait_interruptible(void)
+{
+    abort();
+}
 
 static jmp_buf nothing_left;
 static uint64_t now_ns, deadline_ns;

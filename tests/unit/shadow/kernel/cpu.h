@@ -26,7 +26,6 @@ bool cpu_has_rdseed(void);
 
 void cpu_interrupts_off(void);
 void cpu_interrupts_on(void);
-void cpu_halt_interruptible(void);
 
 static inline void cpu_pause(void)
 {
