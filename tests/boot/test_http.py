@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import socket
 import subprocess
 
 import pytest
 
-from conftest import HANG_S, LOAD_HANG_S, Machine
+from clients import ask_many
+from conftest import HANG_S, Machine
 
 
 def curl(*arguments: str) -> str:
@@ -228,30 +228,7 @@ REQUESTS, CONNECTIONS = 10000, 64
 def test_many_requests(http: Machine) -> None:
     """10,000 requests on 64 connections: every answer is whole and right."""
     assert http.port
-    expected = curl(f"{http.url}/hello.txt").encode()
-    remaining = iter(range(REQUESTS))
-
-    async def client() -> int:
-        """Asks again and again on one connection. Returns: how often it was answered."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", http.port)
-        answered = 0
-        for _ in remaining:
-            writer.write(b"GET /hello.txt HTTP/1.1\r\nHost: t\r\n\r\n")
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200 "), head
-            assert await reader.readexactly(128) == expected
-            answered += 1
-        writer.close()
-        return answered
-
-    async def all_clients() -> list[int]:
-        """Runs all connections at once."""
-        clients = [client() for _ in range(CONNECTIONS)]
-        return await asyncio.wait_for(asyncio.gather(*clients), LOAD_HANG_S)
-
-    answered = asyncio.run(all_clients())
-    assert sum(answered) == REQUESTS
-    assert len(answered) == CONNECTIONS
+    ask_many(http.port, REQUESTS, CONNECTIONS, curl(f"{http.url}/hello.txt").encode())
 
 
 def test_many_connections(http: Machine) -> None:
