@@ -13,7 +13,8 @@ EFI_SOURCES := $(sort $(wildcard efi/*.c))
 SMP_SOURCES := $(sort $(wildcard smp/*.c))
 SMP_ASSEMBLY := smp/trampoline.asm
 VIRTIO_SOURCES = $(filter-out $(NET_DRIVER_SOURCES),$(sort $(wildcard virtio/*.c)))
-NET_DRIVER_SOURCES := kernel/device.c virtio/net.c virtio/net_queue.c
+DRIVER_SOURCES = $(filter-out $(NET_DRIVER_SOURCES),$(sort $(wildcard drivers/*.c)))
+NET_DRIVER_SOURCES := kernel/device.c virtio/net.c virtio/net_queue.c $(sort $(wildcard drivers/e1000*.c))
 NET_SOURCES := $(sort $(wildcard net/*.c))
 
 include third_party/third_party.mk
@@ -41,7 +42,7 @@ GNU_EFI := /usr/lib
 O := build/obj
 object = $(patsubst %,$(O)/%.o,$(basename $(1)))
 KERNEL_OBJECTS := $(call object,$(KERNEL_SOURCES) $(KERNEL_ASSEMBLY) $(EFI_SOURCES) $(SMP_SOURCES) \
-    $(SMP_ASSEMBLY) $(VIRTIO_SOURCES) $(POSIX_SOURCES)) $(O)/kernel/font_glyphs.o
+    $(SMP_ASSEMBLY) $(VIRTIO_SOURCES) $(DRIVER_SOURCES) $(POSIX_SOURCES)) $(O)/kernel/font_glyphs.o
 # An object's path leads from its source to its flags.
 $(O)/efi/%.o: EXTRA_CFLAGS = -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -fshort-wchar -Os
 $(O)/net/%.o $(O)/kernel/main.o: EXTRA_CFLAGS = $(LWIP_CFLAGS)
@@ -98,7 +99,7 @@ $(INSIGHT_LIB): $(INSIGHT_OBJECTS)
 
 # Without those that firmware and C programs see: the layers in which nothing locks.
 .PHONY: layer-objects
-layer-objects: $(filter $(O)/kernel/% $(O)/smp/% $(O)/virtio/% $(O)/net/%, \
+layer-objects: $(filter $(O)/kernel/% $(O)/smp/% $(O)/virtio/% $(O)/drivers/% $(O)/net/%, \
     $(KERNEL_OBJECTS) $(INSIGHT_OBJECTS) $(NET_OBJECTS))
 	@printf '%s\n' $^
 

@@ -10,7 +10,7 @@
 // All that lines of the kernel begin with (tests/lint/modules.py compares); an app's begin with its
 // name.
 static const char *const modules[] = {
-    "acpi", "boot",  "console", "debugger", "idle",   "keys", "net",   "options",
+    "acpi", "boot",  "console", "debugger", "e1000",  "idle", "keys",  "net",    "options",
     "pci",  "posix", "power",   "profile",  "random", "smp",  "trace", "virtio",
 };
 static const char *const level_names[LOG_LEVELS] = {"error", "warn", "info", "debug"};

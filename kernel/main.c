@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "drivers/probe.h"
 #include "kernel/acpi.h"
 #include "kernel/apic.h"
 #include "kernel/console.h"
@@ -82,6 +83,7 @@ static void boot_thread(void *argument)
     (void)argument;
     pci_scan(&acpi_facts);
     virtio_probe_all();
+    drivers_probe_all();
     if (net_start != NULL)
         net_start();
     look_inside();

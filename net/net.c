@@ -71,8 +71,8 @@ static void report_no_device(void)
     if (cards == 0)
         log_warn("net: no network: there is no network card on the PCI bus");
     else
-        log_warn("net: no network: none of %u network card%s is usable; supported is virtio-net "
-                 "(1af4:1000, 1af4:1041)",
+        log_warn("net: no network: none of %u network card%s is usable; supported are virtio-net "
+                 "(1af4:1000, 1af4:1041) and Intel 82540EM (8086:100e) and 82574L (8086:10d3)",
                  cards, cards == 1 ? "" : "s");
 }
 

@@ -19,6 +19,7 @@ LAYERS = ("kernel", "smp", "virtio", "drivers", "net", "fs", "posix", "efi", "ap
 # cores.
 ALSO = {
     "virtio": {"smp"},
+    "drivers": {"smp"},
     "net": {"smp"},
     "posix": {"smp", "net", "fs"},
     "apps": {"smp", "net", "fs", "posix"},
