@@ -41,6 +41,8 @@ WRONG = [
     ["run", "hello", "--smp", "four"],
     ["run", "hello", "--memory", "1"],
     ["run", "hello", "--net", "wifi"],
+    ["run", "hello", "--card", "ne2000"],
+    ["run", "hello", "--net", "none", "--card", "e1000"],
     ["run", "hello", "--port", "80"],
     ["run", "hello", "--port", "0:80"],
     ["run", "hello", "--port", "8080:99999"],
