@@ -17,7 +17,7 @@ def test_ping(boot: Starter, namespace: Namespace) -> None:
     machine = boot("http", net="tap=tap0", append="ip=10.77.0.2/24", inside=namespace.inside)
     machine.wait_for(r"net: 10\.77\.0\.2/24 by option ip")
     answer = namespace.run(["ping", "-c", "5", "-i", "0.2", "-w", "60", "10.77.0.2"])
-    assert re.search(r"\b5 received", answer), answer
+    assert re.search(r"\b[5-9] received", answer), answer  # one too many may be under way
     large = namespace.run(["ping", "-c", "2", "-s", "1400", "-w", "60", "10.77.0.2"])
     assert re.search(r"\b[2-9] received", large), large
     status = namespace.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}",
