@@ -20,9 +20,10 @@ NET_SOURCES := $(sort $(wildcard net/*.c))
 include third_party/third_party.mk
 
 CC := gcc
+OPTIMISE := -O2
 AFLAGS := -f elf64
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes
-CFLAGS = -std=gnu11 -O2 -g -fPIE -fvisibility=hidden -mno-red-zone -fno-omit-frame-pointer \
+CFLAGS = -std=gnu11 $(OPTIMISE) -g -fPIE -fvisibility=hidden -mno-red-zone -fno-omit-frame-pointer \
     -fstack-protector-strong -mstack-protector-guard=global -fstack-clash-protection -fcf-protection=none \
     -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections -fno-common \
     -ffile-prefix-map=$(CURDIR)/= -I. $(FIRST_CFLAGS) $(MUSL_CFLAGS) $(EXTRA_CFLAGS)
@@ -49,6 +50,11 @@ $(O)/net/%.o $(O)/kernel/main.o: EXTRA_CFLAGS = $(LWIP_CFLAGS)
 # Interrupt handlers call them: see INTERRUPT_CONTEXT.
 $(O)/kernel/time.o $(O)/kernel/profile.o: EXTRA_CFLAGS = -mgeneral-regs-only
 $(O)/posix/start.o: FIRST_CFLAGS = $(POSIX_START_CFLAGS)
+
+# What runs once and is short, or only when something is wrong, is made for size.
+SMALL := $(call object,$(EFI_SOURCES) $(addprefix kernel/, backtrace.c debugport.c nmi.c options.c panic.c power.c \
+    snapshot.c symbols.c trace.c watchdog.c))
+$(SMALL): private OPTIMISE := -Os
 
 $(O)/%.o: %.c Makefile | $(MUSL_LIB)
 	@mkdir -p $(@D)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/apic.h"
 
+#include "kernel/core.h"
 #include "kernel/cpu.h"
 #include "kernel/interrupts.h"
 #include "kernel/mmio.h"
@@ -47,6 +48,8 @@ enum {
 // Read-only once core 0 has booted.
 static bool is_x2apic, has_tsc_deadline;
 static volatile char *registers;
+
+static PERCORE uint32_t own_id; // written once
 
 static INTERRUPT_CONTEXT uint32_t apic_read(unsigned number)
 {
@@ -115,6 +118,7 @@ void apic_start_core(void)
     cpu_write_msr(MSR_APIC_BASE, base);
     if (is_x2apic) // only through plain enabled mode: SDM 11.12.5
         cpu_write_msr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
+    own_id = apic_id();
     apic_write(REGISTER_TASK_PRIORITY, 0);
     apic_write(REGISTER_LVT_LINT0, LVT_MASKED);
     apic_write(REGISTER_LVT_LINT1, LVT_NMI);
@@ -145,6 +149,11 @@ uint32_t apic_id(void)
     return is_x2apic ? id : id >> 24;
 }
 
+uint32_t apic_id_of(unsigned core)
+{
+    return *(const uint32_t *)core_local_of(core, &own_id);
+}
+
 INTERRUPT_CONTEXT void apic_end_of_interrupt(void)
 {
     apic_write(REGISTER_END_OF_INTERRUPT, 0);
@@ -153,6 +162,11 @@ INTERRUPT_CONTEXT void apic_end_of_interrupt(void)
 void apic_send(uint32_t destination, uint8_t vector)
 {
     apic_command(destination, COMMAND_ASSERT | vector);
+}
+
+void apic_send_nmi(uint32_t destination)
+{
+    apic_command(destination, COMMAND_ASSERT | COMMAND_NMI);
 }
 
 void apic_send_nmi_to_others(void)

@@ -21,10 +21,13 @@ bool apic_is_x2apic(void);
 bool apic_reaches(uint32_t apic_id);
 
 uint32_t apic_id(void);
+// Of a core that has called apic_start_core().
+uint32_t apic_id_of(unsigned core);
 void apic_end_of_interrupt(void);
 // Raises `vector` on another core.
 void apic_send(uint32_t apic_id, uint8_t vector);
-// Raises an NMI on every core but this one.
+// Raises an NMI on another core, or on every core but this one.
+void apic_send_nmi(uint32_t apic_id);
 void apic_send_nmi_to_others(void);
 void apic_send_startup(uint32_t apic_id, uint64_t page_phys);
 

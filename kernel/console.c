@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/console.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "kernel/core.h"
@@ -19,6 +20,7 @@
 // All of this is core 0's, and a panicking core's once the others are stopped.
 static struct console_device *devices;
 static void (*forward_to_core_0)(const char *text, size_t size_bytes);
+static bool is_busy; // for interrupts of core 0
 static struct console_device *panic_device; // the one being written to in a panic
 
 // The last of what was written, for consoles that come later: a ring.
@@ -46,9 +48,18 @@ static void keep(const char *text, size_t size_bytes)
 
 static void write_on_all(const char *text, size_t size_bytes)
 {
+    is_busy = true;
+    atomic_signal_fence(memory_order_seq_cst);
     keep(text, size_bytes);
     for (struct console_device *device = devices; device != NULL; device = device->next)
         device->write(device, text, size_bytes);
+    atomic_signal_fence(memory_order_seq_cst);
+    is_busy = false;
+}
+
+bool console_is_busy(void)
+{
+    return is_busy;
 }
 
 void console_add(struct console_device *device)

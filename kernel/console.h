@@ -6,7 +6,8 @@
 #include "kernel/boot_info.h"
 #include "kernel/compiler.h"
 
-// One place where text can go. Context of write: core 0, or the one core that panics.
+// One place where text can go. Context of write: core 0, also an interrupt handler but never inside
+// another write; or the one core that panics.
 struct console_device {
     const char *name;
     void (*write)(struct console_device *device, const char *text, size_t size_bytes);
@@ -24,8 +25,11 @@ void console_start_serial(uint16_t port);
 #define CONSOLE_KEPT_BYTES 16384
 void console_add(struct console_device *device);
 
-// Writes text on every console, whole. Context: any thread of any core.
+// Writes text on every console, whole. Context: any thread of any core; a handler of
+// core 0 unless console_is_busy().
 void console_write(const char *text, size_t size_bytes);
+// true while core 0 writes: an interrupt of core 0 must not write then. Context: core 0, any handler.
+bool console_is_busy(void);
 // Writes on every console right here, whatever core this is. A console that made the last call
 // fail (a panic while panicking) is left out from then on. Context: panic, other cores stopped.
 void console_write_panic(const char *text, size_t size_bytes);

@@ -8,6 +8,8 @@
 #include "kernel/core.h"
 #include "kernel/cpu.h"
 #include "kernel/image.h"
+#include "kernel/log.h"
+#include "kernel/nmi.h"
 #include "kernel/panic.h"
 #include "kernel/stack.h"
 #include "kernel/trace.h"
@@ -35,7 +37,7 @@ struct PACKED table_register {
 _Static_assert(sizeof(struct idt_entry) == 16, "SDM 6.14.1");
 _Static_assert(sizeof(struct tss) == 104, "SDM 8.7");
 
-extern char vector_entries[256][16];
+extern char vector_entries[256][8];
 void interrupt_dispatch(struct interrupt_frame *frame);
 
 struct handler {
@@ -48,6 +50,11 @@ static PERCORE uint64_t gdt[5];
 static PERCORE struct tss tss;
 static PERCORE_ZERO struct handler handlers[256];
 static PERCORE struct interrupt_stats stats;
+static PERCORE const struct interrupt_frame *current_frame;
+
+// Vectors that came though nobody waits for them, a bit each.
+static PERCORE uint64_t unexpected[256 / 64], told[256 / 64];
+PERCORE bool interrupt_is_untold;
 
 static enum interrupt_stack vector_stack(int vector)
 {
@@ -136,6 +143,12 @@ int interrupt_allocate(void (*handler)(void *context), void *context)
     return -ENOSPC;
 }
 
+void interrupt_free(int vector)
+{
+    ASSERT(vector >= VECTOR_FIRST_FREE && vector < VECTOR_WAKE && handlers[vector].call != NULL);
+    handlers[vector].call = NULL;
+}
+
 int interrupt_msi_message(int vector, struct msi_message *message)
 {
     uint32_t id = apic_id();
@@ -147,24 +160,74 @@ int interrupt_msi_message(int vector, struct msi_message *message)
     return 0;
 }
 
+static INTERRUPT_CONTEXT void note_unexpected(unsigned vector)
+{
+    uint64_t bit = 1ull << vector % 64;
+    unexpected[vector / 64] |= bit;
+    if (!(told[vector / 64] & bit))
+        interrupt_is_untold = true;
+}
+
+void interrupt_tell_unexpected(void)
+{
+    interrupt_is_untold = false; // first, for more may come
+    for (unsigned vector = VECTOR_FIRST_FREE; vector < 256; vector++) {
+        uint64_t bit = 1ull << vector % 64;
+        if (!(unexpected[vector / 64] & ~told[vector / 64] & bit))
+            continue;
+        told[vector / 64] |= bit;
+        log_warn("interrupts: core %u: %s interrupt, vector %u: more of them are only counted",
+                 core_index(), vector == VECTOR_SPURIOUS ? "spurious" : "unexpected", vector);
+    }
+}
+
+// Not protected, for the compiler forgets where the guard is in a function with a target of its
+// own. The vector registers' upper halves that fxsave does not know are not touched by code for
+// this CPU's base level. Spec: Intel SDM volume 1, 10.5 (FXSAVE), 14.1 (legacy SSE and the upper
+// halves).
+INTERRUPT_CONTEXT __attribute__((no_stack_protector)) void interrupt_call(
+    void (*function)(const struct interrupt_frame *frame))
+{
+    char state[512] __attribute__((aligned(16)));
+    static const uint32_t mxcsr = 0x1f80; // all exceptions masked
+    __asm__ volatile("fxsave64 %0\n\t"
+                     "fninit\n\t"
+                     "ldmxcsr %1"
+                     : "=m"(state)
+                     : "m"(mxcsr));
+    function(current_frame);
+    __asm__ volatile("fxrstor64 %0" ::"m"(state));
+}
+
 INTERRUPT_CONTEXT void interrupt_dispatch(struct interrupt_frame *frame)
 {
     unsigned vector = (unsigned)frame->vector & 255;
     trace_event(TRACE_INTERRUPT, vector, 0);
-    if (vector < VECTOR_FIRST_FREE)
-        panic_exception(frame); // returns only from an NMI that was for nobody
-    else if (vector == VECTOR_SPURIOUS)
-        stats.spurious++;
-    else {
-        struct handler *handler = &handlers[vector];
-        if (handler->call != NULL) {
-            stats.handled++;
-            handler->call(handler->context);
-        } else {
-            stats.unexpected++;
-        }
-        apic_end_of_interrupt();
+    if (vector == VECTOR_NMI) {
+        // It can come in another handler, whose frame is the current one again afterwards.
+        const struct interrupt_frame *interrupted = current_frame;
+        current_frame = frame;
+        interrupt_call(nmi_handle);
+        current_frame = interrupted;
+        return;
     }
+    if (vector < VECTOR_FIRST_FREE)
+        panic_exception(frame);
+    current_frame = frame;
+    if (vector == VECTOR_SPURIOUS) {
+        stats.spurious++;
+        note_unexpected(vector);
+        return; // no end of interrupt
+    }
+    struct handler *handler = &handlers[vector];
+    if (handler->call != NULL) {
+        stats.handled++;
+        handler->call(handler->context);
+    } else {
+        stats.unexpected++;
+        note_unexpected(vector);
+    }
+    apic_end_of_interrupt();
 }
 
 struct interrupt_stats interrupt_stats_of(unsigned core)

@@ -21,11 +21,14 @@ enum {
 // What was interrupted. The order is that of vectors.asm.
 struct interrupt_frame {
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
-    uint64_t vector, error_code;
+    uint64_t vector, error_code; // of the vector only the lower 8 bits count
     uint64_t rip, cs, rflags, rsp, ss;
 };
 
-// Where interrupt_dispatch() returns to (vectors.asm): the frame of that caller is what was interrupted.
+#define RFLAGS_INTERRUPTS 0x200ull // interrupts are on
+
+// Where interrupt_dispatch() returns to (vectors.asm): the frame of that caller is what was
+// interrupted.
 extern const char vector_return[];
 
 // Loads this core's descriptor tables. Context: interrupts off; each core once.
@@ -34,6 +37,8 @@ void interrupt_start_core(const struct core_stacks *stacks);
 // Gives out a free vector of this core. Define handlers with INTERRUPT_CONTEXT.
 // Returns: the vector (32..252), or -ENOSPC.
 int interrupt_allocate(void (*handler)(void *context), void *context) MUST_CHECK;
+// Takes it back. The device must not raise it any more: if it does, that is unexpected.
+void interrupt_free(int vector);
 // The handler of one of the fixed vectors.
 void interrupt_set_handler(int vector, void (*handler)(void *context), void *context);
 
@@ -45,6 +50,14 @@ struct msi_message {
     uint32_t data;
 };
 int interrupt_msi_message(int vector, struct msi_message *message) MUST_CHECK;
+
+// In a handler: calls a function that may use vector registers; the interrupted thread's are kept.
+void interrupt_call(void (*function)(const struct interrupt_frame *frame));
+
+// Vectors came to this core that nobody waits for. Names them on the console, each once.
+// Context: a thread.
+extern PERCORE bool interrupt_is_untold;
+void interrupt_tell_unexpected(void);
 
 struct interrupt_stats {
     uint64_t handled, unexpected, spurious;

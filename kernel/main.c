@@ -33,6 +33,7 @@
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "kernel/trace.h"
+#include "kernel/watchdog.h"
 #include "kernel/version.h"
 #include "net/net.h"
 #include "posix/start.h"
@@ -116,6 +117,7 @@ static void boot_own_stack(void)
     time_calibrate(&acpi_facts);
     bringup_finish();
     paging_seal();
+    watchdog_start();
     random_seal();
     if (thread_create("main", boot_thread, NULL) == NULL)
         panic("boot: no memory for the first thread");

@@ -5,11 +5,8 @@
 #include "kernel/panic.h"
 
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "kernel/apic.h"
 #include "kernel/backtrace.h"
 #include "kernel/console.h"
 #include "kernel/core.h"
@@ -18,15 +15,14 @@
 #include "kernel/interrupts.h"
 #include "kernel/paging.h"
 #include "kernel/power.h"
+#include "kernel/snapshot.h"
 #include "kernel/stack.h"
 #include "kernel/symbols.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "kernel/trace.h"
 
-#define STOP_TIMEOUT_NS   (1 * NS_PER_S)
-#define STOP_LOOKS_MAX    20000000u // where the clock does not run yet
-#define TRACE_EVENTS_LAST 16        // of each core
+#define TRACE_EVENTS_LAST 16 // of each core
 
 static const char *const exception_names[VECTOR_FIRST_FREE] = {
     [0] = "divide error",
@@ -55,13 +51,6 @@ static const char *const exception_names[VECTOR_FIRST_FREE] = {
 // because exactly one of several cores that fail together must report.
 static uint32_t reporting_core;
 
-// What a core was at when another one's report stopped it. The reporting core walks its stack.
-static PERCORE struct stopped_core {
-    uint64_t rip, rbp, rsp;
-    char thread[THREAD_NAME_BYTES];
-    atomic_bool is_stopped; // the rest is there
-} stopped;
-
 static void report(const char *format, ...) PRINTF_LIKE(1, 2);
 static void report(const char *format, ...)
 {
@@ -83,16 +72,7 @@ static _Noreturn void stop_here(void)
     }
 }
 
-static void note_stopped(const struct interrupt_frame *frame)
-{
-    stopped.rip = frame->rip;
-    stopped.rbp = frame->rbp;
-    stopped.rsp = frame->rsp;
-    strncpy(stopped.thread, thread_name(thread_self()), sizeof(stopped.thread) - 1);
-    atomic_store_explicit(&stopped.is_stopped, true, memory_order_release); // pairs with is_stopped
-}
-
-// Stops all other cores; returns on the one core that is to report.
+// Returns on the one core that is to report.
 static void panic_begin(void)
 {
     cpu_interrupts_off();
@@ -110,8 +90,7 @@ static void panic_begin(void)
         }
         power_end_panic();
     }
-    if (core_count() > 1)
-        apic_send_nmi_to_others();
+    snapshot_ask(SNAPSHOT_ALL); // they stop
 }
 
 static void report_place(void)
@@ -120,15 +99,6 @@ static void report_place(void)
     report("core %u of %u, thread \"%s\", %llu.%06llu s after start\n", core_index(), core_count(),
            thread_name(thread_self()), (unsigned long long)(uptime_us / 1000000),
            (unsigned long long)(uptime_us % 1000000));
-}
-
-static void report_backtrace(const struct backtrace *trace)
-{
-    char line[BACKTRACE_LINE_BYTES];
-    for (unsigned i = 0; i < trace->count; i++) {
-        backtrace_format(trace, i, line);
-        report("  %s\n", line);
-    }
 }
 
 static void report_address(const char *prefix, uint64_t address, enum backtrace_kind kind)
@@ -188,76 +158,15 @@ static void report_page_fault(const struct interrupt_frame *frame)
         report("that is in the image's %s\n", image_part(address));
 }
 
-// ---- the other cores ----------------------------------------------------------------------------
-
-static bool is_stopped(unsigned core)
-{
-    const atomic_bool *of = core_local_of(core, &stopped.is_stopped);
-    return atomic_load_explicit(of, memory_order_acquire); // pairs with note_stopped
-}
-
-static bool has_others(void)
-{
-    for (unsigned core = 0; core < core_count(); core++)
-        if (core != core_index() && core_is_online(core))
-            return true;
-    return false;
-}
-
-// One second for all: a core that does not answer by then does not hear NMIs any more.
-static void wait_until_stopped(void)
-{
-    uint64_t begin_ns = time_now_ns();
-    unsigned looks = 0;
-    for (unsigned core = 0; core < core_count(); core++) {
-        if (core == core_index() || !core_is_online(core))
-            continue;
-        while (!is_stopped(core) && looks++ < STOP_LOOKS_MAX &&
-               time_now_ns() - begin_ns < STOP_TIMEOUT_NS)
-            cpu_pause();
-    }
-}
-
-// What a core that is stopped was at. Returns: its thread's name.
-static const char *take_stopped(unsigned core, struct backtrace *trace)
-{
-    const struct stopped_core *of = core_local_of(core, &stopped);
-    backtrace_take(trace, of->rip, of->rbp, of->rsp);
-    return of->thread;
-}
-
-// Most cores are idle in the same place: those that are at the same are told together.
-static void report_alike(unsigned first, bool told[CORES_MAX])
-{
-    static struct backtrace trace, other; // a panic's stack may be short
-    const char *thread = take_stopped(first, &trace);
-    report("core %u", first);
-    for (unsigned core = first + 1; core < core_count(); core++) {
-        if (core == core_index() || !core_is_online(core) || !is_stopped(core) ||
-            strcmp(take_stopped(core, &other), thread) != 0 || !backtrace_equal(&trace, &other))
-            continue;
-        told[core] = true;
-        report(", core %u", core);
-    }
-    report(", thread \"%s\":\n", thread);
-    report_backtrace(&trace);
-}
-
 static void report_other_cores(void)
 {
-    static bool told[CORES_MAX];
-    if (!has_others())
+    unsigned others = 0;
+    for (unsigned core = 0; core < core_count(); core++)
+        others += core != core_index() && core_is_online(core);
+    if (others == 0)
         return;
     report("other cores:\n");
-    wait_until_stopped();
-    for (unsigned core = 0; core < core_count(); core++) {
-        if (core == core_index() || !core_is_online(core) || told[core])
-            continue;
-        if (is_stopped(core))
-            report_alike(core, told);
-        else
-            report("core %u did not stop when told to\n", core);
-    }
+    snapshot_write_all(console_write_panic);
 }
 
 // ---- the ends -----------------------------------------------------------------------------------
@@ -270,12 +179,16 @@ static _Noreturn void end_report(const char *cause)
     power_end_panic();
 }
 
+void panic_stop_if_told(const struct interrupt_frame *frame)
+{
+    if (__atomic_load_n(&reporting_core, __ATOMIC_ACQUIRE) == 0)
+        return;
+    snapshot_answer_for_good(frame);
+    stop_here();
+}
+
 void panic_exception(const struct interrupt_frame *frame)
 {
-    if (frame->vector == VECTOR_NMI && __atomic_load_n(&reporting_core, __ATOMIC_ACQUIRE) != 0) {
-        note_stopped(frame);
-        stop_here();
-    }
     panic_begin();
     const char *name = exception_names[frame->vector];
     report("\ntoril: fault: %s (vector %llu, error code 0x%llx)\n",
@@ -299,7 +212,7 @@ void panic_exception(const struct interrupt_frame *frame)
     report("backtrace:\n");
     static struct backtrace trace;
     backtrace_take(&trace, rip, frame->rbp, frame->rsp);
-    report_backtrace(&trace);
+    snapshot_write_trace(&trace, console_write_panic);
     end_report("fault");
 }
 
@@ -317,7 +230,7 @@ void panic(const char *format, ...)
     static struct backtrace trace;
     uint64_t frame = (uintptr_t)__builtin_frame_address(0);
     backtrace_take_callers(&trace, frame);
-    report_backtrace(&trace);
+    snapshot_write_trace(&trace, console_write_panic);
     end_report("panic");
 }
 

@@ -10,8 +10,10 @@ struct interrupt_frame;
 // Reports "who: what: number" with this core, thread and backtrace. Never returns.
 // Context: any, also an interrupt handler.
 _Noreturn void panic(const char *format, ...) PRINTF_LIKE(1, 2);
-// The report of a CPU exception. An NMI by which another core stops this one halts here for good.
-void panic_exception(const struct interrupt_frame *frame);
+// The report of a CPU exception.
+_Noreturn void panic_exception(const struct interrupt_frame *frame);
+// Halts for good if another core reports already. Context: an NMI, by which that core stops this one.
+void panic_stop_if_told(const struct interrupt_frame *frame);
 
 // What the compiler's stack protector compares frames with. Changed once, by kernel_main().
 extern uintptr_t __stack_chk_guard;

@@ -11,6 +11,7 @@
 #include "kernel/paging.h"
 #include "kernel/profile.h"
 #include "kernel/trace.h"
+#include "kernel/watchdog.h"
 
 #define DEBUG_EXIT_PORT  0xf4 // QEMU's isa-debug-exit: value V ends QEMU with status V * 2 + 1
 #define DEBUG_EXIT_PANIC 127
@@ -76,6 +77,7 @@ struct ending {
 static void end_on_core_0(void *argument)
 {
     const struct ending *ending = argument;
+    watchdog_stop();
     trace_dump(UINT64_MAX, console_write);
     if (profile_dump != NULL && option_get("profile") != NULL)
         profile_dump();

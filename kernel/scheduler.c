@@ -11,6 +11,7 @@
 #include "kernel/profile.h"
 #include "kernel/thread_internal.h"
 #include "kernel/trace.h"
+#include "kernel/watchdog.h"
 
 #pragma weak profile_tick // not linked into every app
 
@@ -142,30 +143,55 @@ static bool poll_all(void)
     return worked;
 }
 
-// Waits for an interrupt or the doorbell, unless there is work after all. Handlers only mark what
-// happened; with interrupts off no mark can come between the last look, in arm(), and the wait.
-static void idle(void)
+static bool arm_all(void)
 {
-    cpu_interrupts_off();
-    idle_prepare(doorbell); // before the last look at it
-    for (struct poller *poller = pollers; poller != NULL; poller = poller->next) {
-        if (poller->arm != NULL && poller->arm(poller->context)) {
-            cpu_interrupts_on();
-            return;
-        }
-    }
+    for (struct poller *poller = pollers; poller != NULL; poller = poller->next)
+        if (poller->arm != NULL && poller->arm(poller->context))
+            return true;
+    return false;
+}
+
+static void halt(void)
+{
+    uint64_t deadline_ns = timer_next_deadline_ns(), look_ns = watchdog_core.next_look_ns;
+    time_arm_interrupt(deadline_ns < look_ns ? deadline_ns : look_ns);
     scheduler_stats.halts++;
-    time_arm_interrupt(timer_next_deadline_ns());
+    watchdog_halts();
     uint64_t before = cpu_read_tsc();
     idle_wait();
     scheduler_stats.halted_ns += time_from_tsc(cpu_read_tsc()) - time_from_tsc(before);
 }
 
+// Waits for an interrupt or the doorbell, unless there is work after all. Handlers only mark what
+// happened; with interrupts off no mark can come between the last look, in arm(), and the wait. An
+// interrupt that only had the watchdog look ends nothing.
+static void idle(void)
+{
+    if (interrupt_is_untold)
+        interrupt_tell_unexpected();
+    bool halted = false, again;
+    do {
+        cpu_interrupts_off();
+        idle_prepare(doorbell); // before the last look at it
+        if (arm_all()) {
+            cpu_interrupts_on();
+            break;
+        }
+        halt();
+        halted = true;
+        again = watchdog_core.has_looked && timer_next_deadline_ns() > time_now_ns();
+    } while (again);
+    if (halted)
+        watchdog_awake();
+}
+
 static INTERRUPT_CONTEXT void timer_interrupt(void *context)
 {
     (void)context; // it ends a halt by having come
+    time_interrupt_came();
     if (profile_tick != NULL)
         profile_tick();
+    watchdog_timer_interrupt();
 }
 
 static INTERRUPT_CONTEXT void end_of_halt(void *context)

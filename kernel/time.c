@@ -33,6 +33,8 @@ static uint16_t pm_timer_port;
 static volatile char *hpet;
 static uint64_t timer_start_tsc;
 
+static PERCORE uint64_t armed_ns = TIME_NEVER; // what the interrupt timer is set to
+
 static uint64_t pm_timer_read(void)
 {
     return cpu_in32(pm_timer_port);
@@ -201,8 +203,16 @@ static INTERRUPT_CONTEXT uint64_t counts_until(uint64_t deadline_ns, uint64_t co
     return (uint64_t)((unsigned __int128)wait_ns * counts_per_ns >> 32) + 1;
 }
 
+INTERRUPT_CONTEXT void time_interrupt_came(void)
+{
+    armed_ns = TIME_NEVER;
+}
+
 static INTERRUPT_CONTEXT void arm_timer(uint64_t deadline_ns)
 {
+    if (deadline_ns == armed_ns)
+        return; // a write can cost a way into the hypervisor and back
+    armed_ns = deadline_ns;
     bool never = deadline_ns == TIME_NEVER;
     if (apic_has_tsc_deadline()) {
         apic_timer_set_tsc(never ? 0 : cpu_read_tsc() + counts_until(deadline_ns, tsc_multiplier));

@@ -26,10 +26,13 @@ void time_start_timer(void);
 void time_calibrate(const struct acpi_facts *facts);
 uint64_t time_tsc_hz(void);
 
-// Arms this core's interrupt timer to end a halt at the deadline, or stops it for TIME_NEVER.
+// Arms this core's interrupt timer for the deadline, or stops it for TIME_NEVER. It may come early.
+// Context: interrupts off.
 void time_arm_interrupt(uint64_t deadline_ns);
 // Lets the timer come at this time too, whether the core halts or not. Context: interrupts off.
 void time_arm_sample(uint64_t deadline_ns);
+// It came. Context: its handler.
+void time_interrupt_came(void);
 
 // ---- timers of this core (timer.c) ----------------------------------------------------------------
 

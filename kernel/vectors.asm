@@ -12,7 +12,10 @@ global vector_return
 section .text
 
 ; Clobbers nothing of the interrupted code. Vector registers are not saved: interrupt handlers are
-; compiled not to use them, and exceptions do not return.
+; compiled not to use them or save them (interrupt_call), and exceptions do not return.
+vector_no_error_code:
+        push qword [rsp]                ; the vector
+        mov qword [rsp + 8], 0          ; in its first place: an error code
 vector_common:
         push rax
         push rcx
@@ -54,18 +57,19 @@ vector_return:                          ; for backtraces: rbp of this frame is t
         add rsp, 16                     ; vector, error code
         iretq
 
-; 256 entries of 16 bytes each.
+; 256 entries of 8 bytes each. They push the vector as a signed byte: its lower 8 bits count.
 align 16
 vector_entries:
 %assign vector 0
 %rep 256
-        align 16
+        align 8
+        push strict byte (vector ^ 0x80) - 0x80
         ; bit n: the CPU pushes an error code for vector n (8, 10-14, 17, 21, 29, 30)
-        %if vector >= 32 || !((0x60227d00 >> vector) & 1)
-        push 0
-        %endif
-        push strict dword vector
+        %if vector < 32 && ((0x60227d00 >> vector) & 1)
         jmp strict near vector_common
+        %else
+        jmp strict near vector_no_error_code
+        %endif
         %assign vector vector + 1
 %endrep
 

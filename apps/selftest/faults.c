@@ -20,6 +20,7 @@
 #define NOINLINE   __attribute__((noinline, noclone))
 #define STATUS_BAD 2
 #define TIMEOUT_S  20
+#define HOG_S      4
 
 // A function that keeps nothing on the stack has no frame, and its caller is not in the backtrace.
 // A volatile variable makes one, too.
@@ -85,6 +86,28 @@ static NOINLINE void fault_interrupt(void)
         cpu_pause();
 }
 
+// Two that end: the thread has its core for longer than option hog=1 allows, and then lets go.
+static NOINLINE void fault_hog(void)
+{
+    FRAME();
+    // The loop's turn: what this core still owes others leaves before.
+    thread_sleep_until(time_now_ns() + 10 * NS_PER_MS);
+    uint64_t until_ns = time_now_ns() + HOG_S * NS_PER_S;
+    while (time_now_ns() < until_ns)
+        cpu_pause();
+}
+
+static NOINLINE void fault_deaf(void)
+{
+    FRAME();
+    thread_sleep_until(time_now_ns() + 10 * NS_PER_MS);
+    uint64_t until_ns = time_now_ns() + HOG_S * NS_PER_S;
+    cpu_interrupts_off();
+    while (time_now_ns() < until_ns)
+        cpu_pause();
+    cpu_interrupts_on();
+}
+
 static NOINLINE void fault_exit(void)
 {
     exit(3);
@@ -101,6 +124,7 @@ static const struct {
 } faults[] = {
     {"assert", fault_assert}, {"panic", fault_panic}, {"exit", fault_exit},
     {"abort", fault_abort},   {"busy", fault_busy},   {"interrupt", fault_interrupt},
+    {"hog", fault_hog},       {"deaf", fault_deaf},
 };
 
 static NOINLINE void fault_thread(void *commit)

@@ -19,6 +19,9 @@ import objects
 SECTION = ".text.interrupt"
 ENTRIES = "kernel/vectors.o"
 DISPATCH = "interrupt_dispatch"  # the one function that calls handlers, by their address
+# This one keeps all of them for what it calls.
+KEEPS = "interrupt_call"
+KEEPS_BY = ("fxsave64", "fxrstor64")
 # They stop the machine, or the core.
 ENDS = {"panic", "panic_exception", "__stack_chk_fail"}
 # Registers, and instructions that name none but use them.
@@ -73,7 +76,7 @@ def read_object(path: pathlib.Path, functions: Functions) -> None:
 def reached(functions: Functions) -> tuple[list[Function], list[str]]:
     """All that runs in interrupts, and what is wrong with its calls."""
     by_name = {name: (place, name) for place, name in functions}
-    left = [key for key, function in functions.items() if function.is_root]
+    left = [key for key, function in functions.items() if function.is_root and key[1] != KEEPS]
     found, wrong = set(left), []
     while left:
         key = left.pop()
@@ -84,7 +87,7 @@ def reached(functions: Functions) -> tuple[list[Function], list[str]]:
             # A function that is not seen outside its object is named by its section.
             local = call.removeprefix(".text.")
             target = (key[0], local) if (key[0], local) in functions else by_name.get(call)
-            if call in ENDS or call in (SECTION, ".text"):
+            if call in ENDS or call in (SECTION, ".text") or local == KEEPS:
                 continue
             if target is None:
                 wrong.append(f"{function.place} calls {call}, which is not the kernel's")
@@ -102,6 +105,10 @@ def main() -> int:
     in_interrupts, problems = reached(functions)
     for function in in_interrupts:
         problems += [f"{function.place}: {line}" for line in function.forbidden]
+    for keeper in (function for (_, name), function in functions.items() if name == KEEPS):
+        done = [objects.mnemonic(line) for line in keeper.forbidden]
+        if (done[:1] + done[-1:]) != list(KEEPS_BY):
+            problems.append(f"{keeper.place} does not begin by {KEEPS_BY[0]}, end by {KEEPS_BY[1]}")
     # What must be there also shows that this script sees what it looks for.
     dispatch = [function for function in in_interrupts if function.place.endswith(": " + DISPATCH)]
     if not any(function.calls_address for function in dispatch):

@@ -16,6 +16,7 @@
 #include "kernel/options.h"
 #include "kernel/stack_use.h"
 #include "kernel/thread_internal.h"
+#include "kernel/watchdog.h"
 
 #define STACK_BYTES (64u << 10) // whatever is asked for: sanitizers need much
 #define STEP_NS_MAX 300         // what the clock goes on between two looks
@@ -184,6 +185,25 @@ void cpu_halt_interruptible(void)
 }
 
 // ---- the rest -----------------------------------------------------------------------------------
+
+// Nobody looks after this core.
+PERCORE struct watchdog_core watchdog_core = {.next_look_ns = TIME_NEVER};
+struct watchdog_asleep watchdog_asleep;
+PERCORE bool interrupt_is_untold;
+void watchdog_call(void)
+{
+    fail();
+}
+void watchdog_timer_interrupt(void)
+{
+}
+void time_interrupt_came(void)
+{
+}
+void interrupt_tell_unexpected(void)
+{
+    fail();
+}
 
 void interrupt_set_handler(int vector, void (*handler)(void *context), void *context)
 {
