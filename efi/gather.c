@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "kernel/clock.h"
 #include "kernel/image.h"
 #include "kernel/panic.h"
 
@@ -281,17 +282,13 @@ void efi_gather_entropy(struct efi_world *world, struct boot_info *info)
 void efi_gather_clock(struct efi_world *world, struct boot_info *info)
 {
     EFI_TIME t;
-    if (EFI_ERROR(world->system->RuntimeServices->GetTime(&t, NULL)) || t.Year < 2020 ||
-        t.Month < 1 || t.Month > 12 || t.Day < 1 || t.Day > 31)
+    if (EFI_ERROR(world->system->RuntimeServices->GetTime(&t, NULL)))
         return;
-    // Days since 1970 in the Gregorian calendar, with years that begin in March.
-    int64_t year = t.Month > 2 ? t.Year : t.Year - 1, month = (t.Month + 9) % 12;
-    int64_t days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + t.Day -
-                   1 - 719468;
-    int64_t seconds = ((days * 24 + t.Hour) * 60 + t.Minute) * 60 + t.Second;
-    if (t.TimeZone != EFI_UNSPECIFIED_TIMEZONE) // minutes that UTC is ahead of it
-        seconds += (int64_t)t.TimeZone * 60;
-    info->wall_clock_s = (uint64_t)seconds;
+    struct clock_calendar calendar = {
+        t.Year, t.Month, t.Day, t.Hour, t.Minute, t.Second,
+        t.TimeZone == EFI_UNSPECIFIED_TIMEZONE ? 0 : t.TimeZone, // UTC is local time + this
+    };
+    info->wall_clock_s = clock_from_calendar(&calendar);
 }
 
 void efi_gather_trampoline(struct efi_world *world, struct boot_info *info)

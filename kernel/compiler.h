@@ -14,6 +14,9 @@
 #define CACHE_LINE_BYTES 64
 #define CACHE_ALIGNED    __attribute__((aligned(CACHE_LINE_BYTES)))
 
+// A function that runs once or hardly ever: made for size.
+#define COLD __attribute__((cold))
+
 // A variable of which every core has its own copy at the same virtual address (smp/percore.h).
 // A pointer to one means something only on the core that took it. On the host each test thread
 // stands in for a core.

@@ -2,12 +2,12 @@
 // The boot, top to bottom. This file alone in kernel/ may include any layer: it wires them.
 #include "kernel/main.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "drivers/probe.h"
 #include "kernel/acpi.h"
 #include "kernel/apic.h"
+#include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/core.h"
 #include "kernel/cpu.h"
@@ -33,11 +33,10 @@
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "kernel/trace.h"
-#include "kernel/watchdog.h"
 #include "kernel/version.h"
+#include "kernel/watchdog.h"
 #include "net/net.h"
 #include "posix/start.h"
-#include "posix/time.h"
 #include "smp/bringup.h"
 #include "smp/remote.h"
 #include "virtio/core.h"
@@ -115,6 +114,7 @@ static void boot_own_stack(void)
     console_start_serial(acpi_facts.serial_port);
     console_start_framebuffer(&boot_info.framebuffer);
     time_calibrate(&acpi_facts);
+    clock_start(&boot_info);
     bringup_finish();
     paging_seal();
     watchdog_start();
@@ -140,8 +140,6 @@ void kernel_main(const struct boot_info *info)
     // Frames that hold the old value belong to functions that never return, this one included.
     __stack_chk_guard ^= (boot_info.entry_tsc * 0x9e3779b97f4a7c15 ^ entropy_word()) & ~0xffull;
     posix_start_core();
-    atomic_store_explicit(&posix_realtime_offset_ns, (int64_t)(boot_info.wall_clock_s * NS_PER_S),
-                          memory_order_relaxed);
     console_start();
     log_info("toril: " TORIL_VERSION " with %s, at %#llx, started by %s", app_name,
              (unsigned long long)boot_info.image_phys, boot_info.firmware_name);

@@ -27,6 +27,7 @@ struct key {
 
 static const struct key keys[] = {
     {"args", KIND_ARGUMENTS, 0, 0, NULL, "the app's arguments: args=\"one two\""},
+    {"clock", KIND_CHOICE, 0, 0, "cpuid|hpet|kvm|pm", "what says how fast the clock runs"},
     {"cores", KIND_NUMBER, 1, CORES_MAX, NULL, "use at most this many cores"},
     {"env", KIND_ENVIRONMENT, 0, 0, NULL, "NAME=VALUE for the app's environment; repeatable"},
     {"exit", KIND_CHOICE, 0, 0, "poweroff|reset|halt|debug", "what follows the app's end"},

@@ -7,7 +7,10 @@
 
 #include "kernel/apic.h"
 #include "kernel/cpu.h"
+#include "kernel/kvm_clock.h"
+#include "kernel/log.h"
 #include "kernel/mmio.h"
+#include "kernel/options.h"
 #include "kernel/panic.h"
 
 #define CALIBRATION_MIN_NS       (2 * NS_PER_MS)
@@ -20,6 +23,8 @@
 // Read-only once calibrated. ns = (tsc - base) * multiplier / 2^32
 static uint64_t base_tsc, multiplier, tsc_hz;
 static uint64_t tsc_multiplier;   // counts of it = ns * tsc_multiplier / 2^32
+static struct kvm_clock kvm;      // tsc_hz 0: not on KVM
+static const char *wish;          // option clock, NULL: the best there is
 static uint64_t timer_multiplier; // APIC timer ticks = ns * timer_multiplier / 2^32
 
 // The counter that the time stamp counter is measured against.
@@ -46,7 +51,7 @@ static uint64_t hpet_read(void)
 }
 
 // A pair of readings as close together as can be had: the best of a few.
-static uint64_t reference_sample(uint64_t *tsc)
+COLD static uint64_t reference_sample(uint64_t *tsc)
 {
     uint64_t best = UINT64_MAX, count = 0;
     for (int i = 0; i < 5; i++) {
@@ -62,7 +67,7 @@ static uint64_t reference_sample(uint64_t *tsc)
     return count;
 }
 
-static void reference_start(uint64_t (*read)(void), uint64_t mask, uint64_t femtoseconds)
+COLD static void reference_start(uint64_t (*read)(void), uint64_t mask, uint64_t femtoseconds)
 {
     reference.read = read;
     reference.mask = mask;
@@ -71,7 +76,7 @@ static void reference_start(uint64_t (*read)(void), uint64_t mask, uint64_t femt
 }
 
 // For a machine whose ACPI has no timer. Its registers are memory, so it cannot start early.
-static bool hpet_start(const struct acpi_facts *facts)
+COLD static bool hpet_start(const struct acpi_facts *facts)
 {
     if (facts->hpet_phys == 0)
         return false;
@@ -84,7 +89,13 @@ static bool hpet_start(const struct acpi_facts *facts)
     return true;
 }
 
-static uint64_t tsc_hz_from_cpu(void)
+static bool is_tsc_hz(uint64_t hz)
+{
+    return hz >= 1000000 && hz < 100 * NS_PER_S;
+}
+
+// Returns: 0 if neither the CPU nor a hypervisor says it.
+COLD static uint64_t tsc_hz_from_cpuid(void)
 {
     uint32_t max, a, b, c, d;
     cpu_id(0, 0, &max, &b, &c, &d);
@@ -109,24 +120,56 @@ static uint64_t tsc_hz_from_cpu(void)
     return 0;
 }
 
-static void clock_set(uint64_t hz)
+COLD static void clock_set(uint64_t hz, const char *by)
 {
     tsc_hz = hz;
     multiplier = (uint64_t)(((unsigned __int128)NS_PER_S << 32) / hz);
     tsc_multiplier = (uint64_t)(((unsigned __int128)hz << 32) / NS_PER_S);
+    if (wish != NULL)
+        log_info("time: %s says %llu.%03llu MHz", by, (unsigned long long)hz / 1000000,
+                 (unsigned long long)hz / 1000 % 1000);
 }
 
-void time_start(const struct acpi_facts *facts, uint64_t entry_tsc)
+COLD static uint64_t tsc_hz_from_cpu(void)
 {
-    base_tsc = entry_tsc;
-    uint64_t hz = tsc_hz_from_cpu();
-    if (hz >= 1000000 && hz < 100 * NS_PER_S) {
-        clock_set(hz);
-    } else if (facts->pm_timer_port != 0) {
+    uint64_t hz = tsc_hz_from_cpuid();
+    return is_tsc_hz(hz) ? hz : 0;
+}
+
+static bool is_wished(const char *name)
+{
+    return wish == NULL || strcmp(wish, name) == 0;
+}
+
+COLD static void find_clock(const struct acpi_facts *facts)
+{
+    uint64_t cpu_hz;
+    if (kvm.tsc_hz != 0 && is_wished("kvm")) {
+        clock_set(kvm.tsc_hz, "KVM");
+    } else if (is_wished("cpuid") && (cpu_hz = tsc_hz_from_cpu()) != 0) {
+        clock_set(cpu_hz, "CPUID");
+    } else if (is_wished("pm") && facts->pm_timer_port != 0) {
         pm_timer_port = facts->pm_timer_port;
         reference_start(pm_timer_read, facts->pm_timer_is_32bit ? 0xffffffff : 0xffffff,
                         1000000000000000ull / PM_TIMER_HZ);
     }
+}
+
+COLD void time_start(const struct acpi_facts *facts, uint64_t entry_tsc)
+{
+    base_tsc = entry_tsc;
+    wish = option_get("clock");
+    if (!kvm_clock_read(&kvm) || !is_tsc_hz(kvm.tsc_hz))
+        kvm.tsc_hz = 0;
+    find_clock(facts);
+}
+
+COLD bool time_wall_at_start(uint64_t *wall_ns)
+{
+    if (kvm.tsc_hz == 0 || kvm.wall_ns == 0)
+        return false;
+    *wall_ns = kvm.wall_ns - time_from_tsc(kvm.tsc);
+    return true;
 }
 
 void time_start_timer(void)
@@ -137,7 +180,7 @@ void time_start_timer(void)
     apic_timer_set(UINT32_MAX); // nobody hears it: interrupts are off
 }
 
-static void measure_clock(void)
+COLD static void measure_clock(void)
 {
     uint64_t count, tsc, elapsed_ns;
     do {
@@ -146,10 +189,11 @@ static void measure_clock(void)
         elapsed_ns =
             ((count - reference.start_count) & reference.mask) * reference.femtoseconds / 1000000;
     } while (elapsed_ns < CALIBRATION_MIN_NS);
-    clock_set((uint64_t)((unsigned __int128)(tsc - reference.start_tsc) * NS_PER_S / elapsed_ns));
+    clock_set((uint64_t)((unsigned __int128)(tsc - reference.start_tsc) * NS_PER_S / elapsed_ns),
+              hpet != NULL ? "the HPET" : "the ACPI timer");
 }
 
-static void measure_timer(void)
+COLD static void measure_timer(void)
 {
     uint64_t start_ns = time_from_tsc(timer_start_tsc), elapsed_ns;
     uint32_t left;
@@ -162,9 +206,21 @@ static void measure_timer(void)
     apic_timer_set(0);
 }
 
-void time_calibrate(const struct acpi_facts *facts)
+COLD static bool has_clock(const struct acpi_facts *facts)
 {
-    if (tsc_hz == 0 && reference.read == NULL && !hpet_start(facts))
+    return tsc_hz != 0 || reference.read != NULL || (is_wished("hpet") && hpet_start(facts));
+}
+
+COLD void time_calibrate(const struct acpi_facts *facts)
+{
+    bool found = has_clock(facts);
+    if (!found && wish != NULL) {
+        log_warn("time: this machine has no clock=%s, or it does not say: any other is used", wish);
+        wish = NULL;
+        find_clock(facts);
+        found = has_clock(facts);
+    }
+    if (!found)
         panic("time: no ACPI timer, no HPET, and neither the CPU nor a hypervisor says how fast "
               "the time stamp counter runs");
     if (tsc_hz == 0)

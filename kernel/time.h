@@ -10,21 +10,24 @@
 #define NS_PER_MS  1000000ull
 #define NS_PER_S   1000000000ull
 
-// ---- the clock (time.c) ---------------------------------------------------------------------------
+// ---- the clock (time.c)
+// ---------------------------------------------------------------------------
 
 // Nanoseconds since the image was entered; 0 until the clock is calibrated. Context: any.
 uint64_t time_now_ns(void);
 uint64_t time_from_tsc(uint64_t tsc);
 
-// How fast the time stamp counter and the interrupt timer run is measured while the boot goes on, in
-// three steps; context: core 0, interrupts off.
-// First: the counter's speed, if the CPU or the hypervisor says it; else a first look at ACPI's timer.
+// How fast the time stamp counter and the interrupt timer run is measured while the boot goes on,
+// in three steps; context: core 0, interrupts off. First: the counter's speed, if the CPU or the
+// hypervisor says it; else a first look at ACPI's timer.
 void time_start(const struct acpi_facts *facts, uint64_t entry_tsc);
 // After apic_start(): the interrupt timer counts.
 void time_start_timer(void);
 // Last: waits until both were watched for long enough. Panics when there is nothing to measure by.
 void time_calibrate(const struct acpi_facts *facts);
 uint64_t time_tsc_hz(void);
+// The date when time_now_ns() was 0, if a hypervisor said it: nanoseconds since 1970-01-01 UTC.
+bool time_wall_at_start(uint64_t *wall_ns);
 
 // Arms this core's interrupt timer for the deadline, or stops it for TIME_NEVER. It may come early.
 // Context: interrupts off.
@@ -34,7 +37,8 @@ void time_arm_sample(uint64_t deadline_ns);
 // It came. Context: its handler.
 void time_interrupt_came(void);
 
-// ---- timers of this core (timer.c) ----------------------------------------------------------------
+// ---- timers of this core (timer.c)
+// ----------------------------------------------------------------
 
 // A timer that the core's loop expires, in a thread's context with interrupts on. The owner keeps
 // the struct alive while it is pending. Set `expired`; the other fields belong to timer.c.
@@ -45,7 +49,8 @@ struct timer {
     struct timer *child, *sibling, *previous; // pairing heap
 };
 
-// Starts the timer, or moves it if it is pending. A deadline in the past expires on the loop's next turn.
+// Starts the timer, or moves it if it is pending. A deadline in the past expires on the loop's next
+// turn.
 void timer_start(struct timer *timer, uint64_t deadline_ns);
 // Stops the timer; nothing happens if it is not pending.
 void timer_stop(struct timer *timer);

@@ -1,23 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include "posix/time.h"
-
 #include <errno.h>
-#include <stdatomic.h>
 #include <time.h>
 
+#include "kernel/clock.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "posix/calls.h"
 
-_Atomic int64_t posix_realtime_offset_ns;
-
 // Shown by every clock: kernel/time.h counts nanoseconds.
 #define RESOLUTION_NS 1
-
-static int64_t realtime_offset_ns(void)
-{
-    return atomic_load_explicit(&posix_realtime_offset_ns, memory_order_relaxed);
-}
 
 static bool is_realtime(long clock)
 {
@@ -46,7 +37,7 @@ long posix_call_clock_gettime(long clock, long result)
     struct timespec *time = (struct timespec *)result;
     if (!is_clock(clock))
         return -EINVAL;
-    int64_t now_ns = (int64_t)time_now_ns() + (is_realtime(clock) ? realtime_offset_ns() : 0);
+    int64_t now_ns = (int64_t)time_now_ns() + (is_realtime(clock) ? clock_wall_offset_ns() : 0);
     time->tv_sec = now_ns / (int64_t)NS_PER_S;
     time->tv_nsec = now_ns % (int64_t)NS_PER_S;
     return 0;
@@ -57,8 +48,7 @@ long posix_call_clock_settime(long clock, long time)
     int64_t ns;
     if (clock != CLOCK_REALTIME || to_ns((const struct timespec *)time, &ns))
         return -EINVAL;
-    atomic_store_explicit(&posix_realtime_offset_ns, ns - (int64_t)time_now_ns(),
-                          memory_order_relaxed);
+    clock_set_wall(ns);
     return 0;
 }
 
@@ -84,7 +74,8 @@ long posix_call_clock_nanosleep(long clock, long flags, long request, long remai
     else if (!is_realtime(clock))
         thread_sleep_until((uint64_t)ns);
     else
-        thread_sleep_until(ns > realtime_offset_ns() ? (uint64_t)(ns - realtime_offset_ns()) : 0);
+        thread_sleep_until(ns > clock_wall_offset_ns() ? (uint64_t)(ns - clock_wall_offset_ns())
+                                                       : 0);
     return 0;
 }
 

@@ -37,6 +37,7 @@ struct transport_pci {
     uint32_t config_bytes;
     struct region notify;
     uint32_t notify_multiplier;
+    uint64_t vectors[256 / 64]; // of this core that are the device's, a bit each
 };
 
 static struct transport_pci *from(struct transport *transport)
@@ -129,11 +130,13 @@ static int route(struct transport_pci *self, uint16_t entry, void (*interrupt)(v
         return vector;
     int error = pci_msix_route(&self->msix, entry, vector);
     if (error != 0) {
-        interrupt_set_handler(vector, NULL, NULL);
+        interrupt_free(vector);
         log_warn("virtio: %s: no interrupt: the APIC id of core %u is above 254",
                  self->transport.place, core_index());
+        return error;
     }
-    return error;
+    self->vectors[vector / 64] |= 1ull << vector % 64;
+    return 0;
 }
 
 static int config_interrupt(struct transport *transport, void (*interrupt)(void *context),
@@ -207,6 +210,10 @@ static void shut_off(struct transport *transport)
     status_write(transport, 0);
     pci_disable(self->pci);       // it may have ignored the reset
     (void)status_read(transport); // what was on its way to memory has arrived before this answer
+    for (int vector = 0; vector < 256; vector++)
+        if (self->vectors[vector / 64] >> vector % 64 & 1)
+            interrupt_free(vector);
+    memset(self->vectors, 0, sizeof(self->vectors));
 }
 
 static const struct transport_ops operations = {

@@ -70,6 +70,7 @@
     CASE(interrupt_to_self)                                                                        \
     CASE(interrupt_to_others)                                                                      \
     CASE(interrupt_unexpected)                                                                     \
+    CASE(interrupt_vectors_return)                                                                 \
     CASE(interrupt_ends_halt)                                                                      \
     CASE(random_differs)                                                                           \
     CASE(random_is_balanced)                                                                       \

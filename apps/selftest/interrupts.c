@@ -34,7 +34,7 @@ static INTERRUPT_CONTEXT void mark(void *context)
     atomic_store_explicit(&target->count, count + 1, memory_order_release);
 }
 
-// Vectors are not given back, so every case uses these.
+// Every case uses these.
 static PERCORE struct mark own_marks[2];
 static PERCORE int own_vectors[2];
 
@@ -166,6 +166,39 @@ static void unexpected(void *argument)
 void case_interrupt_unexpected(void)
 {
     run_on_all(unexpected, NULL);
+}
+
+static void give_back(void *argument)
+{
+    (void)argument;
+    allocate_vectors();
+    static PERCORE struct mark late;
+    for (unsigned i = 0; i < 1000; i++) { // far more than there are
+        int vector = interrupt_allocate(mark, &late);
+        if (!CHECK(vector >= VECTOR_FIRST_FREE && vector < VECTOR_WAKE))
+            return;
+        CHECK(vector != own_vectors[0] && vector != own_vectors[1]);
+        interrupt_free(vector);
+        if (i != 0)
+            continue;
+        uint64_t before = interrupt_stats_of(core_index()).unexpected;
+        apic_send(apic_id(), (uint8_t)vector);
+        CHECK(run_until(has_unexpected, &before, TIMEOUT_MS));
+    }
+    CHECK_EQUAL(late.count, 0);
+    // All of them, until there are none.
+    static PERCORE_ZERO uint8_t taken[256];
+    unsigned count = 0;
+    for (int vector; (vector = interrupt_allocate(mark, &late)) >= 0;)
+        taken[count++] = (uint8_t)vector;
+    CHECK(count > 100 && count <= VECTOR_WAKE - VECTOR_FIRST_FREE);
+    while (count > 0)
+        interrupt_free(taken[--count]);
+}
+
+void case_interrupt_vectors_return(void)
+{
+    run_on_all(give_back, NULL);
 }
 
 static void halt_and_wake(void *argument)

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
@@ -193,6 +194,16 @@ uint64_t time_now_ns(void)
     struct timespec now;
     linux_call(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0);
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static int64_t wall_offset_ns;
+int64_t clock_wall_offset_ns(void)
+{
+    return wall_offset_ns;
+}
+void clock_set_wall(int64_t wall_ns)
+{
+    wall_offset_ns = wall_ns - (int64_t)time_now_ns();
 }
 
 void thread_sleep_until(uint64_t deadline_ns)

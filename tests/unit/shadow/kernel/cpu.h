@@ -14,6 +14,7 @@ uint32_t cpu_in32(uint16_t port);
 
 void cpu_id(uint32_t leaf, uint32_t subleaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d);
 uint64_t cpu_read_tsc(void);
+void cpu_write_msr(uint32_t msr, uint64_t value);
 
 void cpu_monitor(const volatile void *address);
 void cpu_mwait_interruptible(void);
