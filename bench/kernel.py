@@ -111,7 +111,7 @@ def die(why: str) -> None:
 def boot(run: Run) -> Figures:
     """Runs the app in one machine. Returns: what it printed."""
     command = [str(ROOT / "toril"), "run", "bench", "--accel", "tcg", "--net", "none", "--smp",
-               str(run.cores), "--timeout", str(HANG_S), "--qemu", f"-icount shift={run.shift}",
+               str(run.cores), "--timeout", str(HANG_S), "--qemu", f"-icount shift={run.shift},sleep=off",
                "--image", str(ROOT / "build/bench/BOOTX64.EFI")]
     # Always at the same address, for free memory to be the same each time.
     command += ["--append", f"kaslr=off {run.arguments}"]

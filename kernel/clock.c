@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/clock.h"
 
-#include <stdatomic.h>
-
 #include "kernel/log.h"
 #include "kernel/time.h"
 
@@ -10,12 +8,7 @@
 #define YEAR_LAST   2199 // 64 bits of nanoseconds reach to 2262
 #define DAY_MINUTES 1440
 
-static _Atomic int64_t offset_ns; // one aligned word, so any core may set it
-
-int64_t clock_wall_offset_ns(void)
-{
-    return atomic_load_explicit(&offset_ns, memory_order_relaxed);
-}
+_Atomic int64_t clock_offset_ns; // one aligned word, so any core may set it
 
 int64_t clock_wall_ns(void)
 {
@@ -24,7 +17,7 @@ int64_t clock_wall_ns(void)
 
 void clock_set_wall(int64_t wall_ns)
 {
-    atomic_store_explicit(&offset_ns, wall_ns - (int64_t)time_now_ns(), memory_order_relaxed);
+    atomic_store_explicit(&clock_offset_ns, wall_ns - (int64_t)time_now_ns(), memory_order_relaxed);
 }
 
 static int days_of(int year, int month)
@@ -57,5 +50,5 @@ void clock_start(const struct boot_info *info)
     if (at_start_ns == 0)
         log_warn("clock: neither the firmware nor a hypervisor knows the date: it is 1970 until "
                  "somebody sets it");
-    atomic_store_explicit(&offset_ns, (int64_t)at_start_ns, memory_order_relaxed);
+    atomic_store_explicit(&clock_offset_ns, (int64_t)at_start_ns, memory_order_relaxed);
 }

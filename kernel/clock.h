@@ -4,6 +4,8 @@
 // clock_settime()) sets it. Context: any thread of any core.
 #pragma once
 
+#include <stdatomic.h>
+
 #include "kernel/boot_info.h"
 #include "kernel/compiler.h"
 
@@ -19,7 +21,11 @@ uint64_t clock_from_calendar(const struct clock_calendar *shown);
 // Context: core 0, the clock runs.
 void clock_start(const struct boot_info *info);
 // What the date is ahead of time_now_ns().
-int64_t clock_wall_offset_ns(void);
+extern _Atomic int64_t clock_offset_ns;
+static inline int64_t clock_wall_offset_ns(void)
+{
+    return atomic_load_explicit(&clock_offset_ns, memory_order_relaxed);
+}
 int64_t clock_wall_ns(void);
 // The date is `wall_ns` now. It may go back by this; time_now_ns() knows nothing of it.
 void clock_set_wall(int64_t wall_ns);

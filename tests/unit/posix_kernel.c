@@ -196,14 +196,10 @@ uint64_t time_now_ns(void)
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-static int64_t wall_offset_ns;
-int64_t clock_wall_offset_ns(void)
-{
-    return wall_offset_ns;
-}
+_Atomic int64_t clock_offset_ns;
 void clock_set_wall(int64_t wall_ns)
 {
-    wall_offset_ns = wall_ns - (int64_t)time_now_ns();
+    clock_offset_ns = wall_ns - (int64_t)time_now_ns();
 }
 
 void thread_sleep_until(uint64_t deadline_ns)
