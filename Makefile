@@ -51,9 +51,9 @@ $(O)/net/%.o $(O)/kernel/main.o: EXTRA_CFLAGS = $(LWIP_CFLAGS)
 $(O)/kernel/time.o $(O)/kernel/profile.o: EXTRA_CFLAGS = -mgeneral-regs-only
 $(O)/posix/start.o: FIRST_CFLAGS = $(POSIX_START_CFLAGS)
 
-# What runs once and is short, or only when something is wrong, is made for size.
-SMALL := $(call object,$(EFI_SOURCES) $(addprefix kernel/, acpi.c backtrace.c clock.c debugport.c kvm_clock.c \
-    mtrr.c nmi.c options.c panic.c power.c snapshot.c symbols.c trace.c watchdog.c))
+# What is not waited for, or only runs when something is wrong, is made for size.
+SMALL := $(call object,$(EFI_SOURCES) $(addprefix kernel/, backtrace.c clock.c debugport.c kvm_clock.c nmi.c panic.c \
+    power.c snapshot.c symbols.c trace.c watchdog.c))
 $(SMALL): private OPTIMISE := -Os
 
 $(O)/%.o: %.c Makefile | $(MUSL_LIB)
