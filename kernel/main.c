@@ -13,6 +13,7 @@
 #include "kernel/cpu.h"
 #include "kernel/debugger.h"
 #include "kernel/fpu.h"
+#include "kernel/heap.h"
 #include "kernel/idle.h"
 #include "kernel/interrupts.h"
 #include "kernel/keys.h"
@@ -155,6 +156,7 @@ void kernel_main(const struct boot_info *info)
     time_start(&acpi_facts, boot_info.entry_tsc);
     if (page_pool_start(&boot_info) != 0)
         panic("boot: no free memory in a map of %zu ranges", boot_info.memory_count);
+    heap_start_core();
     paging_start(&boot_info, acpi_facts.cpu_count);
     struct core_stacks stacks;
     if (stack_allocate_core(0, &stacks) != 0)

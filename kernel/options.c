@@ -32,6 +32,7 @@ static const struct key keys[] = {
     {"env", KIND_ENVIRONMENT, 0, 0, NULL, "NAME=VALUE for the app's environment; repeatable"},
     {"exit", KIND_CHOICE, 0, 0, "poweroff|reset|halt|debug", "what follows the app's end"},
     {"gdb", KIND_CHOICE, 0, 0, "on|off", "wait for gdb before the boot goes on"},
+    {"heap", KIND_CHOICE, 0, 0, "debug|off", "debug: check each block, and name who misused it"},
     {"hog", KIND_NUMBER, 0, 86400, NULL, "seconds a thread may keep its core untold; 0: for ever"},
     {"hostname", KIND_TEXT, 0, 0, NULL, "the machine's name, for DHCP and the app"},
     {"idle", KIND_CHOICE, 0, 0, "auto|halt|mwait", "how a core waits that has nothing to do"},

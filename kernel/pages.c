@@ -39,6 +39,7 @@ struct large_run {
 
 static PERCORE_ZERO struct {
     struct free_run *runs[RUN_CLASSES];
+    uint64_t run_classes;                   // one bit for each of them that is not empty
     struct large_run large[LARGE_RUNS_MAX]; // in no order
     unsigned large_count;
     uint64_t total_bytes, free_bytes;
@@ -92,7 +93,9 @@ static void run_insert(uint64_t first, size_t page_count)
         return;
     }
     struct free_run *run = (struct free_run *)(first * PAGE_BYTES);
-    struct free_run **list = &pool.runs[run_class(page_count)];
+    unsigned class = run_class(page_count);
+    struct free_run **list = &pool.runs[class];
+    pool.run_classes |= 1ull << class;
     *run = (struct free_run){.next = *list, .page_count = page_count};
     if (*list != NULL)
         (*list)->previous = run;
@@ -105,10 +108,11 @@ static void run_insert(uint64_t first, size_t page_count)
 
 static void run_remove(struct free_run *run)
 {
+    unsigned class = run_class(run->page_count);
     if (run->previous != NULL)
         run->previous->next = run->next;
-    else
-        pool.runs[run_class(run->page_count)] = run->next;
+    else if ((pool.runs[class] = run->next) == NULL)
+        pool.run_classes &= ~(1ull << class);
     if (run->next != NULL)
         run->next->previous = run->previous;
     uint64_t first = page_number(run);
@@ -201,8 +205,10 @@ static void *pool_take(size_t count, size_t alignment_bytes)
 {
     ASSERT(count > 0 && alignment_bytes >= PAGE_BYTES &&
            (alignment_bytes & (alignment_bytes - 1)) == 0);
-    for (unsigned class = run_class(count); class < RUN_CLASSES; class ++) {
-        for (struct free_run *run = pool.runs[class]; run != NULL; run = run->next) {
+    for (uint64_t left = pool.run_classes & ~0ull << run_class(count); left != 0;
+         left &= left - 1) {
+        for (struct free_run *run = pool.runs[__builtin_ctzll(left)]; run != NULL;
+             run = run->next) {
             uint64_t start = run_fit(page_number(run), run->page_count, count, alignment_bytes);
             if (start == 0)
                 continue;
@@ -360,6 +366,11 @@ void page_pool_adopt(const struct page_share *share)
         piece_set_owner(share->runs[i].first_page, share->runs[i].page_count, core_index());
         pool_add(share->runs[i].first_page, share->runs[i].first_page + share->runs[i].page_count);
     }
+}
+
+uint64_t page_pool_end_phys(void)
+{
+    return bitmap_pages * PAGE_BYTES;
 }
 
 struct page_stats page_stats_of(unsigned core)

@@ -44,6 +44,9 @@ void *page_alloc_aligned(size_t count, size_t alignment_bytes) MUST_CHECK;
 // Gives back pages of this core, or a part of them.
 void page_free(void *pages, size_t count);
 
+// No page lies at or above this address. Read-only after page_pool_start().
+uint64_t page_pool_end_phys(void);
+
 struct page_stats {
     uint64_t total_bytes, free_bytes; // of one core's pool
 };

@@ -24,15 +24,16 @@ static void *or_enomem(void *block)
     return block;
 }
 
-// Every block, also one of no bytes, is a different one.
-static size_t at_least_one(size_t size_bytes)
+// Every block, also one of no bytes, is a different one: the heap sees to that.
+static void *out_of_memory(size_t size_bytes)
 {
-    return size_bytes ? size_bytes : 1;
+    (void)size_bytes;
+    return or_enomem(NULL);
 }
 
 void *malloc(size_t size_bytes)
 {
-    return or_enomem(size_bytes > PTRDIFF_MAX ? NULL : heap_alloc(at_least_one(size_bytes)));
+    return heap_alloc_or(size_bytes, out_of_memory); // none of more than PTRDIFF_MAX
 }
 
 void *calloc(size_t count, size_t size_bytes)
@@ -40,7 +41,7 @@ void *calloc(size_t count, size_t size_bytes)
     size_t total;
     if (__builtin_mul_overflow(count, size_bytes, &total) || total > PTRDIFF_MAX)
         return or_enomem(NULL);
-    return or_enomem(heap_alloc_zeroed(at_least_one(total)));
+    return or_enomem(heap_alloc_zeroed(total));
 }
 
 void free(void *block)
@@ -72,7 +73,7 @@ int posix_memalign(void **result, size_t alignment_bytes, size_t size_bytes)
     // The heap aligns to a page at most.
     if (alignment_bytes > PAGE_BYTES || size_bytes > PTRDIFF_MAX)
         return ENOMEM;
-    void *block = heap_alloc_aligned(at_least_one(size_bytes), alignment_bytes);
+    void *block = heap_alloc_aligned(size_bytes, alignment_bytes);
     if (!block)
         return ENOMEM;
     *result = block;

@@ -266,6 +266,7 @@ void bringup_core_main(struct core_start *start)
     fpu_start_core();
     mtrr_take_over();
     page_pool_adopt(&start->memory);
+    heap_start_core();
     apic_start_core();
     random_start_core();
     start_further_core();

@@ -101,7 +101,7 @@ _Static_assert(sizeof(struct exchange_message) <= HEAP_ALIGNMENT, "fits every bl
 
 static void free_here(struct exchange_message *message)
 {
-    heap_free(message);
+    heap_came_home(message);
 }
 
 static void free_remote(unsigned owner, void *block)

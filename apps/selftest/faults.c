@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/selftest/heap_faults.h"
 #include "kernel/apic.h"
 #include "kernel/core.h"
 #include "kernel/cpu.h"
@@ -122,9 +123,19 @@ static const struct {
     const char *kind;
     void (*commit)(void);
 } faults[] = {
-    {"assert", fault_assert}, {"panic", fault_panic}, {"exit", fault_exit},
-    {"abort", fault_abort},   {"busy", fault_busy},   {"interrupt", fault_interrupt},
-    {"hog", fault_hog},       {"deaf", fault_deaf},
+    {"assert", fault_assert},
+    {"panic", fault_panic},
+    {"exit", fault_exit},
+    {"abort", fault_abort},
+    {"busy", fault_busy},
+    {"interrupt", fault_interrupt},
+    {"hog", fault_hog},
+    {"deaf", fault_deaf},
+    {"double-free", fault_double_free},
+    {"heap-overflow", fault_heap_overflow},
+    {"use-after-free", fault_use_after_free},
+    {"wild-free", fault_wild_free},
+    {"free-stack", fault_free_stack},
 };
 
 static NOINLINE void fault_thread(void *commit)

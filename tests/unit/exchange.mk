@@ -5,7 +5,7 @@ UNIT_TESTS += exchange exchange_tsan remote remote_tsan
 UNIT_SOURCES_exchange := tests/unit/fake_core.c
 UNIT_DEPENDS_exchange := smp/exchange.c tests/unit/fake_core.h
 UNIT_CFLAGS_exchange  := -pthread
-UNIT_SOURCES_remote   := smp/remote.c smp/exchange.c kernel/heap.c kernel/pages.c tests/unit/fake_core.c
+UNIT_SOURCES_remote   := smp/remote.c smp/exchange.c kernel/heap.c kernel/heap_debug.c kernel/pages.c tests/unit/fake_core.c
 UNIT_DEPENDS_remote   := tests/unit/fake_core.h tests/unit/fake_memory.h
 UNIT_CFLAGS_remote    := -pthread
 

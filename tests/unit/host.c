@@ -8,7 +8,9 @@
 #include "kernel/counters.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
+#include "kernel/options.h"
 #include "kernel/panic.h"
+#include "kernel/thread.h"
 #include "kernel/trace.h"
 
 #include <stdlib.h>
@@ -94,6 +96,21 @@ __attribute__((weak)) const void *core_local_of(unsigned core, const void *varia
 {
     (void)core;
     return variable;
+}
+
+// Weak, where a test has neither options nor threads.
+__attribute__((weak)) const char *option_get(const char *name)
+{
+    (void)name;
+    return NULL;
+}
+__attribute__((weak)) struct thread *thread_self(void)
+{
+    return NULL;
+}
+__attribute__((weak)) const char *thread_name(const struct thread *thread)
+{
+    return thread == NULL ? "host" : "another";
 }
 
 // Weak, so that a test of the heap itself brings its own.

@@ -152,6 +152,12 @@ void *heap_alloc(size_t size_bytes)
     return heap_alloc_aligned(size_bytes, 16);
 }
 
+void *heap_alloc_or(size_t size_bytes, void *(*otherwise)(size_t size_bytes))
+{
+    void *block = heap_alloc(size_bytes);
+    return block == NULL ? otherwise(size_bytes) : block;
+}
+
 void *heap_alloc_zeroed(size_t size_bytes)
 {
     void *block = heap_alloc(size_bytes);

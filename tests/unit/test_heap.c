@@ -10,7 +10,9 @@
 #include "fake_memory.h"
 
 #include "kernel/heap.h"
+#include "kernel/options.h"
 #include "kernel/pages.h"
+#include "kernel/thread.h"
 
 #define ARENA_BYTES (10ull << 20)
 #define SPAN_BYTES  65536u
@@ -18,6 +20,19 @@
 #define KEPT_BYTES (40ull * SPAN_BYTES)
 
 static void remote_free(unsigned owner, void *block);
+
+static const char *heap_option, *this_name = "first";
+
+const char *option_get(const char *name)
+{
+    return strcmp(name, "heap") == 0 ? heap_option : NULL;
+}
+
+const char *thread_name(const struct thread *thread)
+{
+    (void)thread;
+    return this_name;
+}
 
 static struct memory_range memory = {FAKE_MEMORY_BASE, ARENA_BYTES, MEMORY_USABLE};
 static uint64_t total_bytes;
@@ -29,6 +44,7 @@ static int group_setup(void **state)
     if (!fake_memory_map(ARENA_BYTES) || page_pool_start(&info) != 0)
         return -1;
     total_bytes = page_stats_of(0).total_bytes;
+    heap_start_core();
     heap_set_remote_free(remote_free);
     return 0;
 }
@@ -312,93 +328,324 @@ static void random_operations(void **state)
     assert_true(used_bytes() <= KEPT_BYTES);
 }
 
+static void statistics_count_every_block(void **state)
+{
+    (void)state;
+    struct heap_stats before = heap_stats_of(0), now;
+    void *small = heap_alloc(100), *middle = heap_alloc(5000), *large = heap_alloc(100000);
+    now = heap_stats_of(0);
+    assert_int_equal(now.blocks, before.blocks + 3);
+    assert_int_equal(now.used_bytes,
+                     before.used_bytes + 112 + 5120 + ALIGN_UP(100000 + 64, PAGE_BYTES));
+    assert_true(now.held_bytes >= now.used_bytes && now.held_bytes_most >= now.held_bytes);
+    assert_int_equal(now.held_bytes, used_bytes());
+    heap_free(small);
+    heap_free(middle);
+    heap_free(large);
+    now = heap_stats_of(0);
+    assert_int_equal(now.blocks, before.blocks);
+    assert_int_equal(now.used_bytes, before.used_bytes);
+    assert_int_equal(heap_stats_of(7).held_bytes, 0); // no such core
+}
+
+// The worst that can be done to it: of blocks of one size, one in each span stays.
+static void what_is_left_does_not_keep_the_rest(void **state)
+{
+    (void)state;
+    enum { COUNT = 30000, STRIDE = 2000 }; // blocks of 128: 511 a span
+    static void *blocks[COUNT];
+    uint64_t before = used_bytes();
+    for (unsigned i = 0; i < COUNT; i++)
+        assert_non_null(blocks[i] = heap_alloc(128));
+    uint64_t full = used_bytes() - before;
+    for (unsigned i = 0; i < COUNT; i++)
+        if (i % STRIDE != 0)
+            heap_free(blocks[i]);
+    // Whole spans between those that are held went back, and are there for any size.
+    assert_true(used_bytes() - before <= full / 3);
+    void *others[20];
+    for (unsigned i = 0; i < ARRAY_COUNT(others); i++)
+        assert_non_null(others[i] = heap_alloc(150000));
+    for (unsigned i = 0; i < ARRAY_COUNT(others); i++)
+        heap_free(others[i]);
+    for (unsigned i = 0; i < COUNT; i += STRIDE)
+        heap_free(blocks[i]);
+}
+
+// Sizes and lives as a server has them: a request's blocks live shortly, some in between, and a
+// session's long. Returns: the most that was held.
+#define SESSIONS 300
+static uint64_t serve(void *sessions[SESSIONS], void *recent[64], unsigned requests)
+{
+    uint64_t most = 0;
+    for (unsigned request = 0; request < requests; request++) {
+        void *own[6];
+        for (unsigned i = 0; i < ARRAY_COUNT(own); i++)
+            assert_non_null(own[i] = heap_alloc(random_below(8) ? 24 + random_below(400)
+                                                                : 1000 + random_below(15000)));
+        void **kept = &recent[request % 64];
+        heap_free(*kept);
+        *kept = own[0];
+        for (unsigned i = 1; i < ARRAY_COUNT(own); i++)
+            heap_free(own[i]);
+        if (request % 16 == 0) {
+            void **session = &sessions[random_below(SESSIONS)];
+            heap_free(*session);
+            *session = heap_alloc(64 + random_below(5000));
+            assert_non_null(*session);
+        }
+        if (request % 64 == 0 && used_bytes() > most)
+            most = used_bytes();
+    }
+    return most;
+}
+
+// A day's requests, fewer of them: what is held does not grow once every session was there.
+static void a_day_of_requests_does_not_grow(void **state)
+{
+    (void)state;
+    enum { REQUESTS = 20000, PARTS = 8 };
+    static void *sessions[SESSIONS], *recent[64];
+    serve(sessions, recent, REQUESTS);
+    uint64_t before = serve(sessions, recent, REQUESTS);
+    for (unsigned part = 0; part < PARTS; part++) {
+        uint64_t most = serve(sessions, recent, REQUESTS);
+        assert_true(most <= before + before / 8); // chance, but no trend
+    }
+    struct heap_stats stats = heap_stats_of(0);
+    assert_true(stats.held_bytes <= 2 * stats.used_bytes + KEPT_BYTES);
+    for (unsigned i = 0; i < SESSIONS; i++)
+        heap_free(sessions[i]);
+    for (unsigned i = 0; i < 64; i++)
+        heap_free(recent[i]);
+}
+
+#define EXPECT_REPORT(call, ...)                                                                   \
+    do {                                                                                           \
+        static const char *const says[] = {__VA_ARGS__};                                           \
+        if (!host_panicked()) {                                                                    \
+            call;                                                                                  \
+            fail();                                                                                \
+        }                                                                                          \
+        for (size_t s = 0; s < ARRAY_COUNT(says); s++)                                             \
+            if (strstr(host_panic_text, says[s]) == NULL)                                          \
+                fail_msg("\"%s\" is not in: %s", says[s], host_panic_text);                        \
+    } while (0)
+
+static void wild_frees_are_named(void **state)
+{
+    (void)state;
+    char *block = heap_alloc(100), *second = heap_alloc(100);
+    EXPECT_REPORT(heap_free(block + 16), "lies inside of a block of 112 bytes");
+    EXPECT_REPORT(heap_free(block + 1), "lies inside of a block of 112 bytes");
+    EXPECT_REPORT(heap_free((void *)16), "is not a block of the heap");
+    EXPECT_REPORT(heap_free((void *)PAGE_BYTES), "is not a block of the heap");
+    EXPECT_REPORT(heap_free((void *)0xffff808000012340), "is not a block of the heap");
+    EXPECT_REPORT(heap_free((void *)UINTPTR_MAX), "is not a block of the heap");
+    heap_free(block);
+    EXPECT_REPORT(heap_free(block), "double free");
+    heap_free(second);
+}
+
+// ---- heap=debug -------------------------------------------------------------------------------
+
+static int debug_setup(void **state)
+{
+    heap_option = "debug";
+    heap_start_core();
+    return setup(state);
+}
+
+static int debug_teardown(void **state)
+{
+    (void)state;
+    heap_option = NULL; // what rests in the queue keeps its memory; nobody asks for it any more
+    this_name = "first";
+    heap_start_core();
+    return 0;
+}
+
+static void debug_names_who_misused_a_block(void **state)
+{
+    (void)state;
+    char *block = heap_alloc(100), *other = heap_alloc(100);
+    assert_int_equal(heap_usable_bytes(block), 100);
+    this_name = "second";
+    heap_free(block);
+    this_name = "third";
+    EXPECT_REPORT(heap_free(block), "double free", "100 bytes", "allocated by \"first\"",
+                  "freed by \"second\"", "noticed by \"third\"");
+    other[100] = 0;
+    EXPECT_REPORT(heap_free(other), "written past the end", "100 bytes", "allocated by \"first\"",
+                  "noticed by \"third\"");
+    char *under = heap_alloc(100);
+    under[-1] = 0;
+    EXPECT_REPORT(heap_free(under), "written to before its start");
+    EXPECT_REPORT(heap_free(heap_alloc(5000) + 16), "is not a block of the heap");
+    char *large = heap_alloc(100000);
+    large[100015] = 0;
+    EXPECT_REPORT(heap_free(large), "written past the end", "100000 bytes");
+}
+
+static void debug_notices_a_write_after_the_free(void **state)
+{
+    (void)state;
+    char *block = heap_alloc(500);
+    heap_free(block);
+    block[300] = 1;
+    this_name = "second";
+    EXPECT_REPORT(for (unsigned i = 0; i < 5000; i++) heap_free(heap_alloc(i % 700)),
+                  "use after free", "500 bytes", "freed by \"first\"", "noticed by \"second\"");
+}
+
+// What rests is used before memory is said to be out; and the mode finds nothing where nothing is.
+static void debug_is_quiet_and_gives_all_back(void **state)
+{
+    (void)state;
+    static struct block blocks[BLOCKS / 8];
+    for (unsigned operation = 0; operation < 20000; operation++) {
+        struct block *block = &blocks[random_below(ARRAY_COUNT(blocks))];
+        if (block->bytes != NULL) {
+            block_check(block);
+            heap_free(block->bytes);
+            block->bytes = NULL;
+            continue;
+        }
+        size_t alignment = random_below(4) == 0 ? 1u << random_below(16) : 1;
+        block->size_bytes = random_size() / 4;
+        block->stamp = (uint8_t)operation;
+        block->bytes = heap_alloc_aligned(block->size_bytes, alignment);
+        assert_non_null(block->bytes);
+        assert_int_equal((uintptr_t)block->bytes % alignment, 0);
+        assert_int_equal(heap_usable_bytes(block->bytes), block->size_bytes);
+        memset(block->bytes, block->stamp, block->size_bytes);
+    }
+    for (unsigned i = 0; i < ARRAY_COUNT(blocks); i++)
+        heap_free(blocks[i].bytes);
+    void *chain = NULL;
+    unsigned count[2] = {0};
+    for (unsigned round = 0; round < 2; round++) {
+        for (void **block; (block = heap_alloc(2000)) != NULL; count[round]++) {
+            *block = chain;
+            chain = block;
+        }
+        while (chain != NULL) {
+            void *next = *(void **)chain;
+            heap_free(chain);
+            chain = next;
+        }
+    }
+    assert_true(count[0] > 1500);
+    assert_in_range(count[1], count[0] - 32, count[0] + 32);
+}
+
 // ---- blocks that come home --------------------------------------------------------------------
 
-static void *homeless[1500];
-static unsigned homeless_count, homeless_owner;
+#define CORES       4
+#define ROUNDS      60
+#define GIVEN       40 // blocks from each core to each, a round
+#define SHELF       200
+#define CORE_BYTES  (12ull << 20)
+#define CORES_BYTES (CORE_BYTES * CORES + (4ull << 20))
+
+static void *homeless[CORES][CORES][4 * ROUNDS * GIVEN]; // of an owner, as each core freed them
+static unsigned homeless_count[CORES][CORES];
 
 // As smp/ does it: the block itself carries the way back, in its first 16 bytes.
 static void remote_free(unsigned owner, void *block)
 {
-    FAKE_CHECK(owner == homeless_owner && owner != core_index());
-    FAKE_CHECK(homeless_count < ARRAY_COUNT(homeless));
+    unsigned core = core_index();
+    FAKE_CHECK(owner != core && owner < CORES);
+    FAKE_CHECK(homeless_count[owner][core] < ARRAY_COUNT(homeless[0][0]));
     memset(block, 0xee, HEAP_ALIGNMENT);
-    homeless[homeless_count++] = block;
+    homeless[owner][core][homeless_count[owner][core]++] = block;
 }
 
-static void blocks_of_another_core_go_home(void **state)
+// What the others freed since the last time. Context: they do not free meanwhile.
+static void take_home(unsigned core)
 {
-    (void)state;
-    void *blocks[ARRAY_COUNT(homeless)];
-    homeless_owner = 0;
-    homeless_count = 0;
-    for (unsigned i = 0; i < ARRAY_COUNT(blocks); i++) {
-        blocks[i] =
-            heap_alloc_aligned(i == 0 ? 100000 : random_below(4000), 1u << random_below(10));
-        assert_non_null(blocks[i]);
+    for (unsigned from = 0; from < CORES; from++) {
+        for (unsigned i = 0; i < homeless_count[core][from]; i++)
+            heap_came_home(homeless[core][from][i]);
+        homeless_count[core][from] = 0;
     }
-    uint64_t before = used_bytes();
-    core_this_index = 3; // this thread's variables stay: only whose the block is counts
-    for (unsigned i = 0; i < ARRAY_COUNT(blocks); i++)
-        heap_free(blocks[i]);
-    core_this_index = 0;
-    assert_int_equal(homeless_count, ARRAY_COUNT(blocks));
-    assert_int_equal(used_bytes(), before);
-    for (unsigned i = 0; i < ARRAY_COUNT(blocks); i++) {
-        assert_ptr_equal(homeless[i], blocks[i]);
-        heap_free(homeless[i]);
-    }
-    assert_true(used_bytes() <= KEPT_BYTES);
 }
 
-static struct page_share share;
+static struct page_share shares[CORES];
 
-// Core 1 has memory of its own; core 0 frees what core 1 gave it, and the other way round.
+static void core_fill(struct block *block, uint8_t stamp)
+{
+    size_t alignment = random_below(4) == 0 ? 1u << random_below(14) : 1;
+    size_t size_bytes = random_size();
+    *block = (struct block){heap_alloc_aligned(size_bytes, alignment), size_bytes, stamp};
+    if (block->bytes == NULL)
+        return;
+    FAKE_CHECK((uintptr_t)block->bytes % alignment == 0);
+    FAKE_CHECK(heap_usable_bytes(block->bytes) >= size_bytes);
+    memset(block->bytes, stamp, size_bytes);
+}
+
+static void core_empty(struct block *block)
+{
+    if (block->bytes == NULL)
+        return;
+    block_check(block);
+    heap_free(block->bytes);
+    block->bytes = NULL;
+}
+
+// Each core has memory of its own. In each round all give blocks to all; whoever gets one checks
+// and frees it, after a while or at once.
 static void core_body(unsigned core)
 {
-    static void *given[2][500];
+    static struct block given[CORES][CORES][GIVEN];
+    static _Thread_local struct block shelf[SHELF];
     random_state = 88172645463325252ull + core;
     if (core == 0) {
-        struct boot_info info = {.memory = &memory, .memory_count = 1};
+        static struct memory_range large = {FAKE_MEMORY_BASE, CORES_BYTES, MEMORY_USABLE};
+        struct boot_info info = {.memory = &large, .memory_count = 1};
         FAKE_CHECK(page_pool_start(&info) == 0);
-        page_pool_split(1, ARENA_BYTES / 2, &share);
+        for (unsigned heir = 1; heir < CORES; heir++)
+            page_pool_split(heir, CORE_BYTES, &shares[heir]);
     }
     fake_core_barrier();
-    if (core == 1)
-        page_pool_adopt(&share);
+    if (core != 0)
+        page_pool_adopt(&shares[core]);
+    heap_start_core();
     uint64_t free_bytes = page_stats_of(core).free_bytes;
-    FAKE_CHECK(free_bytes > ARENA_BYTES / 4);
-    for (unsigned i = 0; i < 500; i++) {
-        given[core][i] = heap_alloc(random_below(3000));
-        FAKE_CHECK(given[core][i] != NULL);
-        memset(given[core][i], (int)core + 1, heap_usable_bytes(given[core][i]));
-    }
-    fake_core_barrier();
-    for (unsigned turn = 0; turn < 2; turn++) {
-        if (core == turn) {
-            homeless_count = 0;
-            homeless_owner = 1 - core;
-            for (unsigned i = 0; i < 500; i++) {
-                const uint8_t *block = given[1 - core][i];
-                FAKE_CHECK(block[heap_usable_bytes(block) - 1] == 2 - core);
-                heap_free(given[1 - core][i]);
+    FAKE_CHECK(free_bytes > CORE_BYTES / 2);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned to = 0; to < CORES; to++)
+            for (unsigned i = 0; i < GIVEN; i++)
+                core_fill(&given[to][core][i], (uint8_t)(core * 64 + i));
+        fake_core_barrier();
+        for (unsigned from = 0; from < CORES; from++) {
+            for (unsigned i = 0; i < GIVEN; i++) {
+                struct block *place = &shelf[random_below(SHELF)];
+                core_empty(place);
+                *place = given[core][from][i];
             }
-            FAKE_CHECK(homeless_count == 500);
         }
         fake_core_barrier();
-        if (core != turn)
-            for (unsigned i = 0; i < 500; i++)
-                heap_free(homeless[i]);
+        take_home(core);
         fake_core_barrier();
     }
-    FAKE_CHECK(free_bytes - page_stats_of(core).free_bytes <= KEPT_BYTES);
+    for (unsigned i = 0; i < SHELF; i++)
+        core_empty(&shelf[i]);
+    fake_core_barrier();
+    take_home(core);
+    struct heap_stats stats = heap_stats_of(core);
+    FAKE_CHECK(stats.blocks == 0 && stats.used_bytes == 0);
+    FAKE_CHECK(stats.held_bytes <= KEPT_BYTES && stats.held_bytes_most > KEPT_BYTES);
+    FAKE_CHECK(free_bytes - page_stats_of(core).free_bytes == stats.held_bytes);
 }
 
-static void two_cores_free_each_others_blocks(void **state)
+static void four_cores_free_each_others_blocks(void **state)
 {
     (void)state;
-    fake_core_run(2, core_body);
-    fake_core_join(0);
+    fake_memory_unmap(ARENA_BYTES);
+    assert_true(fake_memory_map(CORES_BYTES));
+    fake_core_run(CORES, core_body);
 }
 
 int main(void)
@@ -413,9 +660,18 @@ int main(void)
         cmocka_unit_test_setup_teardown(exhaustion_is_survived, setup, teardown),
         cmocka_unit_test_setup_teardown(one_block_of_a_size_does_not_churn_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(random_operations, setup, teardown),
-        cmocka_unit_test_setup_teardown(blocks_of_another_core_go_home, setup, teardown),
+        cmocka_unit_test_setup_teardown(statistics_count_every_block, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_left_does_not_keep_the_rest, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_day_of_requests_does_not_grow, setup, teardown),
+        cmocka_unit_test_setup_teardown(wild_frees_are_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(debug_names_who_misused_a_block, debug_setup,
+                                        debug_teardown),
+        cmocka_unit_test_setup_teardown(debug_notices_a_write_after_the_free, debug_setup,
+                                        debug_teardown),
+        cmocka_unit_test_setup_teardown(debug_is_quiet_and_gives_all_back, debug_setup,
+                                        debug_teardown),
         // Last: it starts the pool anew, on threads of its own.
-        cmocka_unit_test_setup(two_cores_free_each_others_blocks, setup),
+        cmocka_unit_test_setup(four_cores_free_each_others_blocks, setup),
     };
     return cmocka_run_group_tests(tests, group_setup, NULL);
 }

@@ -119,6 +119,7 @@ static void start_core(unsigned core)
     if (core == 0) {
         struct boot_info info = {.memory = &memory, .memory_count = 1};
         FAKE_CHECK(page_pool_start(&info) == 0);
+        heap_start_core();
         for (unsigned heir = 1; heir < CORES; heir++)
             page_pool_split(heir, ARENA_BYTES / CORES, &shares[heir]);
         FAKE_CHECK(exchange_start(CORES) == 0);
@@ -130,6 +131,8 @@ static void start_core(unsigned core)
     }
     fake_core_barrier();
     page_pool_adopt(&shares[core]);
+    if (core != 0)
+        heap_start_core();
     exchange_start_core(FAKE_APIC_ID(core));
     fake_core_barrier();
 }
