@@ -24,23 +24,26 @@ struct free_run_end { // at the end of its last page
     struct free_run *run;
 };
 
+// A core keeps an eighth of its memory to itself, but at least this much.
+#define RESERVE_BYTES (4ull << 20)
+// With less free it asks others for more, so that it comes before it is needed.
+#define LOW_BYTES    (2ull << 20)
+#define PIECE_NOBODY 0xffff // on its way from one core to another
+
 // For the whole physical address space in use. A core writes only the bits of pieces it owns: whole
-// cache lines. Owners are written by core 0 while it shares memory out; meanwhile a core may look
-// at those of its neighbours, which are never itself, before and after.
+// cache lines. A piece's owner is written by the core that gives it away and by the one that adopts
+// it; others may look meanwhile whether it is theirs, which it is neither before nor after.
 static uint64_t *boundary_bits;       // one a page: the first or last page of a free run
 static _Atomic uint16_t *piece_owner; // one a piece: the core whose pool its pages belong to
 static uint64_t bitmap_pages;
 static PERCORE const struct boot_info *reclaimable; // core 0's
 static PERCORE enum memory_type reclaim_next;
-
-struct large_run {
-    uint64_t first_page, page_count;
-};
+static void (*on_shortage)(size_t page_count);
 
 static PERCORE_ZERO struct {
     struct free_run *runs[RUN_CLASSES];
-    uint64_t run_classes;                   // one bit for each of them that is not empty
-    struct large_run large[LARGE_RUNS_MAX]; // in no order
+    uint64_t run_classes;                  // one bit for each of them that is not empty
+    struct page_run large[LARGE_RUNS_MAX]; // in no order
     unsigned large_count;
     uint64_t total_bytes, free_bytes;
 } pool;
@@ -89,7 +92,7 @@ static void run_insert(uint64_t first, size_t page_count)
 {
     pool.free_bytes += page_count * PAGE_BYTES;
     if (page_count >= LARGE_RUN_PAGES && pool.large_count < LARGE_RUNS_MAX) {
-        pool.large[pool.large_count++] = (struct large_run){first, page_count};
+        pool.large[pool.large_count++] = (struct page_run){first, page_count};
         return;
     }
     struct free_run *run = (struct free_run *)(first * PAGE_BYTES);
@@ -121,9 +124,9 @@ static void run_remove(struct free_run *run)
     pool.free_bytes -= run->page_count * PAGE_BYTES;
 }
 
-static struct large_run large_remove(unsigned index)
+static struct page_run large_remove(unsigned index)
 {
-    struct large_run run = pool.large[index];
+    struct page_run run = pool.large[index];
     pool.large[index] = pool.large[--pool.large_count];
     pool.free_bytes -= run.page_count * PAGE_BYTES;
     return run;
@@ -181,7 +184,7 @@ static uint64_t run_fit(uint64_t first, size_t page_count, size_t count, size_t 
 }
 
 // The same at a run's end.
-static uint64_t run_fit_at_end(const struct large_run *run, size_t count, size_t alignment_bytes)
+static uint64_t run_fit_at_end(const struct page_run *run, size_t count, size_t alignment_bytes)
 {
     if (run->page_count < count)
         return 0;
@@ -227,7 +230,7 @@ static void *pool_take(size_t count, size_t alignment_bytes)
         }
     }
     if (best != 0) {
-        struct large_run run = large_remove(best_run);
+        struct page_run run = large_remove(best_run);
         return run_carve(run.first_page, run.page_count, best, count);
     }
     return NULL;
@@ -271,6 +274,9 @@ void *page_alloc_aligned(size_t count, size_t alignment_bytes)
     void *pages = pool_take(count, alignment_bytes);
     while (pages == NULL && reclaim_next_type())
         pages = pool_take(count, alignment_bytes);
+    if ((pages == NULL || pool.free_bytes < LOW_BYTES) && on_shortage != NULL &&
+        count < bitmap_pages)
+        on_shortage(pages == NULL ? count : 1);
     return pages;
 }
 
@@ -335,29 +341,62 @@ static void piece_set_owner(uint64_t first_page, size_t page_count, unsigned own
         atomic_store_explicit(&piece_owner[piece], (uint16_t)owner, memory_order_relaxed);
 }
 
-void page_pool_split(unsigned heir, uint64_t size_bytes, struct page_share *share)
+// Takes up to `wanted` pages, in whole pieces, out of a large run, as far as they lie within.
+// Returns: how many; then the run's place in the table holds another.
+static uint64_t large_give(unsigned index, uint64_t wanted, const struct page_run *within,
+                           struct page_run *given)
+{
+    struct page_run run = pool.large[index];
+    uint64_t start = run.first_page, end = run.first_page + run.page_count;
+    if (within != NULL && start < within->first_page)
+        start = within->first_page;
+    if (within != NULL && end > within->first_page + within->page_count)
+        end = within->first_page + within->page_count;
+    start = ALIGN_UP(start, PIECE_PAGES);
+    end = ALIGN_DOWN(end, PIECE_PAGES);
+    if (end <= start)
+        return 0;
+    uint64_t count = end - start < wanted ? end - start : wanted;
+    large_remove(index);
+    // From the start: this core goes on at the end, where memory was touched before.
+    run_carve(run.first_page, run.page_count, start, count);
+    piece_set_owner(start, count, PIECE_NOBODY);
+    pool.total_bytes -= count * PAGE_BYTES;
+    *given = (struct page_run){start, count};
+    return count;
+}
+
+void page_pool_split(uint64_t size_bytes, const struct page_run *within, struct page_share *share)
 {
     uint64_t wanted = size_bytes / PAGE_PIECE_BYTES * PIECE_PAGES;
-    share->run_count = 0;
     for (unsigned i = 0;
          i < pool.large_count && wanted > 0 && share->run_count < PAGE_SHARE_RUNS;) {
-        struct large_run run = pool.large[i];
-        uint64_t start = ALIGN_UP(run.first_page, PIECE_PAGES);
-        uint64_t end = ALIGN_DOWN(run.first_page + run.page_count, PIECE_PAGES);
-        if (end <= start) {
-            i++;
-            continue;
-        }
-        uint64_t count = end - start < wanted ? end - start : wanted;
-        large_remove(i);
-        // From the start: this core goes on at the end, where memory was touched before.
-        run_carve(run.first_page, run.page_count, start, count);
-        share->runs[share->run_count].first_page = start;
-        share->runs[share->run_count++].page_count = count;
-        piece_set_owner(start, count, heir);
-        pool.total_bytes -= count * PAGE_BYTES;
+        uint64_t count = large_give(i, wanted, within, &share->runs[share->run_count]);
         wanted -= count;
+        if (count == 0)
+            i++;
+        else
+            share->run_count++;
     }
+}
+
+bool page_pool_lend(size_t page_count, struct page_run *run)
+{
+    uint64_t reserve = pool.total_bytes / 8 > RESERVE_BYTES ? pool.total_bytes / 8 : RESERVE_BYTES;
+    uint64_t wanted = ALIGN_UP(page_count, PIECE_PAGES);
+    if (pool.free_bytes < reserve || wanted > (pool.free_bytes - reserve) / PAGE_BYTES)
+        return false;
+    for (unsigned i = 0; i < pool.large_count; i++)
+        if (pool.large[i].page_count >= wanted &&
+            run_fit(pool.large[i].first_page, pool.large[i].page_count, wanted, PAGE_PIECE_BYTES) !=
+                0)
+            return large_give(i, wanted, NULL, run) == wanted;
+    return false;
+}
+
+void page_pool_on_shortage(void (*shortage)(size_t page_count))
+{
+    on_shortage = shortage;
 }
 
 void page_pool_adopt(const struct page_share *share)

@@ -24,17 +24,26 @@ int page_pool_start(const struct boot_info *info) MUST_CHECK;
 // else is gone: an emulator goes on treating a page that held code as code, and each write to it
 // costs a thousand times what it should. *info must stay.
 void page_pool_reclaim(const struct boot_info *info);
-// Takes about size_bytes of free memory, in whole pieces, out of this core's pool for core `heir`,
-// which puts it into its own with page_pool_adopt().
+// Memory changes its core in whole pieces: one core takes it out of its pool, a message or the boot
+// carries it, the other adopts it.
+struct page_run {
+    uint64_t first_page, page_count;
+};
 #define PAGE_SHARE_RUNS 16
 struct page_share {
-    struct {
-        uint64_t first_page, page_count;
-    } runs[PAGE_SHARE_RUNS];
+    struct page_run runs[PAGE_SHARE_RUNS];
     unsigned run_count;
 };
-void page_pool_split(unsigned heir, uint64_t size_bytes, struct page_share *share);
+// Takes up to size_bytes of free memory, as far as it lies in `within` (NULL: anywhere), and adds it
+// to *share.
+void page_pool_split(uint64_t size_bytes, const struct page_run *within, struct page_share *share);
 void page_pool_adopt(const struct page_share *share);
+// Takes one run with room for `page_count` pages, as long as this core keeps a reserve.
+// Returns: false if there is none to be spared.
+bool page_pool_lend(size_t page_count, struct page_run *run) MUST_CHECK;
+// What is called when this core's pool could not give `page_count` pages, or is nearly empty after
+// it gave some. It must not block, nor allocate.
+void page_pool_on_shortage(void (*shortage)(size_t page_count));
 
 // `count` contiguous pages from this core's pool, their content undefined.
 // Returns: page-aligned address, or NULL when the pool has none such.

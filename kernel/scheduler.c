@@ -59,6 +59,11 @@ void scheduler_append_background(struct thread *thread)
     background_last = thread;
 }
 
+bool thread_may_wait(void)
+{
+    return thread_current != NULL && thread_current != &loop_thread;
+}
+
 static struct thread *take_background(void)
 {
     struct thread *first = background_first;

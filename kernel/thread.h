@@ -39,6 +39,9 @@ const char *thread_name(const struct thread *thread);
 // Where the running thread's errno is.
 int *thread_errno(void);
 
+// false in a core's loop (timers, pollers, messages) and before it runs: nothing there may block.
+bool thread_may_wait(void);
+
 // Lets every other ready thread of the same priority, or a higher one, run once. The core's loop
 // has its turn among them if its last one is longer ago than a few microseconds.
 void thread_yield(void);

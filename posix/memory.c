@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// malloc and its family on the kernel's heap, and anonymous mappings on its pages.
+// malloc and its family on the kernel's heap, and anonymous mappings on its pages. When this core
+// has no memory left, they wait for what another can spare; in a core's loop nothing waits.
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "kernel/heap.h"
 #include "kernel/pages.h"
 #include "posix/calls.h"
+#include "smp/borrow.h"
 
 // The names by which musl's own sources call the allocator.
 void *__libc_malloc(size_t size_bytes);
@@ -17,8 +19,12 @@ void *__libc_calloc(size_t count, size_t size_bytes);
 void *__libc_realloc(void *block, size_t size_bytes);
 void __libc_free(void *block);
 
-static void *or_enomem(void *block)
+// What `allocate` gives after all, when it had none: other cores may have memory to spare.
+static void *try_again(void *(*allocate)(size_t size_bytes), size_t size_bytes)
 {
+    void *block = NULL;
+    while (!block && size_bytes <= PTRDIFF_MAX && borrow_wait(size_bytes))
+        block = allocate(size_bytes);
     if (!block)
         errno = ENOMEM;
     return block;
@@ -27,8 +33,7 @@ static void *or_enomem(void *block)
 // Every block, also one of no bytes, is a different one: the heap sees to that.
 static void *out_of_memory(size_t size_bytes)
 {
-    (void)size_bytes;
-    return or_enomem(NULL);
+    return try_again(heap_alloc, size_bytes);
 }
 
 void *malloc(size_t size_bytes)
@@ -39,9 +44,10 @@ void *malloc(size_t size_bytes)
 void *calloc(size_t count, size_t size_bytes)
 {
     size_t total;
-    if (__builtin_mul_overflow(count, size_bytes, &total) || total > PTRDIFF_MAX)
-        return or_enomem(NULL);
-    return or_enomem(heap_alloc_zeroed(total));
+    if (__builtin_mul_overflow(count, size_bytes, &total))
+        total = SIZE_MAX;
+    void *block = heap_alloc_zeroed(total);
+    return block ? block : try_again(heap_alloc_zeroed, total);
 }
 
 void free(void *block)
@@ -73,9 +79,10 @@ int posix_memalign(void **result, size_t alignment_bytes, size_t size_bytes)
     // The heap aligns to a page at most.
     if (alignment_bytes > PAGE_BYTES || size_bytes > PTRDIFF_MAX)
         return ENOMEM;
-    void *block = heap_alloc_aligned(size_bytes, alignment_bytes);
-    if (!block)
-        return ENOMEM;
+    void *block;
+    while (!(block = heap_alloc_aligned(size_bytes, alignment_bytes)))
+        if (!borrow_wait(size_bytes + alignment_bytes))
+            return ENOMEM;
     *result = block;
     return 0;
 }
@@ -144,8 +151,10 @@ long posix_call_mmap(long address, long size_bytes, long protection, long flags,
     struct mapping *mapping = heap_alloc(sizeof(*mapping));
     if (!mapping)
         return -ENOMEM;
-    void *pages = page_alloc(count);
-    if (!pages) {
+    void *pages;
+    while (!(pages = page_alloc(count))) {
+        if (borrow_wait((size_t)size_bytes))
+            continue;
         heap_free(mapping);
         return -ENOMEM;
     }

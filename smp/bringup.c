@@ -22,6 +22,7 @@
 #include "kernel/stack.h"
 #include "kernel/time.h"
 #include "kernel/trace.h"
+#include "smp/borrow.h"
 #include "smp/exchange.h"
 #include "smp/remote.h"
 #include "smp/trampoline.h"
@@ -81,7 +82,7 @@ static bool prepare_core(struct core_start *start, const struct boot_info *info,
     start->root = paging_core_root(copy);
     if (start->root == 0)
         return false;
-    page_pool_split(index, memory_bytes, &start->memory);
+    page_pool_split(memory_bytes, NULL, &start->memory);
     return true;
 }
 
@@ -172,6 +173,7 @@ void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info,
         panic("smp: no memory for the exchange slots of %u cores", count);
     exchange_start_core(apic_id());
     remote_start();
+    borrow_start();
     start_further_core = start_core;
     mtrr_note();
     if (count == 1)

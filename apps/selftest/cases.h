@@ -42,6 +42,8 @@
     CASE(heap_realloc)                                                                             \
     CASE(heap_limits)                                                                              \
     CASE(heap_free_elsewhere)                                                                      \
+    CASE(heap_statistics)                                                                          \
+    CASE(heap_borrowing)                                                                           \
     CASE(heap_exhaustion)                                                                          \
     CASE(paging_image_rights)                                                                      \
     CASE(paging_no_write_and_execute)                                                              \

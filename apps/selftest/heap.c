@@ -10,6 +10,7 @@
 #include "kernel/core.h"
 #include "kernel/heap.h"
 #include "kernel/pages.h"
+#include "kernel/stats.h"
 #include "kernel/thread.h"
 #include "smp/remote.h"
 
@@ -267,10 +268,19 @@ static void never_runs(void *argument)
     CHECK(!"a thread that was not created");
 }
 
-// Takes this core's memory to the last block, sees every kind of request fail, gives it all back.
-static void exhaust(void *argument)
+static void free_chain(void *chain)
 {
-    (void)argument;
+    while (chain != NULL) {
+        void *next = *(void **)chain;
+        free(chain);
+        chain = next;
+    }
+}
+
+// Takes this core's memory to the last block, and what others lend it; sees every kind of request
+// fail while the others still have some, and gives it all back.
+static void exhaust(void)
+{
     uint64_t free_bytes = free_bytes_here();
     errno = 0;
     void *chain = take_all(1 << 20, NULL);
@@ -287,16 +297,14 @@ static void exhaust(void *argument)
     CHECK(aligned_alloc(4096, 50000) == NULL);
     CHECK(page_alloc(1) == NULL);
     CHECK(thread_create_with_stack("none", never_runs, NULL, 1 << 20) == NULL);
+    run_barrier();
+    run_barrier(); // the others have looked
     while (pages != NULL) {
         void *page = pages;
         pages = *(void **)page;
         page_free(page, 1);
     }
-    while (chain != NULL) {
-        void *block = chain;
-        chain = *(void **)block;
-        free(block);
-    }
+    free_chain(chain);
     CHECK(free_bytes_here() + 4 * KEPT_BYTES >= free_bytes);
     void *block = malloc(1 << 20);
     CHECK(block != NULL);
@@ -307,12 +315,14 @@ static void others_have_memory(void *argument)
 {
     const unsigned *exhausted = argument;
     if (core_index() == *exhausted) {
-        exhaust(NULL);
+        exhaust();
         return;
     }
-    void *block = malloc(1 << 20); // a core's memory is its own
+    run_barrier();
+    void *block = malloc(1 << 20); // a core keeps a reserve to itself
     CHECK(block != NULL);
     free(block);
+    run_barrier();
 }
 
 void case_heap_exhaustion(void)
@@ -320,4 +330,56 @@ void case_heap_exhaustion(void)
     for (unsigned core = 0; core < core_count(); core++)
         if (core_is_online(core))
             run_on_all(others_have_memory, &core);
+}
+
+static uint64_t total_bytes_of_all(void)
+{
+    struct machine_stats stats;
+    machine_stats_get(&stats);
+    return stats.memory_total_bytes;
+}
+
+// Twice what it has: whole pieces of others become this core's own.
+static void borrow(void *argument)
+{
+    (void)argument;
+    uint64_t had = page_stats_of(core_index()).total_bytes, taken = 0;
+    uint64_t all = total_bytes_of_all();
+    void *chain = NULL;
+    for (void **block; taken < 2 * had && (block = malloc(1 << 20)) != NULL; chain = block) {
+        *block = chain;
+        taken += 1 << 20;
+    }
+    CHECK(taken > had);
+    uint64_t has = page_stats_of(core_index()).total_bytes;
+    CHECK(has > had && (has - had) % PAGE_PIECE_BYTES == 0);
+    CHECK_EQUAL(total_bytes_of_all(), all);
+    free_chain(chain);
+    CHECK_EQUAL(page_stats_of(core_index()).total_bytes, has);
+}
+
+// Before the other cases move memory: all cores have about the same.
+void case_heap_borrowing(void)
+{
+    if (run_core_count() > 2)
+        run_on(run_last_core(), borrow, NULL);
+}
+
+void case_heap_statistics(void)
+{
+    struct heap_stats before = heap_stats_of(core_index());
+    void *small = malloc(50), *large = malloc(LARGE_BYTES);
+    __asm__ volatile("" : "+r"(small), "+r"(large)); // a pair that the compiler sees is left out
+    struct heap_stats now = heap_stats_of(core_index());
+    CHECK_EQUAL(now.blocks, before.blocks + 2);
+    CHECK(now.used_bytes >= before.used_bytes + 50 + LARGE_BYTES);
+    CHECK(now.held_bytes >= now.used_bytes && now.held_bytes_most >= now.held_bytes);
+    free(small);
+    free(large);
+    now = heap_stats_of(core_index());
+    CHECK_EQUAL(now.blocks, before.blocks);
+    CHECK_EQUAL(now.used_bytes, before.used_bytes);
+    for (unsigned core = 0; core < core_count(); core++)
+        if (core_is_online(core))
+            CHECK(heap_stats_of(core).held_bytes <= page_stats_of(core).total_bytes);
 }

@@ -317,11 +317,14 @@ static unsigned fill_with_threads(void)
 static void no_memory(void *argument)
 {
     (void)argument;
-    unsigned first = fill_with_threads();
+    unsigned last = fill_with_threads(), more;
+    CHECK(last > 0);
+    // The first times, what other cores lend comes in.
+    for (unsigned i = 0; i < 50 && (more = fill_with_threads()) != last; i++)
+        last = more;
     uint64_t free_bytes = page_stats_of(core_index()).free_bytes;
-    CHECK(first > 0);
     for (unsigned i = 0; i < 3; i++) {
-        CHECK_EQUAL(fill_with_threads(), first);
+        CHECK_EQUAL(fill_with_threads(), last);
         CHECK_EQUAL(page_stats_of(core_index()).free_bytes, free_bytes);
     }
 }

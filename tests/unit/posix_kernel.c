@@ -18,6 +18,7 @@
 #include "kernel/random.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "smp/borrow.h"
 
 uintptr_t __stack_chk_guard = 0x5afe5afe5afe5a00;
 _Noreturn void __stack_chk_fail(void);
@@ -156,6 +157,12 @@ void *heap_alloc_or(size_t size_bytes, void *(*otherwise)(size_t size_bytes))
 {
     void *block = heap_alloc(size_bytes);
     return block == NULL ? otherwise(size_bytes) : block;
+}
+
+bool borrow_wait(size_t size_bytes)
+{
+    (void)size_bytes;
+    return false;
 }
 
 void *heap_alloc_zeroed(size_t size_bytes)

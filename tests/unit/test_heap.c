@@ -606,7 +606,7 @@ static void core_body(unsigned core)
         struct boot_info info = {.memory = &large, .memory_count = 1};
         FAKE_CHECK(page_pool_start(&info) == 0);
         for (unsigned heir = 1; heir < CORES; heir++)
-            page_pool_split(heir, CORE_BYTES, &shares[heir]);
+            page_pool_split(CORE_BYTES, NULL, &shares[heir]);
     }
     fake_core_barrier();
     if (core != 0)

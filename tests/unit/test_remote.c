@@ -120,8 +120,9 @@ static void start_core(unsigned core)
         struct boot_info info = {.memory = &memory, .memory_count = 1};
         FAKE_CHECK(page_pool_start(&info) == 0);
         heap_start_core();
+        memset(shares, 0, sizeof(shares));
         for (unsigned heir = 1; heir < CORES; heir++)
-            page_pool_split(heir, ARENA_BYTES / CORES, &shares[heir]);
+            page_pool_split(ARENA_BYTES / CORES, NULL, &shares[heir]);
         FAKE_CHECK(exchange_start(CORES) == 0);
         remote_start();
         heap_free(heap_alloc(1));
