@@ -4,9 +4,11 @@
 #include <errno.h>
 
 #include "kernel/core.h"
+#include "kernel/cpu.h"
 #include "kernel/pages.h"
 #include "kernel/paging.h"
 #include "kernel/panic.h"
+#include "kernel/stack_use.h"
 
 #define SIZE_CLASSES 15 // 4 KiB .. 64 MiB, powers of two
 // A core's first stacks are made by core 0 and lie apart from those that the core makes itself.
@@ -18,7 +20,74 @@ struct free_stack { // at the top of a free stack: in the page that was used any
 };
 
 static PERCORE struct free_stack *free_stacks[SIZE_CLASSES];
+static PERCORE size_t kept_bytes;    // of free stacks
 static PERCORE uint64_t next_offset; // within this core's span
+
+// Addresses of stacks whose memory was given back, of each size: a chain through the page table
+// entries of their lowest pages, which hold the next one's address and are not present.
+#define ENTRY_ADDRESS 0x000ffffffffff000ull
+#define ADDRESS_UPPER                                                                              \
+    0xffff000000000000ull // the bits of a stack's address that an entry cannot hold
+#define FLUSH_AT 32       // so many at once are worth interrupting all cores
+struct chain {
+    uint64_t first; // 0: none
+};
+static PERCORE_ZERO struct {
+    struct chain ready[SIZE_CLASSES];    // no core has an old translation
+    struct chain stale[SIZE_CLASSES];    // some may
+    struct chain flushing[SIZE_CLASSES]; // they are told to forget it
+    unsigned stale_count, flushing_count;
+} unmapped;
+static void (*flush_all_cores)(void);
+
+static void chain_push(struct chain *chain, uint64_t virt)
+{
+    *stack_page_entry(virt) = chain->first & ENTRY_ADDRESS;
+    chain->first = virt;
+}
+
+static uint64_t chain_pop(struct chain *chain)
+{
+    uint64_t virt = chain->first, *entry = virt == 0 ? NULL : stack_page_entry(virt);
+    if (entry == NULL)
+        return 0;
+    chain->first = *entry == 0 ? 0 : *entry | ADDRESS_UPPER;
+    *entry = 0;
+    return virt;
+}
+
+static void flush_stale(void)
+{
+    if (unmapped.flushing_count != 0 || unmapped.stale_count == 0 || flush_all_cores == NULL)
+        return;
+    unmapped.flushing_count = unmapped.stale_count;
+    unmapped.stale_count = 0;
+    for (unsigned class = 0; class < SIZE_CLASSES; class ++) {
+        unmapped.flushing[class] = unmapped.stale[class];
+        unmapped.stale[class].first = 0;
+    }
+    flush_all_cores();
+}
+
+void stack_flushed(void)
+{
+    unmapped.flushing_count = 0;
+    for (unsigned class = 0; class < SIZE_CLASSES; class ++)
+        for (uint64_t virt; (virt = chain_pop(&unmapped.flushing[class])) != 0;)
+            chain_push(&unmapped.ready[class], virt);
+    if (unmapped.stale_count >= FLUSH_AT)
+        flush_stale();
+}
+
+struct stack_stats stack_stats_get(void)
+{
+    return (struct stack_stats){kept_bytes, unmapped.stale_count + unmapped.flushing_count};
+}
+
+void stack_set_flush(void (*flush)(void))
+{
+    flush_all_cores = flush;
+}
 
 static unsigned size_class(size_t size_bytes)
 {
@@ -26,29 +95,44 @@ static unsigned size_class(size_t size_bytes)
     return pages == 0 ? 0 : 64 - (unsigned)__builtin_clzl(pages);
 }
 
-static int stack_map(struct stack *stack, uint64_t virt, size_t size_bytes)
+// `pages` may be NULL, for want of memory. They go back when they cannot be mapped.
+static int stack_map_at(struct stack *stack, uint64_t virt, void *pages, size_t size_bytes)
 {
-    size_t count = size_bytes / PAGE_BYTES;
-    void *pages = page_alloc(count);
     if (pages == NULL)
         return -ENOMEM;
-    // At another place within 2 MiB, so that there are no large leaves: stack_use.c looks at pages.
-    if ((virt - (uintptr_t)pages) % PAGE_PIECE_BYTES == 0)
-        virt += PAGE_BYTES;
-    if (paging_map_stack(virt, pages, count) != 0) { // unmapped again as far as it got
-        page_free(pages, count);
+    if (paging_map_stack(virt, pages, size_bytes / PAGE_BYTES) != 0) { // unmapped again
+        page_free(pages, size_bytes / PAGE_BYTES);
         return -ENOMEM;
     }
     *stack = (struct stack){virt, virt + size_bytes};
     return 0;
 }
 
-static __attribute__((noinline)) struct stack stack_make(size_t size_bytes)
+static int stack_map(struct stack *stack, uint64_t virt, size_t size_bytes)
+{
+    void *pages = page_alloc(size_bytes / PAGE_BYTES);
+    // At another place within 2 MiB, so that there are no large leaves: stack_use.c looks at pages.
+    if ((virt - (uintptr_t)pages) % PAGE_PIECE_BYTES == 0)
+        virt += PAGE_BYTES;
+    return stack_map_at(stack, virt, pages, size_bytes);
+}
+
+static __attribute__((noinline)) struct stack stack_make(unsigned class)
 {
     struct stack stack = {0};
-    uint64_t start = PAGING_STACK_BASE + core_index() * PAGING_STACK_CORE_SPAN + FIRST_STACKS_SPAN;
-    if (FIRST_STACKS_SPAN + next_offset + 2 * PAGE_BYTES + size_bytes > PAGING_STACK_CORE_SPAN)
+    size_t size_bytes = (size_t)PAGE_BYTES << class;
+    uint64_t virt = chain_pop(&unmapped.ready[class]);
+    if (virt != 0) {
+        // Tables of small pages are there, so no large leaf can come of it.
+        if (stack_map_at(&stack, virt, page_alloc(size_bytes / PAGE_BYTES), size_bytes) != 0)
+            chain_push(&unmapped.ready[class], virt);
         return stack;
+    }
+    uint64_t start = PAGING_STACK_BASE + core_index() * PAGING_STACK_CORE_SPAN + FIRST_STACKS_SPAN;
+    if (FIRST_STACKS_SPAN + next_offset + 2 * PAGE_BYTES + size_bytes > PAGING_STACK_CORE_SPAN) {
+        flush_stale(); // for the next one who asks
+        return stack;
+    }
     if (stack_map(&stack, start + next_offset + PAGE_BYTES, size_bytes) == 0)
         next_offset = stack.top - start;
     return stack;
@@ -58,19 +142,57 @@ struct stack stack_allocate(size_t size_bytes)
 {
     ASSERT(size_bytes > 0 && size_bytes <= STACK_BYTES_MAX);
     unsigned class = size_class(size_bytes);
-    size_bytes = (size_t)PAGE_BYTES << class;
     struct free_stack *free = free_stacks[class];
     if (free == NULL)
-        return stack_make(size_bytes);
+        return stack_make(class);
+    size_bytes = (size_t)PAGE_BYTES << class;
     free_stacks[class] = free->next;
+    kept_bytes -= size_bytes;
     uintptr_t top = (uintptr_t)(free + 1);
     return (struct stack){top - size_bytes, top};
 }
 
+// Its pages lie in one piece, as they were allocated.
+static void stack_give_back(uint64_t bottom, size_t size_bytes)
+{
+    void *pages = (void *)(uintptr_t)(*stack_page_entry(bottom) & ENTRY_ADDRESS);
+    for (uint64_t virt = bottom; virt < bottom + size_bytes; virt += PAGE_BYTES) {
+        *stack_page_entry(virt) = 0;
+        cpu_invalidate_page((const void *)virt);
+    }
+    page_free(pages, size_bytes / PAGE_BYTES);
+    chain_push(&unmapped.stale[size_class(size_bytes)], bottom);
+    if (++unmapped.stale_count >= FLUSH_AT)
+        flush_stale();
+}
+
+// Gives back kept stacks until `size_bytes` more may be kept, of the class first. Nobody is on one:
+// whoever freed his own has switched away.
+static __attribute__((noinline)) void make_room(unsigned class, size_t size_bytes)
+{
+    for (unsigned i = 0; i < SIZE_CLASSES && kept_bytes + size_bytes > STACK_KEPT_BYTES;) {
+        unsigned at = (class + i) % SIZE_CLASSES;
+        struct free_stack *free = free_stacks[at];
+        if (free == NULL) {
+            i++;
+            continue;
+        }
+        size_t free_bytes = (size_t)PAGE_BYTES << at;
+        free_stacks[at] = free->next;
+        kept_bytes -= free_bytes;
+        stack_give_back((uintptr_t)(free + 1) - free_bytes, free_bytes);
+    }
+}
+
 void stack_free(struct stack stack)
 {
+    size_t size_bytes = stack.top - stack.bottom;
+    unsigned class = size_class(size_bytes);
+    if (kept_bytes + size_bytes > STACK_KEPT_BYTES)
+        make_room(class, size_bytes);
+    kept_bytes += size_bytes;
     struct free_stack *free = (struct free_stack *)stack.top - 1;
-    struct free_stack **list = &free_stacks[size_class(stack.top - stack.bottom)];
+    struct free_stack **list = &free_stacks[class];
     free->next = *list;
     *list = free;
 }

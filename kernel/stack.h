@@ -10,11 +10,27 @@ struct stack {
 };
 
 // At least `size_bytes`, up to STACK_BYTES_MAX, from this core's pages. Freed stacks are used again
-// as they are. Returns: a stack; with top 0 when out of memory.
+// as they are, as long as a few are kept; of the others the memory goes back. Returns: a stack;
+// with top 0 when out of memory.
 #define STACK_BYTES_MAX (64u << 20)
 struct stack stack_allocate(size_t size_bytes) MUST_CHECK;
-// Keeps the stack for the next of its size on this core, as it is but for its last word.
+// Keeps the stack for the next of its size on this core, as it is but for its last word: a thread
+// may free its own and then switch away. If more than STACK_KEPT_BYTES would be kept then, the
+// memory of others that are goes back.
+#define STACK_KEPT_BYTES (4u << 20)
 void stack_free(struct stack stack);
+
+// An address whose memory was given back gets other memory only when no core can have the old
+// translation any more: others may have seen the stack, for what lies on it can be given to them.
+// `flush` has all cores forget theirs and then calls stack_flushed() on this one; smp/ sets it.
+void stack_set_flush(void (*flush)(void));
+void stack_flushed(void);
+
+struct stack_stats {
+    size_t kept_bytes;          // of free stacks
+    unsigned addresses_waiting; // of stacks that were given back, until cores have forgotten them
+};
+struct stack_stats stack_stats_get(void); // of this core
 
 // The stacks that a core has before it can make any: its loop's, and those its interrupts take.
 // Faults have one of their own, so that a stack overflow still has somewhere to report from; so

@@ -36,6 +36,11 @@ static inline uint64_t *page_entry(uint64_t virt)
     return &table_below(directory, virt, 2)->entries[virt >> 12 & 511];
 }
 
+uint64_t *stack_page_entry(uint64_t virt)
+{
+    return page_entry(virt);
+}
+
 // The top page is always used: a thread lies in it. Below it pages are used from the top down
 // without a gap, for -fstack-clash-protection makes code touch each page of a large frame; most
 // threads use none of them.

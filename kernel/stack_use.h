@@ -9,3 +9,5 @@
 void stack_use_reset(struct stack stack);
 // The most that was used since, in whole pages.
 size_t stack_use_bytes(struct stack stack);
+// The page table entry of a page that is, or was, mapped in a stack of this core.
+uint64_t *stack_page_entry(uint64_t virt);

@@ -6,9 +6,11 @@
 
 #include "kernel/console.h"
 #include "kernel/core.h"
+#include "kernel/cpu.h"
 #include "kernel/heap.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
+#include "kernel/stack.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "smp/exchange.h"
@@ -111,6 +113,50 @@ static void free_remote(unsigned owner, void *block)
     exchange_send(owner, message);
 }
 
+// A round through all cores and back, by one message of the core that began it. Others reach it by
+// the address at which they see that core's variables.
+struct round {
+    struct exchange_message message;
+    unsigned home, next;
+};
+static PERCORE struct round flush_round;
+
+static void flush_next(struct round *round);
+
+static void flush_here(struct exchange_message *message)
+{
+    cpu_write_cr3(cpu_read_cr3()); // all translations of this core are forgotten
+    flush_next(CONTAINER_OF(message, struct round, message));
+}
+
+static void flush_done(struct exchange_message *message)
+{
+    (void)message;
+    stack_flushed();
+}
+
+static void flush_next(struct round *round)
+{
+    while (round->next < core_count() &&
+           (round->next == round->home || !core_is_online(round->next)))
+        round->next++;
+    if (round->next == core_count()) {
+        round->message.receive = flush_done;
+        exchange_send(round->home, &round->message);
+    } else {
+        round->message.receive = flush_here;
+        exchange_send(round->next++, &round->message);
+    }
+}
+
+static void flush_all_cores(void)
+{
+    struct round *round = (struct round *)(uintptr_t)core_local_of(core_index(), &flush_round);
+    round->home = core_index();
+    round->next = 0;
+    flush_next(round);
+}
+
 struct console_text {
     struct exchange_message message;
     size_t size_bytes;
@@ -143,6 +189,7 @@ static void run_on_core_0(void (*function)(void *argument), void *argument)
 void remote_start(void)
 {
     heap_set_remote_free(free_remote);
+    stack_set_flush(flush_all_cores);
     console_set_forward(write_on_core_0);
     power_set_run_on_core_0(run_on_core_0);
 }

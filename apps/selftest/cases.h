@@ -80,6 +80,7 @@
     CASE(machine_cores)                                                                            \
     CASE(machine_stats)                                                                            \
     CASE(machine_pci)                                                                              \
+    CASE(thread_stacks_return)                                                                     \
     CASE(thread_ten_thousand)                                                                      \
     CASE(thread_no_memory)
 

@@ -7,7 +7,7 @@ UNIT_DEPENDS_exchange := smp/exchange.c tests/unit/fake_core.h
 UNIT_CFLAGS_exchange  := -pthread
 UNIT_SOURCES_remote   := smp/remote.c smp/exchange.c kernel/heap.c kernel/heap_debug.c kernel/pages.c tests/unit/fake_core.c
 UNIT_DEPENDS_remote   := tests/unit/fake_core.h tests/unit/fake_memory.h
-UNIT_CFLAGS_remote    := -pthread
+UNIT_CFLAGS_remote    := -pthread -iquote tests/unit/shadow
 # Other cores' counters are read as they are, which the thread sanitizer would report.
 UNIT_TESTS += borrow
 UNIT_SOURCES_borrow   := smp/borrow.c smp/exchange.c kernel/heap.c kernel/heap_debug.c kernel/pages.c \

@@ -15,10 +15,12 @@
 #include "fake_memory.h"
 
 #include "kernel/console.h"
+#include "kernel/cpu.h"
 #include "kernel/heap.h"
 #include "kernel/pages.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
+#include "kernel/stack.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "smp/exchange.h"
@@ -76,6 +78,31 @@ struct thread *thread_create(const char *name, void (*entry)(void *argument), vo
     threads_created++;
     entry(argument);
     return &self;
+}
+
+static void (*flush_all_cores)(void);
+static PERCORE unsigned flushes; // of this core's translations
+static PERCORE bool all_flushed;
+
+void stack_set_flush(void (*flush)(void))
+{
+    flush_all_cores = flush;
+}
+
+void stack_flushed(void)
+{
+    all_flushed = true;
+}
+
+uint64_t cpu_read_cr3(void)
+{
+    return 0x1000;
+}
+
+void cpu_write_cr3(uint64_t value)
+{
+    FAKE_CHECK(value == 0x1000);
+    flushes++;
 }
 
 static void (*forward_text)(const char *text, size_t size_bytes);
@@ -259,6 +286,28 @@ static void threads_are_made_by_their_own_core(void **state)
     fake_core_run(CORES, threads_body);
 }
 
+// ---- translations -----------------------------------------------------------------------------
+
+// All cores flush all others' at once, time and again.
+static void flush_body(unsigned core)
+{
+    start_core(core);
+    for (unsigned i = 0; i < 50; i++) {
+        all_flushed = false;
+        flush_all_cores();
+        while (!all_flushed)
+            turn();
+    }
+    stop_core(core);
+    FAKE_CHECK(flushes == 50 * (CORES - 1));
+}
+
+static void all_other_cores_forget_translations(void **state)
+{
+    (void)state;
+    fake_core_run(CORES, flush_body);
+}
+
 // ---- memory and text --------------------------------------------------------------------------
 
 struct gift {
@@ -339,6 +388,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(calls_run_there_and_are_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(threads_are_made_by_their_own_core, setup, teardown),
+        cmocka_unit_test_setup_teardown(all_other_cores_forget_translations, setup, teardown),
         cmocka_unit_test_setup_teardown(freed_blocks_and_text_come_home, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

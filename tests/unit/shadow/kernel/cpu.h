@@ -19,6 +19,8 @@ void cpu_write_msr(uint32_t msr, uint64_t value);
 void cpu_monitor(const volatile void *address);
 void cpu_mwait_interruptible(void);
 void cpu_halt_interruptible(void);
+uint64_t cpu_read_cr3(void);
+void cpu_write_cr3(uint64_t value);
 
 bool cpu_rdrand64(uint64_t *out);
 bool cpu_rdseed64(uint64_t *out);
