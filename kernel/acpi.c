@@ -23,6 +23,7 @@ struct table {
 struct parser {
     acpi_map_fn map;
     struct acpi_facts *facts;
+    struct table srat; // read when all others are: what it says of processors adds to theirs
 };
 
 static uint16_t read16(const uint8_t *bytes)
@@ -118,7 +119,7 @@ static void add_cpu(struct acpi_facts *facts, uint32_t apic_id, uint32_t process
         facts->cpus_left_out++;
         return;
     }
-    facts->cpus[facts->cpu_count++] = (struct acpi_cpu){apic_id, processor_uid};
+    facts->cpus[facts->cpu_count++] = (struct acpi_cpu){apic_id, processor_uid, ACPI_NO_DOMAIN};
 }
 
 // Bit 0 of the flags is "enabled"; "online capable" alone is a socket still to be filled.
@@ -167,6 +168,31 @@ static bool read_madt_entry(struct acpi_facts *facts, const uint8_t *entry, size
     }
 }
 
+// Reads a list of entries of different lengths, each with its type and length in the first two
+// bytes.
+static void read_entries(struct acpi_facts *facts, const struct table *table, size_t offset,
+                         bool (*read_entry)(struct acpi_facts *facts, const uint8_t *entry,
+                                            size_t size_bytes))
+{
+    size_t bad_count = 0, first_bad_offset = 0;
+    while (table->size_bytes - offset >= 2) {
+        const uint8_t *entry = table->bytes + offset;
+        size_t left_bytes = table->size_bytes - offset;
+        if (entry[1] < 2 || entry[1] > left_bytes) {
+            log_warn("acpi: %s: read up to offset %zu only: the entry there claims %u of the "
+                     "%zu bytes left",
+                     table->name, offset, (unsigned)entry[1], left_bytes);
+            break;
+        }
+        if (!read_entry(facts, entry, entry[1]) && bad_count++ == 0)
+            first_bad_offset = offset;
+        offset += entry[1];
+    }
+    if (bad_count > 0)
+        log_warn("acpi: %s: %zu senseless entries skipped, the first at offset %zu", table->name,
+                 bad_count, first_bad_offset);
+}
+
 static void read_madt(struct acpi_facts *facts, const struct table *table)
 {
     if (!is_at_least(table, 44))
@@ -174,26 +200,63 @@ static void read_madt(struct acpi_facts *facts, const struct table *table)
     facts->local_apic_phys = read32(table->bytes + 36);
     for (unsigned i = 0; i < ARRAY_COUNT(facts->isa_interrupts); i++)
         facts->isa_interrupts[i].global_number = i;
-    size_t offset = 44, bad_count = 0, first_bad_offset = 0;
-    while (table->size_bytes - offset >= 2) {
-        const uint8_t *entry = table->bytes + offset;
-        size_t left_bytes = table->size_bytes - offset;
-        if (entry[1] < 2 || entry[1] > left_bytes) {
-            log_warn("acpi: APIC: read up to offset %zu only: the entry there claims %u of the "
-                     "%zu bytes left",
-                     offset, (unsigned)entry[1], left_bytes);
-            break;
-        }
-        if (!read_madt_entry(facts, entry, entry[1]) && bad_count++ == 0)
-            first_bad_offset = offset;
-        offset += entry[1];
-    }
-    if (bad_count > 0)
-        log_warn("acpi: APIC: %zu senseless entries skipped, the first at offset %zu", bad_count,
-                 first_bad_offset);
+    read_entries(facts, table, 44, read_madt_entry);
     if (facts->cpus_left_out > 0)
         log_warn("acpi: APIC: %zu processors left out: at most %u are used", facts->cpus_left_out,
                  ACPI_CPUS_MAX);
+}
+
+static bool set_cpu_domain(struct acpi_facts *facts, uint32_t apic_id, uint32_t domain)
+{
+    for (size_t i = 0; i < facts->cpu_count; i++)
+        if (facts->cpus[i].apic_id == apic_id)
+            facts->cpus[i].domain = domain;
+    return domain != ACPI_NO_DOMAIN; // of processors that are not there too
+}
+
+static bool add_memory(struct acpi_facts *facts, const struct acpi_memory *range)
+{
+    uint64_t end_phys = range->start_phys + range->size_bytes;
+    if (end_phys < range->start_phys || range->domain == ACPI_NO_DOMAIN ||
+        facts->memory_count == ACPI_MEMORY_MAX)
+        return false;
+    for (size_t i = 0; i < facts->memory_count; i++) {
+        const struct acpi_memory *other = &facts->memory[i];
+        if (other->domain != range->domain && other->start_phys < end_phys &&
+            range->start_phys < other->start_phys + other->size_bytes)
+            return false;
+    }
+    if (range->size_bytes != 0)
+        facts->memory[facts->memory_count++] = *range;
+    return true;
+}
+
+// Spec: ACPI 6.5, 5.2.16.1 to 5.2.16.3. What is not enabled (bit 0 of the flags) does not count.
+static bool read_srat_entry(struct acpi_facts *facts, const uint8_t *entry, size_t size_bytes)
+{
+    switch (entry[0]) {
+    case 0: // local APIC
+        return size_bytes >= 16 &&
+               (!(read32(entry + 4) & 1) || set_cpu_domain(facts, entry[3],
+                                                           entry[2] | (uint32_t)entry[9] << 8 |
+                                                               (uint32_t)read16(entry + 10) << 16));
+    case 1: // memory
+        return size_bytes >= 40 &&
+               (!(read32(entry + 28) & 1) ||
+                add_memory(facts, &(struct acpi_memory){read64(entry + 8), read64(entry + 16),
+                                                        read32(entry + 2)}));
+    case 2: // local x2APIC
+        return size_bytes >= 24 && (!(read32(entry + 12) & 1) ||
+                                    set_cpu_domain(facts, read32(entry + 8), read32(entry + 4)));
+    default:
+        return true;
+    }
+}
+
+static void read_srat(struct acpi_facts *facts, const struct table *table)
+{
+    if (is_at_least(table, 48))
+        read_entries(facts, table, 48, read_srat_entry);
 }
 
 static bool ecam_overlaps(const struct acpi_facts *facts, const struct acpi_ecam *window)
@@ -299,15 +362,15 @@ static void read_spcr(struct acpi_facts *facts, const struct table *table)
 
 static const struct table_reader {
     char signature[4];
-    void (*read)(struct acpi_facts *facts, const struct table *table);
+    void (*read)(struct acpi_facts *facts, const struct table *table); // NULL: later
     bool may_repeat;
 } table_readers[] = {
     {"APIC", read_madt, false}, {"MCFG", read_mcfg, false}, {"HPET", read_hpet, true},
-    {"FACP", read_fadt, false}, {"SPCR", read_spcr, false},
+    {"FACP", read_fadt, false}, {"SPCR", read_spcr, false}, {"SRAT", NULL, false},
 };
 
 // Tables nobody here reads are not verified either: what is wrong with them is not our business.
-static void read_table(const struct parser *parser, uint64_t phys, unsigned *seen)
+static void read_table(struct parser *parser, uint64_t phys, unsigned *seen)
 {
     const uint8_t *signature = map_bytes(parser, phys, HEADER_BYTES);
     if (signature == NULL) {
@@ -325,12 +388,15 @@ static void read_table(const struct parser *parser, uint64_t phys, unsigned *see
             continue;
         }
         *seen |= 1u << i;
-        reader->read(parser->facts, &table);
+        if (reader->read == NULL)
+            parser->srat = table;
+        else
+            reader->read(parser->facts, &table);
     }
 }
 
 // Reads all tables that the RSDT or XSDT lists. Returns: false if the list itself is no good.
-static bool read_root(const struct parser *parser, uint64_t phys, const char *signature,
+static bool read_root(struct parser *parser, uint64_t phys, const char *signature,
                       size_t entry_bytes)
 {
     struct table root;
@@ -349,6 +415,8 @@ static bool read_root(const struct parser *parser, uint64_t phys, const char *si
         if (table_phys != 0)
             read_table(parser, table_phys, &seen);
     }
+    if (parser->srat.bytes != NULL)
+        read_srat(parser->facts, &parser->srat);
     return true;
 }
 
@@ -371,7 +439,7 @@ static uint64_t find_xsdt(const struct parser *parser, uint64_t rsdp_phys)
 
 int acpi_parse(uint64_t rsdp_phys, acpi_map_fn map, struct acpi_facts *facts)
 {
-    struct parser parser = {map, facts};
+    struct parser parser = {.map = map, .facts = facts};
     memset(facts, 0, sizeof(*facts));
     if (rsdp_phys == 0) {
         log_warn("acpi: the firmware gave no root pointer");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // ACPI tables, read as data: found by signature, lengths and checksums checked before anything in
 // them is believed. Parsing takes bytes and writes structs, so it is tested on the host.
-// Spec: ACPI 6.5, chapters 5.2 (tables) and 5.2.12 (MADT); PCI Firmware 3.3 (MCFG); IA-PC
+// Spec: ACPI 6.5, chapters 5.2 (tables), 5.2.12 (MADT) and 5.2.16 (SRAT); PCI Firmware 3.3 (MCFG); IA-PC
 // HPET 1.0a.
 #pragma once
 
@@ -10,10 +10,20 @@
 
 #define ACPI_CPUS_MAX     CORES_MAX
 #define ACPI_SEGMENTS_MAX 16
+#define ACPI_MEMORY_MAX   64
+
+// A NUMA node, as the firmware numbers them; SRAT alone knows.
+#define ACPI_NO_DOMAIN UINT32_MAX
 
 struct acpi_cpu {
     uint32_t apic_id;
     uint32_t processor_uid;
+    uint32_t domain; // ACPI_NO_DOMAIN: not stated
+};
+
+struct acpi_memory { // a range of addresses, not all of it need be memory
+    uint64_t start_phys, size_bytes;
+    uint32_t domain;
 };
 
 struct acpi_ecam { // one memory-mapped PCI configuration window; base_phys is where bus 0 would be
@@ -35,6 +45,8 @@ struct acpi_facts {
     size_t cpus_left_out; // skipped: more than ACPI_CPUS_MAX
     uint64_t io_apic_phys; // of the I/O APIC that serves global interrupts from 0 on; 0: none
     struct acpi_isa_interrupt isa_interrupts[16];
+    struct acpi_memory memory[ACPI_MEMORY_MAX]; // SRAT, ranges of different nodes do not overlap
+    size_t memory_count;
     struct acpi_ecam ecam[ACPI_SEGMENTS_MAX];
     size_t ecam_count;
     uint64_t hpet_phys;     // 0: none

@@ -46,6 +46,7 @@ static PERCORE_ZERO struct {
     struct page_run large[LARGE_RUNS_MAX]; // in no order
     unsigned large_count;
     uint64_t total_bytes, free_bytes;
+    struct page_run near; // what is given out first; no pages: all the same
 } pool;
 
 static uint64_t page_number(const void *address)
@@ -193,6 +194,17 @@ static uint64_t run_fit_at_end(const struct page_run *run, size_t count, size_t 
     return start >= run->first_page ? start : 0;
 }
 
+// What two runs have in common.
+static struct page_run run_common(const struct page_run *run, const struct page_run *within)
+{
+    uint64_t first = run->first_page, end = first + run->page_count;
+    if (first < within->first_page)
+        first = within->first_page;
+    if (end > within->first_page + within->page_count)
+        end = within->first_page + within->page_count;
+    return (struct page_run){first, end > first ? end - first : 0};
+}
+
 // Takes [start, start + count) out of a run that was just removed; what is left goes back.
 static void *run_carve(uint64_t first, size_t page_count, uint64_t start, size_t count)
 {
@@ -204,16 +216,15 @@ static void *run_carve(uint64_t first, size_t page_count, uint64_t start, size_t
     return (void *)(start * PAGE_BYTES);
 }
 
-static void *pool_take(size_t count, size_t alignment_bytes)
+static void *pool_take_within(size_t count, size_t alignment_bytes, const struct page_run *within)
 {
-    ASSERT(count > 0 && alignment_bytes >= PAGE_BYTES &&
-           (alignment_bytes & (alignment_bytes - 1)) == 0);
     for (uint64_t left = pool.run_classes & ~0ull << run_class(count); left != 0;
          left &= left - 1) {
         for (struct free_run *run = pool.runs[__builtin_ctzll(left)]; run != NULL;
              run = run->next) {
             uint64_t start = run_fit(page_number(run), run->page_count, count, alignment_bytes);
-            if (start == 0)
+            // A run at a border may be passed over: it is small.
+            if (start == 0 || start - within->first_page >= within->page_count)
                 continue;
             run_remove(run);
             return run_carve(page_number(run), run->page_count, start, count);
@@ -223,7 +234,8 @@ static void *pool_take(size_t count, size_t alignment_bytes)
     uint64_t best = 0;
     unsigned best_run = 0;
     for (unsigned i = 0; i < pool.large_count; i++) {
-        uint64_t start = run_fit_at_end(&pool.large[i], count, alignment_bytes);
+        struct page_run run = run_common(&pool.large[i], within);
+        uint64_t start = run_fit_at_end(&run, count, alignment_bytes);
         if (start > best) {
             best = start;
             best_run = i;
@@ -234,6 +246,22 @@ static void *pool_take(size_t count, size_t alignment_bytes)
         return run_carve(run.first_page, run.page_count, best, count);
     }
     return NULL;
+}
+
+static void *pool_take(size_t count, size_t alignment_bytes)
+{
+    static const struct page_run anywhere = {0, UINT64_MAX};
+    ASSERT(count > 0 && alignment_bytes >= PAGE_BYTES &&
+           (alignment_bytes & (alignment_bytes - 1)) == 0);
+    void *pages = NULL;
+    if (pool.near.page_count != 0)
+        pages = pool_take_within(count, alignment_bytes, &pool.near);
+    return pages != NULL ? pages : pool_take_within(count, alignment_bytes, &anywhere);
+}
+
+void page_pool_prefer(const struct page_run *near)
+{
+    pool.near = *near;
 }
 
 // Page 0 stays unmapped: it catches null pointers.
@@ -341,22 +369,33 @@ static void piece_set_owner(uint64_t first_page, size_t page_count, unsigned own
         atomic_store_explicit(&piece_owner[piece], (uint16_t)owner, memory_order_relaxed);
 }
 
+// The whole pieces of a run that lie in `within` (NULL: anywhere).
+static struct page_run pieces_of(const struct page_run *run, const struct page_run *within)
+{
+    struct page_run part = within == NULL ? *run : run_common(run, within);
+    uint64_t start = ALIGN_UP(part.first_page, PIECE_PAGES);
+    uint64_t end = ALIGN_DOWN(part.first_page + part.page_count, PIECE_PAGES);
+    return (struct page_run){start, end > start ? end - start : 0};
+}
+
+uint64_t page_pool_free_pieces(const struct page_run *within)
+{
+    uint64_t page_count = 0;
+    for (unsigned i = 0; i < pool.large_count; i++)
+        page_count += pieces_of(&pool.large[i], within).page_count;
+    return page_count / PIECE_PAGES;
+}
+
 // Takes up to `wanted` pages, in whole pieces, out of a large run, as far as they lie within.
 // Returns: how many; then the run's place in the table holds another.
 static uint64_t large_give(unsigned index, uint64_t wanted, const struct page_run *within,
                            struct page_run *given)
 {
     struct page_run run = pool.large[index];
-    uint64_t start = run.first_page, end = run.first_page + run.page_count;
-    if (within != NULL && start < within->first_page)
-        start = within->first_page;
-    if (within != NULL && end > within->first_page + within->page_count)
-        end = within->first_page + within->page_count;
-    start = ALIGN_UP(start, PIECE_PAGES);
-    end = ALIGN_DOWN(end, PIECE_PAGES);
-    if (end <= start)
+    struct page_run part = pieces_of(&run, within);
+    uint64_t start = part.first_page, count = part.page_count < wanted ? part.page_count : wanted;
+    if (count == 0)
         return 0;
-    uint64_t count = end - start < wanted ? end - start : wanted;
     large_remove(index);
     // From the start: this core goes on at the end, where memory was touched before.
     run_carve(run.first_page, run.page_count, start, count);

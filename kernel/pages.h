@@ -38,6 +38,10 @@ struct page_share {
 // to *share.
 void page_pool_split(uint64_t size_bytes, const struct page_run *within, struct page_share *share);
 void page_pool_adopt(const struct page_share *share);
+// Whole free pieces of this core in `within`.
+uint64_t page_pool_free_pieces(const struct page_run *within);
+// Memory in `near` is given out before any other of this core's. One range; it is copied.
+void page_pool_prefer(const struct page_run *near);
 // Takes one run with room for `page_count` pages, as long as this core keeps a reserve.
 // Returns: false if there is none to be spared.
 bool page_pool_lend(size_t page_count, struct page_run *run) MUST_CHECK;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernel/core.h"
+#include "kernel/numa.h"
 #include "kernel/pages.h"
 #include "kernel/sync.h"
 #include "kernel/thread.h"
@@ -42,15 +43,18 @@ static bool was_asked(unsigned core)
     return own.asked[core / 64] >> core % 64 & 1;
 }
 
-// The core with the most free memory of those not asked yet, or core_count().
+// The core with the most free memory of those not asked yet, or core_count(); one of the own node
+// rather than any other.
 static unsigned richest(void)
 {
     unsigned best = core_count();
-    uint64_t most = own_loan()->wanted_pages * PAGE_BYTES; // nobody gives the last
+    uint64_t most = 0, wanted_bytes = own_loan()->wanted_pages * PAGE_BYTES;
     for (unsigned core = 0; core < core_count(); core++) {
-        if (core == core_index() || was_asked(core) || !core_is_online(core))
-            continue;
         uint64_t free_bytes = page_stats_of(core).free_bytes;
+        if (core == core_index() || was_asked(core) || free_bytes <= wanted_bytes)
+            continue; // nobody gives the last; who is not online has none
+        if (numa_node_of_core(core) == numa_node_of_core(core_index()))
+            free_bytes |= 1ull << 63;
         if (free_bytes > most) {
             most = free_bytes;
             best = core;

@@ -13,6 +13,7 @@
 #include "kernel/interrupts.h"
 #include "kernel/log.h"
 #include "kernel/mtrr.h"
+#include "kernel/numa.h"
 #include "kernel/options.h"
 #include "kernel/pages.h"
 #include "kernel/paging.h"
@@ -72,18 +73,23 @@ static char *percore_copy(const struct boot_info *info, unsigned index)
 }
 
 static bool prepare_core(struct core_start *start, const struct boot_info *info, unsigned index,
-                         uint32_t apic_id, uint64_t memory_bytes)
+                         uint32_t apic_id)
 {
+    numa_set_core(index, apic_id);
+    numa_prefer(index); // its own pages should be near it
+
     char *copy = percore_copy(info, index);
     if (copy == NULL || stack_allocate_core(index, &start->stacks) != 0)
         return false;
     start->apic_id = apic_id;
     start->index = index;
     start->root = paging_core_root(copy);
-    if (start->root == 0)
-        return false;
-    page_pool_split(memory_bytes, NULL, &start->memory);
-    return true;
+    return start->root != 0;
+}
+
+static struct page_share *share_of(unsigned core)
+{
+    return &starts[core - 1].memory;
 }
 
 static enum core_progress progress_of(const struct core_start *start)
@@ -134,7 +140,6 @@ static bool prepare_trampoline(const struct boot_info *info)
 static void prepare_cores(const struct acpi_facts *facts, const struct boot_info *info,
                           unsigned count)
 {
-    uint64_t share_bytes = page_stats_of(0).free_bytes / count;
     uint32_t own_id = apic_id();
     unsigned out_of_reach = 0;
     for (size_t i = 0; i < facts->cpu_count && start_count < count - 1; i++) {
@@ -145,7 +150,7 @@ static void prepare_cores(const struct acpi_facts *facts, const struct boot_info
             out_of_reach++;
             continue;
         }
-        if (!prepare_core(&starts[start_count], info, start_count + 1, id, share_bytes)) {
+        if (!prepare_core(&starts[start_count], info, start_count + 1, id)) {
             log_warn("smp: not enough memory for more than %u cores", start_count + 1);
             break;
         }
@@ -162,6 +167,9 @@ void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info,
 {
     _Static_assert(sizeof(struct trampoline_parameters) + TRAMPOLINE_PARAMETERS <= PAGE_BYTES, "");
     ASSERT((size_t)(trampoline_end - trampoline_start) <= TRAMPOLINE_PARAMETERS);
+    numa_start(facts);
+    numa_set_core(0, apic_id());
+    numa_prefer(0);
     unsigned count = count_cores(facts, info);
     char **local_pages = heap_alloc_zeroed(count * sizeof(*local_pages));
     if (local_pages == NULL)
@@ -183,6 +191,8 @@ void bringup_begin(const struct acpi_facts *facts, const struct boot_info *info,
         panic("smp: no memory to start %u cores", count);
 
     prepare_cores(facts, info, count);
+    numa_prefer(0);
+    numa_share_memory(start_count + 1, share_of);
     core_slot_count = start_count + 1;
     trampoline_phys = info->trampoline_phys;
     if (start_count == 0 || !prepare_trampoline(info))
@@ -268,6 +278,7 @@ void bringup_core_main(struct core_start *start)
     fpu_start_core();
     mtrr_take_over();
     page_pool_adopt(&start->memory);
+    numa_prefer(start->index);
     heap_start_core();
     apic_start_core();
     random_start_core();

@@ -79,6 +79,7 @@
     CASE(random_bounds)                                                                            \
     CASE(machine_cores)                                                                            \
     CASE(machine_stats)                                                                            \
+    CASE(machine_numa)                                                                             \
     CASE(machine_pci)                                                                              \
     CASE(thread_stacks_return)                                                                     \
     CASE(thread_ten_thousand)                                                                      \

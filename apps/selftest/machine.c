@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the machine says of itself.
+#include <stdlib.h>
 #include <string.h>
 
 #include "apps/selftest/cases.h"
@@ -8,6 +9,7 @@
 #include "kernel/apic.h"
 #include "kernel/core.h"
 #include "kernel/interrupts.h"
+#include "kernel/numa.h"
 #include "kernel/pages.h"
 #include "kernel/pci.h"
 #include "kernel/stats.h"
@@ -77,6 +79,26 @@ void case_machine_stats(void)
     machine_stats_get(&later);
     CHECK(later.uptime_ns > machine.uptime_ns);
     CHECK_EQUAL(later.boot_ns, machine.boot_ns);
+}
+
+static void memory_is_near(void *argument)
+{
+    (void)argument;
+    void *page = page_alloc(1), *block = malloc(300000);
+    __asm__ volatile("" : "+r"(block));
+    if (CHECK(page != NULL && block != NULL)) {
+        CHECK_EQUAL(numa_node_of_address((uintptr_t)page), numa_node_of_core(core_index()));
+        CHECK_EQUAL(numa_node_of_address((uintptr_t)block), numa_node_of_core(core_index()));
+    }
+    if (page != NULL)
+        page_free(page, 1);
+    free(block);
+}
+
+void case_machine_numa(void)
+{
+    CHECK(numa_node_count() >= 1);
+    run_on_all(memory_is_near, NULL);
 }
 
 static unsigned place_of(const struct pci_device *device)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The heap's debug mode, and what misuse of the heap looks like."""
+"""The heap's debug mode, what misuse of the heap looks like, and memory in two nodes."""
 
 from __future__ import annotations
 
@@ -43,3 +43,14 @@ def test_debug_finds_nothing_where_nothing_is(boot: Starter) -> None:
                    append="heap=debug -- heap_patterns heap_alignment heap_realloc heap_limits "
                           "remote_call_all_pairs cross_channel libc_printf")
     machine.expect_end(0, LOAD_HANG_S)
+
+
+def test_two_nodes(boot: Starter) -> None:
+    """Each core has memory of its own node; all of it is used, and cases that need much pass."""
+    nodes = " ".join(f"-object memory-backend-ram,size=256M,id=m{node} "
+                     f"-numa node,nodeid={node},cpus={2 * node}-{2 * node + 1},memdev=m{node}"
+                     for node in range(2))
+    machine = boot("selftest", net="none", memory=512, qemu=nodes,
+                   append="-- machine_numa heap_patterns heap_borrowing thread_stacks_return")
+    machine.expect_end(0, LOAD_HANG_S)
+    assert machine.find(r"numa: 2 nodes"), machine.console

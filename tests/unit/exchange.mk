@@ -10,7 +10,7 @@ UNIT_DEPENDS_remote   := tests/unit/fake_core.h tests/unit/fake_memory.h
 UNIT_CFLAGS_remote    := -pthread -iquote tests/unit/shadow
 # Other cores' counters are read as they are, which the thread sanitizer would report.
 UNIT_TESTS += borrow
-UNIT_SOURCES_borrow   := smp/borrow.c smp/exchange.c kernel/heap.c kernel/heap_debug.c kernel/pages.c \
+UNIT_SOURCES_borrow   := smp/borrow.c smp/exchange.c kernel/heap.c kernel/heap_debug.c kernel/pages.c kernel/numa.c \
     tests/unit/fake_core.c
 UNIT_DEPENDS_borrow   := tests/unit/fake_core.h tests/unit/fake_memory.h
 UNIT_CFLAGS_borrow    := -pthread

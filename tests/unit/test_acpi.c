@@ -194,6 +194,52 @@ static void assert_machine(void)
     assert_false(facts.serial_port_absent);
 }
 
+static uint8_t srat_body[12 + 8 * 40];
+static size_t srat_bytes;
+
+static void srat_begin(void)
+{
+    memset(srat_body, 0, sizeof(srat_body));
+    srat_bytes = 12; // reserved
+}
+
+// One entry: zeros but for these fields, each of four bytes.
+static void srat_add(uint8_t type, uint8_t size_bytes, const uint32_t (*fields)[2], size_t count)
+{
+    uint8_t *entry = srat_body + srat_bytes;
+    entry[0] = type;
+    entry[1] = size_bytes;
+    for (size_t i = 0; i < count; i++)
+        memcpy(entry + fields[i][0], &fields[i][1], 4);
+    srat_bytes += size_bytes;
+}
+
+static void srat_add_memory(uint32_t domain, uint64_t start, uint64_t size_bytes, uint32_t flags)
+{
+    const uint32_t fields[][2] = {{2, domain},
+                                  {8, (uint32_t)start},
+                                  {12, (uint32_t)(start >> 32)},
+                                  {16, (uint32_t)size_bytes},
+                                  {20, (uint32_t)(size_bytes >> 32)},
+                                  {28, flags}};
+    srat_add(1, 40, fields, 6);
+}
+
+// The processor of an id below 256; the domain's parts lie apart.
+static void srat_add_apic(uint8_t domain, uint8_t apic_id, uint32_t flags)
+{
+    srat_body[srat_bytes + 2] = domain;
+    srat_body[srat_bytes + 3] = apic_id;
+    const uint32_t fields[][2] = {{4, flags}};
+    srat_add(0, 16, fields, 1);
+}
+
+static void srat_add_x2apic(uint32_t domain, uint32_t apic_id, uint32_t flags)
+{
+    const uint32_t fields[][2] = {{4, domain}, {8, apic_id}, {12, flags}};
+    srat_add(2, 24, fields, 3);
+}
+
 // ---- the root -----------------------------------------------------------------------------------
 
 static void whole_machine_is_read(void **state)
@@ -434,6 +480,71 @@ static void madt_with_too_many_processors_counts_the_rest(void **state)
     assert_true(host_log_has("3 processors left out"));
 }
 
+// It may come before the processors that it speaks of.
+static void nodes_are_read(void **state)
+{
+    (void)state;
+    srat_begin();
+    srat_add_apic(3, 0, 1);
+    srat_add_x2apic(0x10000, 0x1234, 1);
+    srat_add_x2apic(7, 0x5555, 1); // not in this machine
+    srat_add_memory(3, 0, 0x80000000, 1);
+    srat_add_memory(3, 0x100000000, 0x40000000, 1);
+    srat_add_memory(0x10000, 0x140000000, 0xC0000000, 1);
+    srat_add_memory(9, 0x200000000, 0x40000000, 0); // not enabled
+    put_table("SRAT", srat_body, srat_bytes);
+    put_machine(2);
+    assert_int_equal(parse(), 0);
+    assert_machine();
+    assert_false(host_log_has("SRAT"));
+    assert_int_equal(facts.cpus[0].domain, 3);
+    assert_int_equal(facts.cpus[1].domain, 0x10000);
+    assert_int_equal(facts.memory_count, 3);
+    assert_int_equal(facts.memory[1].start_phys, 0x100000000);
+    assert_int_equal(facts.memory[1].size_bytes, 0x40000000);
+    assert_int_equal(facts.memory[2].domain, 0x10000);
+}
+
+static void without_nodes_no_domain_is_known(void **state)
+{
+    (void)state;
+    put_machine(2);
+    assert_int_equal(parse(), 0);
+    assert_int_equal(facts.memory_count, 0);
+    assert_int_equal(facts.cpus[0].domain, ACPI_NO_DOMAIN);
+}
+
+static void senseless_nodes_are_skipped(void **state)
+{
+    (void)state;
+    srat_begin();
+    srat_add_memory(0, 0, 0x1000000, 1);
+    srat_add_memory(1, 0x800000, 0x1000000, 1);   // overlaps another node
+    srat_add_memory(1, UINT64_MAX - 9, 0x100, 1); // wraps
+    srat_add_memory(1, 0x1000000, 0, 1);          // nothing, but no mistake
+    srat_add(1, 39, NULL, 0);                     // too short
+    srat_add(0, 15, NULL, 0);
+    srat_add(2, 23, NULL, 0);
+    srat_add(77, 2, NULL, 0); // of a later version
+    put_table("SRAT", srat_body, srat_bytes);
+    put_machine(2);
+    assert_int_equal(parse(), 0);
+    assert_int_equal(facts.memory_count, 1);
+    assert_true(host_log_has("acpi: SRAT: 5 senseless entries skipped, the first at offset 88"));
+    // An entry that claims more than is left.
+    setup(NULL);
+    srat_begin();
+    srat_add_memory(0, 0, 0x1000000, 1);
+    srat_body[12 + 1] = 41;
+    put_table("SRAT", srat_body, srat_bytes);
+    put_table("SRAT", srat_body, 4);
+    put_machine(2);
+    assert_int_equal(parse(), 0);
+    assert_int_equal(facts.memory_count, 0);
+    assert_true(host_log_has("acpi: SRAT: read up to offset 48 only"));
+    assert_true(host_log_has("it is the second one"));
+}
+
 static void mcfg_windows_are_checked(void **state)
 {
     (void)state;
@@ -647,6 +758,9 @@ int main(void)
         cmocka_unit_test_setup(madt_entries_too_short_are_skipped, setup),
         cmocka_unit_test_setup(madt_says_where_isa_interrupts_arrive, setup),
         cmocka_unit_test_setup(madt_with_too_many_processors_counts_the_rest, setup),
+        cmocka_unit_test_setup(nodes_are_read, setup),
+        cmocka_unit_test_setup(without_nodes_no_domain_is_known, setup),
+        cmocka_unit_test_setup(senseless_nodes_are_skipped, setup),
         cmocka_unit_test_setup(mcfg_windows_are_checked, setup),
         cmocka_unit_test_setup(mcfg_overlaps_and_surplus_are_left_out, setup),
         cmocka_unit_test_setup(hpet_must_be_in_memory, setup),
