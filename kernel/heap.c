@@ -9,13 +9,11 @@
 #include "kernel/pages.h"
 #include "kernel/panic.h"
 
-// Four sizes a doubling, from 64 on; below, every multiple of 16.
-#define CLASS_COUNT 39u
-#define SMALL_MAX   28672u // the last class: two blocks in a span
-#define DIRECT_MAX  1024u  // up to here a table leads from the size to the span
+#define DIRECT_MAX 1024u // up to here a table leads from the size to the span
 // Units of 16 bytes in the lower bits, blocks in the upper: one addition counts both.
 #define COST_BLOCK       (1ull << 36)
 #define COST(size_bytes) (COST_BLOCK + (size_bytes) / HEAP_ALIGNMENT)
+#define KEPT_LARGE_PAGES 64u // the largest block whose span is kept for the next of its size
 #define NOINLINE         __attribute__((noinline))
 #define EXTEND_BYTES     4096u // of a span's fresh blocks made free at once
 
@@ -26,6 +24,7 @@ static PERCORE_ZERO struct {
     struct span *direct[DIRECT_MAX / 16 + 1]; // by size / 16, rounded up: the same as in `current`
     struct span *current[CLASS_COUNT];        // which blocks are taken from
     struct span *open[CLASS_COUNT];           // others with a free block
+    struct span *kept_large;                  // freed last, for the next of its size; or NULL
     uint64_t allocated, freed;                // sums of COST(); their difference is what is in use
     uintptr_t address_range; // blocks lie in [SPAN_BYTES, SPAN_BYTES + address_range)
     uint32_t tag;            // of this core's open spans; 0 while debugging: nothing is fast then
@@ -33,25 +32,6 @@ static PERCORE_ZERO struct {
     uint64_t held_bytes, held_bytes_most;
 } heap;
 static void (*remote_free_block)(unsigned owner, void *block);
-
-// ---- size classes -------------------------------------------------------------------------------
-
-// Of size_bytes - 1. Between two powers of two the two bits below the highest choose.
-static inline unsigned class_of_less_one(size_t last)
-{
-    unsigned shift = 61 - (unsigned)__builtin_clzll(last | 64); // 4 up to 128
-    return (shift - 4) * 4 + (unsigned)(last >> shift);
-}
-
-static inline unsigned class_of(size_t size_bytes)
-{
-    return class_of_less_one(size_bytes - (size_bytes != 0));
-}
-
-static uint32_t class_bytes(unsigned class)
-{
-    return class < 4 ? (class + 1) * 16 : (5 + class % 4) << (class / 4 + 3);
-}
 
 // ---- spans --------------------------------------------------------------------------------------
 
@@ -196,7 +176,10 @@ void heap_start_core(void)
 // one.
 static COLD NOINLINE bool release_kept(void)
 {
-    bool any = false;
+    bool any = heap.kept_large != NULL;
+    if (any)
+        span_destroy(heap.kept_large);
+    heap.kept_large = NULL;
     for (unsigned class = 0; class < CLASS_COUNT; class ++) {
         struct span *span = heap.current[class];
         if (span == &no_span || span->used_count != 1)
@@ -252,6 +235,33 @@ static void *small_alloc(size_t size_bytes)
     return __builtin_expect(block != NULL, 1) ? block : refill(class);
 }
 
+// Programs take buffers of one size again and again: to cut them out of the pool and to put them
+// back is the most of what they cost.
+static struct span *large_span(size_t page_count)
+{
+    struct span *span = heap.kept_large;
+    if (span != NULL && span->page_count == page_count) {
+        heap.kept_large = NULL;
+        span_set_tag(span, own_tag(SPAN_LARGE));
+        return span;
+    }
+    span = span_create(page_count, SPAN_LARGE);
+    return span == NULL && release_kept() ? span_create(page_count, SPAN_LARGE) : span;
+}
+
+static void large_free(struct span *span)
+{
+    heap.freed += span->cost;
+    if (span->page_count > KEPT_LARGE_PAGES) {
+        span_destroy(span);
+        return;
+    }
+    if (heap.kept_large != NULL)
+        span_destroy(heap.kept_large);
+    heap.kept_large = span;
+    span_set_tag(span, 0); // no block of it is there
+}
+
 static NOINLINE void *large_alloc(size_t size_bytes, size_t offset)
 {
     if (size_bytes > SIZE_MAX / 2)
@@ -259,9 +269,7 @@ static NOINLINE void *large_alloc(size_t size_bytes, size_t offset)
     size_t page_count = (size_bytes + offset + PAGE_BYTES - 1) / PAGE_BYTES;
     if (page_count > UINT32_MAX)
         return NULL;
-    struct span *span = span_create(page_count, SPAN_LARGE);
-    if (span == NULL && release_kept())
-        span = span_create(page_count, SPAN_LARGE);
+    struct span *span = large_span(page_count);
     if (span == NULL)
         return NULL;
     span->fresh_offset = (uint32_t)offset;
@@ -376,8 +384,7 @@ static inline void span_give(struct span *span, struct heap_block *block)
 static NOINLINE void block_free(struct span *span, struct heap_block *block)
 {
     if (span_kind(span) == SPAN_LARGE) {
-        heap.freed += span->cost;
-        span_destroy(span);
+        large_free(span);
         return;
     }
     if (span_kind(span) == SPAN_FULL) {

@@ -10,6 +10,23 @@
 #define SPAN_BYTES  65536u
 #define SPAN_HEADER 64u
 
+// Four sizes a doubling, from 64 on; below, every multiple of 16.
+#define CLASS_COUNT 39u
+#define SMALL_MAX   28672u // the last class: two blocks in a span
+
+// Between two powers of two the two bits below the highest choose.
+static inline unsigned class_of(size_t size_bytes)
+{
+    size_t last = size_bytes - (size_bytes != 0);
+    unsigned shift = 61 - (unsigned)__builtin_clzll(last | 64); // 4 up to 128
+    return (shift - 4) * 4 + (unsigned)(last >> shift);
+}
+
+static inline uint32_t class_bytes(unsigned class)
+{
+    return class < 4 ? (class + 1) * 16 : (5 + class % 4) << (class / 4 + 3);
+}
+
 // A span's tag says what it is and whose: a free on the owning core needs no more than to compare
 // it.
 #define SPAN_MAGIC      0x5a4e0000u

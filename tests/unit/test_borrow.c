@@ -24,8 +24,8 @@
 #define CORES       4
 #define CORE_BYTES  (16ull << 20)
 #define ARENA_BYTES (CORE_BYTES * CORES)
-#define RESERVE     (4ull << 20) // that each core keeps, as kernel/pages.c has it
-#define KEPT_BYTES  (39ull * 65536)
+#define RESERVE     (4ull << 20)                  // that each core keeps, as kernel/pages.c has it
+#define KEPT_BYTES  (39ull * 65536 + (256 << 10)) // spans that a heap may keep
 
 // ---- below smp/borrow.c -----------------------------------------------------------------------
 

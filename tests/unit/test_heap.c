@@ -16,8 +16,9 @@
 
 #define ARENA_BYTES (10ull << 20)
 #define SPAN_BYTES  65536u
-// Spans that may stay when every block is free: the last one of each size class.
-#define KEPT_BYTES (40ull * SPAN_BYTES)
+// Spans that may stay when every block is free: the last one of each size class, and of a large
+// block.
+#define KEPT_BYTES (39ull * SPAN_BYTES + 64 * PAGE_BYTES)
 
 static void remote_free(unsigned owner, void *block);
 
@@ -231,10 +232,17 @@ static void one_block_of_a_size_does_not_churn_pages(void **state)
     block = heap_alloc(100);
     assert_int_equal(used_bytes(), before);
     heap_free(block);
-    void *large = heap_alloc(SPAN_BYTES);
-    assert_int_equal(used_bytes(), before + SPAN_BYTES + PAGE_BYTES);
+    // Of blocks that have a span of their own the one freed last, if it is not too large.
+    void *large = heap_alloc(2 << 20), *middle = heap_alloc(SPAN_BYTES);
+    uint64_t with_both = used_bytes();
     heap_free(large);
-    assert_int_equal(used_bytes(), before);
+    assert_int_equal(used_bytes(), with_both - (2 << 20) - PAGE_BYTES);
+    heap_free(middle);
+    assert_int_equal(used_bytes(), with_both - (2 << 20) - PAGE_BYTES);
+    assert_ptr_equal(heap_alloc(SPAN_BYTES), middle);
+    heap_free(middle);
+    heap_free(heap_alloc(2 * SPAN_BYTES));
+    assert_int_equal(used_bytes(), with_both - (2 << 20) - PAGE_BYTES + SPAN_BYTES);
 }
 
 // ---- random operations ------------------------------------------------------------------------
