@@ -17,6 +17,11 @@
 #define NOINLINE         __attribute__((noinline))
 #define EXTEND_BYTES     4096u // of a span's fresh blocks made free at once
 
+#pragma weak heap_debug_alloc // not linked into every app
+#pragma weak heap_debug_free
+#pragma weak heap_debug_came_home
+#pragma weak heap_debug_usable_bytes
+
 // Stands where there is no span: it never has a free block.
 static struct span no_span = {.tag = SPAN_MAGIC | SPAN_FULL};
 
@@ -164,7 +169,7 @@ void heap_start_core(void)
 {
     heap.address_range = page_pool_end_phys() - SPAN_BYTES;
     const char *option = option_get("heap");
-    heap.is_debugging = option != NULL && strcmp(option, "debug") == 0;
+    heap.is_debugging = option != NULL && strcmp(option, "debug") == 0 && heap_debug_alloc != NULL;
     for (unsigned i = 0; i < ARRAY_COUNT(heap.direct); i++)
         heap.direct[i] = &no_span;
     for (unsigned class = 0; class < CLASS_COUNT; class ++)

@@ -14,6 +14,7 @@
 #include "kernel/debugger.h"
 #include "kernel/fpu.h"
 #include "kernel/heap.h"
+#include "kernel/heap_internal.h"
 #include "kernel/idle.h"
 #include "kernel/interrupts.h"
 #include "kernel/keys.h"
@@ -51,6 +52,7 @@ static struct acpi_facts acpi_facts;
 #pragma weak keys_start
 #pragma weak log_levels_start
 #pragma weak profile_start
+#pragma weak heap_debug_alloc
 
 // switch.asm
 _Noreturn void switch_run_on(uintptr_t stack_top, void (*function)(void));
@@ -156,6 +158,7 @@ void kernel_main(const struct boot_info *info)
     time_start(&acpi_facts, boot_info.entry_tsc);
     if (page_pool_start(&boot_info) != 0)
         panic("boot: no free memory in a map of %zu ranges", boot_info.memory_count);
+    has_part(heap_debug_alloc != NULL, "heap");
     heap_start_core();
     paging_start(&boot_info, acpi_facts.cpu_count);
     struct core_stacks stacks;
