@@ -168,7 +168,7 @@ static void stack_give_back(uint64_t bottom, size_t size_bytes)
 
 // Gives back kept stacks until `size_bytes` more may be kept, of the class first. Nobody is on one:
 // whoever freed his own has switched away.
-static __attribute__((noinline)) void make_room(unsigned class, size_t size_bytes)
+static void make_room(unsigned class, size_t size_bytes)
 {
     for (unsigned i = 0; i < SIZE_CLASSES && kept_bytes + size_bytes > STACK_KEPT_BYTES;) {
         unsigned at = (class + i) % SIZE_CLASSES;
@@ -184,17 +184,28 @@ static __attribute__((noinline)) void make_room(unsigned class, size_t size_byte
     }
 }
 
+static inline void stack_keep(struct stack stack, unsigned class, size_t size_bytes)
+{
+    kept_bytes += size_bytes;
+    struct free_stack *free = (struct free_stack *)stack.top - 1;
+    free->next = free_stacks[class];
+    free_stacks[class] = free;
+}
+
+static __attribute__((noinline)) void stack_free_crowded(struct stack stack)
+{
+    size_t size_bytes = stack.top - stack.bottom;
+    make_room(size_class(size_bytes), size_bytes);
+    stack_keep(stack, size_class(size_bytes), size_bytes);
+}
+
 void stack_free(struct stack stack)
 {
     size_t size_bytes = stack.top - stack.bottom;
-    unsigned class = size_class(size_bytes);
     if (kept_bytes + size_bytes > STACK_KEPT_BYTES)
-        make_room(class, size_bytes);
-    kept_bytes += size_bytes;
-    struct free_stack *free = (struct free_stack *)stack.top - 1;
-    struct free_stack **list = &free_stacks[class];
-    free->next = *list;
-    *list = free;
+        stack_free_crowded(stack);
+    else
+        stack_keep(stack, size_class(size_bytes), size_bytes);
 }
 
 uintptr_t stack_loop_top(unsigned core)
