@@ -53,7 +53,7 @@ $(O)/posix/start.o: FIRST_CFLAGS = $(POSIX_START_CFLAGS)
 
 # What is not waited for, or only runs when something is wrong, is made for size.
 SMALL := $(call object,$(EFI_SOURCES) $(addprefix kernel/, backtrace.c clock.c debugport.c framebuffer.c kvm_clock.c \
-    mtrr.c nmi.c numa.c options.c panic.c power.c snapshot.c stack_use.c symbols.c trace.c watchdog.c) smp/borrow.c)
+    mtrr.c nmi.c numa.c options.c panic.c power.c snapshot.c symbols.c trace.c watchdog.c) smp/borrow.c)
 $(SMALL): private OPTIMISE := -Os
 
 $(O)/%.o: %.c Makefile | $(MUSL_LIB)
