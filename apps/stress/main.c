@@ -11,6 +11,7 @@
 
 #include "apps/stress/stress.h"
 #include "kernel/core.h"
+#include "kernel/heap.h"
 #include "kernel/pages.h"
 #include "kernel/panic.h"
 #include "kernel/thread.h"
@@ -96,16 +97,19 @@ static void flush(void)
             remote_call(core, nothing, NULL);
 }
 
-// What a core has free.
+// Of a core: what is free, in its pool and in the pages that its heap holds, and what is not.
 struct memory {
-    uint64_t page_bytes, heap_blocks;
+    uint64_t free_bytes, blocks, block_bytes;
 };
 static struct memory settled[CORES_MAX];
 
 static void settle(void)
 {
-    settled[core_index()].heap_blocks = memory_settle();
-    settled[core_index()].page_bytes = page_stats_of(core_index()).free_bytes;
+    memory_settle();
+    unsigned core = core_index();
+    struct heap_stats heap = heap_stats_of(core);
+    settled[core] = (struct memory){page_stats_of(core).free_bytes + heap.held_bytes, heap.blocks,
+                                    heap.used_bytes};
 }
 
 static void settle_all(struct memory memory[CORES_MAX])
@@ -121,9 +125,10 @@ static int compare(const struct memory before[CORES_MAX], const struct memory af
     for (unsigned core = 0; core < core_count(); core++) {
         if (memcmp(&before[core], &after[core], sizeof(before[core])) == 0)
             continue;
-        printf("stress: core %u: %lld bytes of pages and %lld blocks are not back\n", core,
-               (long long)(before[core].page_bytes - after[core].page_bytes),
-               (long long)(before[core].heap_blocks - after[core].heap_blocks));
+        printf("stress: core %u: %lld bytes of pages and %lld blocks, %lld bytes, are not back\n",
+               core, (long long)(before[core].free_bytes - after[core].free_bytes),
+               (long long)(after[core].blocks - before[core].blocks),
+               (long long)(after[core].block_bytes - before[core].block_bytes));
         status = 1;
     }
     return status;

@@ -4,7 +4,6 @@
 #include "apps/stress/stress.h"
 #include "kernel/core.h"
 #include "kernel/heap.h"
-#include "kernel/pages.h"
 #include "kernel/panic.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
@@ -12,7 +11,6 @@
 #define BLOCK_BYTES_SMALL 2000u
 #define BLOCK_BYTES_LARGE 200000u
 #define LOOKED_AT_BYTES   64u
-#define SPAN_BLOCK_MAX    32736u // larger blocks have pages of their own
 
 struct block {
     size_t size_bytes;
@@ -88,45 +86,7 @@ static void settle_stacks(void)
     heap_free(threads);
 }
 
-// How many blocks of this size the heap has in the pages that it holds, of one span or more. The
-// one that takes new pages goes back last, when the heap has others and does not keep those.
-static uint64_t room_for(size_t size_bytes)
+void memory_settle(void)
 {
-    struct chained {
-        struct chained *next;
-    } *first = NULL, **end = &first;
-    heap_free(allocate(size_bytes)); // now there is one span
-    uint64_t count = 0, free_bytes = page_stats_of(core_index()).free_bytes;
-    for (;;) {
-        struct chained *block = allocate(size_bytes);
-        block->next = NULL;
-        *end = block;
-        end = &block->next;
-        if (page_stats_of(core_index()).free_bytes != free_bytes)
-            break;
-        count++;
-    }
-    while (first != NULL) {
-        struct chained *next = first->next;
-        heap_free(first);
-        first = next;
-    }
-    return count;
-}
-
-uint64_t memory_settle(void)
-{
-    uint64_t room = 0;
-    size_t usable_bytes = 0; // of blocks looked at last: sizes come in classes
     settle_stacks();
-    for (size_t size_bytes = HEAP_ALIGNMENT; size_bytes <= SPAN_BLOCK_MAX;
-         size_bytes += HEAP_ALIGNMENT) {
-        if (size_bytes > usable_bytes) {
-            void *block = allocate(size_bytes);
-            usable_bytes = heap_usable_bytes(block);
-            heap_free(block);
-            room += room_for(size_bytes);
-        }
-    }
-    return room;
 }

@@ -27,7 +27,6 @@ struct block *block_make(void);
 void block_free(struct block *block);
 unsigned block_owner(const struct block *block);
 
-// Brings this core's memory to where it is after any work: as many stacks kept as it ever needs,
-// and of each size of block one span. Then what is free is the same each time.
-// Returns: how many blocks the heap has room for in the pages that it holds.
-uint64_t memory_settle(void);
+// Brings this core's stacks to where they are after any work: as many kept as it ever needs. What is
+// free is then the same each time.
+void memory_settle(void);
