@@ -16,11 +16,13 @@
 void net_start(void);
 
 // Runs prepare(argument, cores) on this core and then, each with a stack of its own under the same
-// address, on every other one (option net_cores: on so many); when all are prepared, spreads what
-// comes in over them, all of a connection to the same core. prepare() listens, in the core's loop:
-// it must not block, and any core may be asked by any client, so it does the same on each. Context:
-// a thread of core 0, once. Blocks: until it is done. Returns: what prepare() returned on this
-// core. Where other cores fail, the log says so, and this one serves alone.
+// address, on as many others as the card has queues for, or option net_cores says; when all are
+// prepared, spreads what comes in over them, all of a connection to the same core. prepare() listens,
+// in the core's loop: it must not block, and any core may be asked by any client, so it does the same
+// on each.
+//
+// Context: a thread of core 0, once. Blocks: until it is done. Returns: what prepare() returned on
+// this core. Where other cores fail, the log says so, and this one serves alone.
 int net_spread(int (*prepare)(void *argument, unsigned cores), void *argument) MUST_CHECK;
 
 // Gives a connection that is to be opened from this core a local port whose answers come back to

@@ -98,11 +98,13 @@ static void join(void *argument)
     joining->error = joining->prepare(joining->argument, joining->map.count);
 }
 
-// Cores with queues of their own come first, in the card's order.
+// Cores with queues of their own come first, in the card's order. Others only where they are asked
+// for: what they do is worth less than what handing frames to them costs, unless each request is much
+// work.
 static struct net_steer_map plan(const struct net_device *first)
 {
-    unsigned wanted = (unsigned)option_get_number("net_cores", CORES_MAX, 1, CORES_MAX);
     unsigned pairs = first->of_card_count > 1 ? first->of_card_count : 1;
+    unsigned wanted = (unsigned)option_get_number("net_cores", pairs, 1, CORES_MAX);
     unsigned count = 0;
     for (unsigned core = 0; core < core_count() && count < wanted; core++)
         if (core_is_online(core))

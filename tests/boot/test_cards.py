@@ -101,7 +101,8 @@ def on_tap(boot: Starter, namespace: Namespace, request: pytest.FixtureRequest,
            tmp_path: pathlib.Path) -> Iterator[tuple[str, Machine, Monitor]]:
     """The card's name, a web server behind it at 10.77.0.2, and QEMU's monitor."""
     path = str(tmp_path / "monitor")
-    machine = boot("http", net="tap=tap0", append="ip=10.77.0.2/24", inside=namespace.inside,
+    machine = boot("http", net="tap=tap0", append="ip=10.77.0.2/24 net_cores=4",
+                   inside=namespace.inside,
                    qemu=f"-monitor unix:{path},server,nowait", more=["--card", request.param])
     machine.wait_for(r"http: listening on ")
 

@@ -48,8 +48,9 @@ def test_queues(boot: Starter, namespace: Namespace, steering: str, said: str) -
 
 
 def test_one_queue(boot: Starter, namespace: Namespace) -> None:
-    """With one pair of queues, frames go to the core whose connection they are of."""
-    machine = boot("http", net="tap=tap0", append="ip=10.77.0.2/24", inside=namespace.inside)
+    """With one pair of queues, others that shall serve get the frames of their connections."""
+    machine = boot("http", net="tap=tap0", append="ip=10.77.0.2/24 net_cores=4",
+                   inside=namespace.inside)
     machine.wait_for(r"net: 4 cores serve, 1 with queues of their own")
     machine.wait_for(r"http: listening on ")
     served = ask_all_cores(namespace, "http://10.77.0.2")
