@@ -314,18 +314,6 @@ static const struct net_device_ops operations = {
 
 // ---- start --------------------------------------------------------------------------------------
 
-static void ignore_frame(struct net_device *device, struct net_rx_buffer *frame)
-{
-    device->stats.rx_dropped++;
-    recycle_frame(from(device), frame);
-}
-
-static void ignore_token(struct net_device *device, void *token)
-{
-    (void)device;
-    (void)token;
-}
-
 #define RX_RING_BYTES (E1000_RX_SIZE * sizeof(struct e1000_rx_descriptor))
 #define TX_RING_BYTES (E1000_TX_SIZE * sizeof(struct e1000_tx_descriptor))
 #define BUFFERS_BYTES ((size_t)BUFFER_COUNT * E1000_RX_BUFFER_BYTES)
@@ -402,8 +390,7 @@ const char *e1000_queue_create(struct e1000 *owner, uint32_t number, uint32_t qu
     self->net = *facts;
     self->net.ops = &operations;
     self->net.core = core_index();
-    self->net.received = ignore_frame;
-    self->net.transmitted = ignore_token;
+    net_device_ignore(&self->net);
     self->look.expired = e1000_watch_expired;
     const char *wrong = set_up(self, queues);
     if (wrong != NULL) {

@@ -89,6 +89,8 @@ struct net_device {
     struct net_device *next; // all devices, in the order found
 };
 
+// Until the network layer has set its functions: frames received are dropped, sent ones forgotten.
+void net_device_ignore(struct net_device *device);
 // Registers a device that is ready to work. Owns: the struct, for good.
 void net_device_register(struct net_device *device);
 // The first registered device, or NULL.

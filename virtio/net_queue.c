@@ -386,18 +386,6 @@ static const struct net_device_ops operations = {
     .spread = virtio_net_spread,
 };
 
-static void ignore_frame(struct net_device *device, struct net_rx_buffer *frame)
-{
-    device->stats.rx_dropped++;
-    recycle_frame(from(device), frame);
-}
-
-static void ignore_token(struct net_device *device, void *token)
-{
-    (void)device;
-    (void)token;
-}
-
 static int make_buffers(struct queue_pair *pair)
 {
     size_t frame_bytes = HEADER_BYTES + ETHERNET_BYTES + ETHERNET_TAG_BYTES + pair->net.mtu;
@@ -452,8 +440,7 @@ int queue_pair_create(struct virtio_net *owner, uint16_t number, const struct ne
     pair->net = *facts;
     pair->net.ops = &operations;
     pair->net.core = core_index();
-    pair->net.received = ignore_frame;
-    pair->net.transmitted = ignore_token;
+    net_device_ignore(&pair->net);
     pair->recheck.expired = recheck_expired;
     int error = make_queues(pair, number);
     if (error != 0) {
