@@ -7,16 +7,10 @@
 #include <string.h>
 
 #include "drivers/e1000.h"
+#include "fake_driver.h"
 #include "fake_e1000.h"
-#include "kernel/core.h"
-#include "kernel/device.h"
 #include "kernel/heap.h"
-#include "kernel/pages.h"
-#include "kernel/random.h"
-#include "kernel/thread.h"
-#include "kernel/time.h"
 #include "seeded.h"
-#include "smp/remote.h"
 
 #define CHIP_82540 0x100e
 #define CHIP_82574 0x10d3
@@ -24,125 +18,13 @@
 
 static const uint16_t chips[] = {CHIP_82540, CHIP_82574};
 
-// ---- what the kernel offers ---------------------------------------------------------------------
-
-static uint64_t now_ns, clock_step_ns;
-static struct timer *pending_timer;
-static int pages_left;
-
-uint64_t time_now_ns(void)
-{
-    return now_ns += clock_step_ns;
-}
-void timer_start(struct timer *timer, uint64_t deadline_ns)
-{
-    timer->deadline_ns = deadline_ns;
-    timer->pending = true;
-    pending_timer = timer;
-}
-void timer_stop(struct timer *timer)
-{
-    timer->pending = false;
-    pending_timer = NULL;
-}
-static void expire_timer(void)
-{
-    struct timer *timer = pending_timer;
-    assert_non_null(timer);
-    now_ns = timer->deadline_ns;
-    timer_stop(timer);
-    timer->expired(timer);
-}
-void *page_alloc_aligned(size_t count, size_t alignment_bytes)
-{
-    if (pages_left-- <= 0)
-        return NULL;
-    void *pages = heap_alloc_aligned(count * PAGE_BYTES, alignment_bytes);
-    memset(pages, 0xcc, count * PAGE_BYTES);
-    return pages;
-}
-void *page_alloc(size_t count)
-{
-    return page_alloc_aligned(count, PAGE_BYTES);
-}
-void page_free(void *pages, size_t count)
-{
-    (void)count;
-    heap_free(pages);
-}
-void random_bytes(void *buffer, size_t size_bytes)
-{
-    memset(buffer, 0x5f, size_bytes);
-}
-void thread_sleep_until(uint64_t deadline_ns)
-{
-    now_ns = deadline_ns;
-}
-
-PERCORE unsigned core_this_index;
-unsigned core_slot_count;
-bool core_is_online(unsigned core)
-{
-    return core != 1; // it did not come up
-}
-void remote_call(unsigned core, void (*function)(void *argument), void *argument)
-{
-    unsigned own = core_this_index;
-    core_this_index = core;
-    function(argument);
-    core_this_index = own;
-}
-
-// ---- the network layer --------------------------------------------------------------------------
-
-static struct net_rx_buffer *frames[1024];
-static size_t frame_count;
-static void *tokens[4096];
-static size_t token_count;
-
-static void keep_frame(struct net_device *device, struct net_rx_buffer *frame)
-{
-    (void)device;
-    frames[frame_count++] = frame;
-}
-
-static void keep_token(struct net_device *device, void *token)
-{
-    (void)device;
-    tokens[token_count++] = token;
-}
-
-static void release_frames(struct net_device *net)
-{
-    for (size_t i = 0; i < frame_count; i++) {
-        while (frames[i] != NULL) {
-            struct net_rx_buffer *next = frames[i]->next;
-            net->ops->rx_release(net, frames[i]);
-            frames[i] = next;
-        }
-    }
-    frame_count = 0;
-}
-
 // ---- fixture ------------------------------------------------------------------------------------
 
 static void prepare(uint16_t chip)
 {
     fake_e1000_init(chip);
-    host_log_clear();
-    frame_count = token_count = 0;
-    pending_timer = NULL;
-    clock_step_ns = 0;
-    pages_left = 100;
-    core_slot_count = 1;
-}
-
-static struct net_device *last_net(void)
-{
-    struct net_device *net = net_device_first();
-    while (net != NULL && net->next != NULL)
-        net = net->next;
-    return net;
+    fake_driver_reset();
+    absent_core = 1;
 }
 
 static struct net_device *start_prepared(void)
