@@ -278,6 +278,28 @@ static void block_check(const struct block *block)
             fake_core_fail(__FILE__, __LINE__, "a block keeps what was written");
 }
 
+// Checks and frees the block, if there is one. Returns: true if there was.
+static bool block_ends(struct block *block)
+{
+    if (block->bytes == NULL)
+        return false;
+    block_check(block);
+    heap_free(block->bytes);
+    block->bytes = NULL;
+    return true;
+}
+
+// Asks for one of a random size, of up to 1 / `part` of the usual. Returns: the alignment asked
+// for.
+static size_t block_begin(struct block *block, size_t part, unsigned operation)
+{
+    size_t alignment = random_below(4) == 0 ? 1u << random_below(16) : 1;
+    block->size_bytes = random_size() / part;
+    block->stamp = (uint8_t)operation;
+    block->bytes = heap_alloc_aligned(block->size_bytes, alignment);
+    return alignment;
+}
+
 static int compare_blocks(const void *a, const void *b)
 {
     const struct block *left = a, *right = b;
@@ -302,16 +324,9 @@ static void random_operations(void **state)
     unsigned failures = 0;
     for (unsigned operation = 0; operation < 60000; operation++) {
         struct block *block = &blocks[random_below(BLOCKS)];
-        if (block->bytes != NULL) {
-            block_check(block);
-            heap_free(block->bytes);
-            block->bytes = NULL;
+        if (block_ends(block))
             continue;
-        }
-        size_t alignment = random_below(4) == 0 ? 1u << random_below(16) : 1;
-        block->size_bytes = random_size();
-        block->stamp = (uint8_t)operation;
-        block->bytes = heap_alloc_aligned(block->size_bytes, alignment);
+        size_t alignment = block_begin(block, 1, operation);
         if (block->bytes == NULL) {
             failures++;
             block->size_bytes = 0;
@@ -513,16 +528,9 @@ static void debug_is_quiet_and_gives_all_back(void **state)
     static struct block blocks[BLOCKS / 8];
     for (unsigned operation = 0; operation < 20000; operation++) {
         struct block *block = &blocks[random_below(ARRAY_COUNT(blocks))];
-        if (block->bytes != NULL) {
-            block_check(block);
-            heap_free(block->bytes);
-            block->bytes = NULL;
+        if (block_ends(block))
             continue;
-        }
-        size_t alignment = random_below(4) == 0 ? 1u << random_below(16) : 1;
-        block->size_bytes = random_size() / 4;
-        block->stamp = (uint8_t)operation;
-        block->bytes = heap_alloc_aligned(block->size_bytes, alignment);
+        size_t alignment = block_begin(block, 4, operation);
         assert_non_null(block->bytes);
         assert_int_equal((uintptr_t)block->bytes % alignment, 0);
         assert_int_equal(heap_usable_bytes(block->bytes), block->size_bytes);
