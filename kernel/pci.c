@@ -88,16 +88,6 @@ uint32_t pci_read32(const struct pci_device *device, uint16_t offset)
     return cpu_in32(PORT_DATA);
 }
 
-void pci_write8(const struct pci_device *device, uint16_t offset, uint8_t value)
-{
-    if (device->config != NULL) {
-        mmio_write8(device->config + offset, value);
-        return;
-    }
-    select_port(device, offset);
-    cpu_out8(PORT_DATA + (offset & 3), value);
-}
-
 void pci_write16(const struct pci_device *device, uint16_t offset, uint16_t value)
 {
     if (device->config != NULL) {
@@ -106,16 +96,6 @@ void pci_write16(const struct pci_device *device, uint16_t offset, uint16_t valu
     }
     select_port(device, offset);
     cpu_out16(PORT_DATA + (offset & 2), value);
-}
-
-void pci_write32(const struct pci_device *device, uint16_t offset, uint32_t value)
-{
-    if (device->config != NULL) {
-        mmio_write32(device->config + offset, value);
-        return;
-    }
-    select_port(device, offset);
-    cpu_out32(PORT_DATA, value);
 }
 
 // ---- scan ---------------------------------------------------------------------------------------

@@ -34,9 +34,7 @@ const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
 uint8_t pci_read8(const struct pci_device *device, uint16_t offset);
 uint16_t pci_read16(const struct pci_device *device, uint16_t offset);
 uint32_t pci_read32(const struct pci_device *device, uint16_t offset);
-void pci_write8(const struct pci_device *device, uint16_t offset, uint8_t value);
 void pci_write16(const struct pci_device *device, uint16_t offset, uint16_t value);
-void pci_write32(const struct pci_device *device, uint16_t offset, uint32_t value);
 
 // Offset of the next capability with `id` after `from` (0 to start), or 0. A list that loops ends.
 uint8_t pci_find_capability(const struct pci_device *device, uint8_t id, uint8_t from);
