@@ -23,6 +23,10 @@ TORIL = str(ROOT / "toril")
 HANG_S = 120
 LOAD_HANG_S = 300
 
+# A job in the background of a script has SIGINT ignored, a shell cannot trap what was ignored when it
+# began, and the machines are to be stopped as from a terminal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on."""
