@@ -16,6 +16,7 @@ VIRTIO_SOURCES = $(filter-out $(NET_DRIVER_SOURCES),$(sort $(wildcard virtio/*.c
 DRIVER_SOURCES = $(filter-out $(NET_DRIVER_SOURCES),$(sort $(wildcard drivers/*.c)))
 NET_DRIVER_SOURCES := kernel/device.c virtio/net.c virtio/net_queue.c $(sort $(wildcard drivers/e1000*.c))
 NET_SOURCES := $(sort $(wildcard net/*.c))
+HTTP_SOURCES := $(sort $(wildcard http/*.c)) build/http_statuses.c
 
 include third_party/third_party.mk
 
@@ -31,7 +32,7 @@ LWIP_CFLAGS := -Inet -I$(LWIP_INCLUDE)
 # The image holds no dynamic linking but the relocations it applies to itself.
 LDFLAGS := -nostdlib -pie --no-dynamic-linker -Bsymbolic -z noexecstack -z norelro -z max-page-size=4096 \
     -z pack-relative-relocs --no-warn-rwx-segments --hash-style=sysv --build-id=none --gc-sections -T efi/image.ld
-LIBRARIES = $(INSIGHT_LIB) --start-group $(NET_LIB) $(LWIP_LIB) --end-group $(MUSL_LIB) $(shell $(CC) -print-libgcc-file-name)
+LIBRARIES = $(INSIGHT_LIB) $(HTTP_LIB) --start-group $(NET_LIB) $(LWIP_LIB) --end-group $(MUSL_LIB) $(shell $(CC) -print-libgcc-file-name)
 GNU_EFI := /usr/lib
 
 .DEFAULT_GOAL := help
@@ -47,6 +48,7 @@ KERNEL_OBJECTS := $(call object,$(KERNEL_SOURCES) $(KERNEL_ASSEMBLY) $(EFI_SOURC
 # An object's path leads from its source to its flags.
 $(O)/efi/%.o: EXTRA_CFLAGS = -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -fshort-wchar -Os
 $(O)/net/%.o $(O)/kernel/main.o: EXTRA_CFLAGS = $(LWIP_CFLAGS)
+$(O)/http/%.o: EXTRA_CFLAGS = $(LWIP_CFLAGS) -isystem $(LLHTTP_DIR)
 # Interrupt handlers call them: see INTERRUPT_CONTEXT.
 $(O)/kernel/time.o $(O)/kernel/profile.o: EXTRA_CFLAGS = -mgeneral-regs-only
 $(O)/posix/start.o: FIRST_CFLAGS = $(POSIX_START_CFLAGS)
@@ -96,6 +98,21 @@ $(NET_LIB): $(call object,$(NET_SOURCES)) $(O)/net_drivers.o
 	@rm -f $@
 	@ar rcsD $@ $^
 
+# The HTTP server, with the fetched parser, which is compiled as it is, without our warnings.
+HTTP_LIB := build/libhttp.a
+HTTP_OBJECTS := $(call object,$(HTTP_SOURCES)) $(LLHTTP_SOURCES:$(LLHTTP_DIR)/%.c=$(O)/llhttp/%.o)
+$(O)/llhttp/%.o: $(LLHTTP_DIR)/%.c Makefile | $(MUSL_LIB)
+	@mkdir -p $(@D)
+	@echo "  CC      llhttp/$*.c"
+	@$(CC) $(CFLAGS) -DLLHTTP_STRICT_MODE=1 -MMD -MP -c -o $@ $<
+build/http_statuses.c: http/pack.py
+	@mkdir -p $(@D)
+	@echo "  PACK    $@"
+	@/usr/bin/python3 http/pack.py --statuses $@
+$(HTTP_LIB): $(HTTP_OBJECTS)
+	@rm -f $@
+	@ar rcsD $@ $^
+
 # How to look inside; in an archive too, for an app of the smallest size.
 INSIGHT_LIB := build/libinsight.a
 INSIGHT_OBJECTS := $(call object,$(INSIGHT_SOURCES))
@@ -105,8 +122,8 @@ $(INSIGHT_LIB): $(INSIGHT_OBJECTS)
 
 # Without those that firmware and C programs see: the layers in which nothing locks.
 .PHONY: layer-objects
-layer-objects: $(filter $(O)/kernel/% $(O)/smp/% $(O)/virtio/% $(O)/drivers/% $(O)/net/%, \
-    $(KERNEL_OBJECTS) $(INSIGHT_OBJECTS) $(NET_OBJECTS))
+layer-objects: $(filter $(O)/kernel/% $(O)/smp/% $(O)/virtio/% $(O)/drivers/% $(O)/net/% $(O)/http/%, \
+    $(KERNEL_OBJECTS) $(INSIGHT_OBJECTS) $(NET_OBJECTS) $(HTTP_OBJECTS))
 	@printf '%s\n' $^
 
 # ---- one app -------------------------------------------------------------------------------------
@@ -128,7 +145,7 @@ build/$(1)/obj/%.o: %.c Makefile | $$(MUSL_LIB)
 	@mkdir -p $$(@D)
 	@echo "  CC      $$<"
 	@$$(CC) $$(CFLAGS) $$(WARNINGS) $$(LWIP_CFLAGS) $$(APP_CFLAGS_$(1)) -MMD -MP -c -o $$@ $$<
-build/$(1)/first.elf: $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) $$(INSIGHT_LIB) $$(NET_LIB) $$(LWIP_LIB) $$(MUSL_LIB) efi/image.ld
+build/$(1)/first.elf: $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) $$(INSIGHT_LIB) $$(HTTP_LIB) $$(NET_LIB) $$(LWIP_LIB) $$(MUSL_LIB) efi/image.ld
 	@echo "  LD      $$@"
 	@ld $$(LDFLAGS) $$(APP_LDFLAGS_$(1)) -o $$@ $(GNU_EFI)/crt0-efi-x86_64.o $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) \
 	    $$(LIBRARIES)
@@ -147,7 +164,7 @@ $(1): build/$(1)/BOOTX64.EFI
 -include $$(patsubst %.o,%.d,$$(APP_OBJECTS_$(1)))
 endef
 $(foreach app,$(APPS),$(eval $(call app_rules,$(app))))
--include $(patsubst %.o,%.d,$(KERNEL_OBJECTS) $(INSIGHT_OBJECTS) $(NET_OBJECTS) $(LWIP_OBJECTS))
+-include $(patsubst %.o,%.d,$(KERNEL_OBJECTS) $(INSIGHT_OBJECTS) $(NET_OBJECTS) $(HTTP_OBJECTS) $(LWIP_OBJECTS))
 
 # ---- everything else -----------------------------------------------------------------------------
 
@@ -156,7 +173,8 @@ include tests/unit/unit.mk tests/boot/firmware/firmware.mk bench/bench.mk
 .PHONY: all help clean check-no-traps
 all: $(APPS) ## every app
 clean: ## remove what was built, but not what was fetched
-	rm -rf build/obj build/unit build/firmware build/liblwip.a build/libinsight.a build/libnet.a build/font_glyphs.c $(APPS:%=build/%)
+	rm -rf build/obj build/unit build/firmware $(LWIP_LIB) $(NET_LIB) $(HTTP_LIB) $(INSIGHT_LIB) build/font_glyphs.c \
+	    build/http_statuses.c $(APPS:%=build/%)
 help: ## this list
 	@echo "make APP       build/APP/BOOTX64.EFI, toril.elf and toril.map; APP is one of: $(APPS)"
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t       \2/' | expand -t 8

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "apps/http/network.h"
-#include "apps/http/server.h"
+#include "apps/http/site.h"
+#include "http/server.h"
 #include "kernel/log.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
@@ -78,6 +79,7 @@ int main(int argc, char **argv)
         if (!setting_read(argv[i], &settings))
             return 2;
     }
+    site_serve();
     address_wait();
     int error = net_spread(serve_here, &settings);
     if (error) {

@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "apps/http/counters.h"
 #include "apps/http/network.h"
 #include "apps/http/page.h"
+#include "http/counters.h"
 #include "kernel/counters.h"
 #include "kernel/stats.h"
 #include "kernel/time.h"

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "apps/http/counters.h"
+#include "http/counters.h"
 #include "kernel/time.h"
 
 static void facts_get(struct http_facts *facts)

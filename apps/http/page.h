@@ -4,7 +4,7 @@
 #pragma once
 
 #include "apps/http/network.h"
-#include "apps/http/text.h"
+#include "http/text.h"
 #include "kernel/compiler.h"
 #include "kernel/stats.h"
 

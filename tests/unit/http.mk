@@ -1,33 +1,36 @@
-# The http app without TCP: connections, what they serve, and the pages. The fetched parser is
+# The HTTP server without TCP: connections and what they serve, with the pages of the http app. The fetched parser is
 # built once, without warnings as errors: it is not ours.
 ifndef LLHTTP_DIR
 include third_party/third_party.mk
 endif
 HTTP_UNIT_LLHTTP := $(LLHTTP_SOURCES:$(LLHTTP_DIR)/%.c=build/unit/llhttp_%.o)
-HTTP_UNIT_SOURCES := $(addprefix apps/http/,connection.c counters.c date.c memo.c metrics.c page.c \
-    resources.c target.c text.c)
-HTTP_UNIT_HEADERS := $(wildcard apps/http/*.h) tests/unit/http_machine.h
+HTTP_UNIT_SOURCES := $(filter-out http/server.c,$(sort $(wildcard http/*.c))) \
+    $(addprefix apps/http/,metrics.c page.c site.c) build/unit/http_www.c build/unit/http_statuses.c
+HTTP_UNIT_HEADERS := $(wildcard http/*.h apps/http/*.h) tests/unit/http_machine.h
 
 build/unit/llhttp_%.o: $(LLHTTP_DIR)/%.c | $(THIRD_PARTY_STAMP)
 	@mkdir -p $(@D)
 	@gcc -g -O1 -DLLHTTP_STRICT_MODE=1 -fsanitize=address,undefined -c -o $@ $<
-build/unit/http_www.c: apps/http/pack.py $(wildcard apps/http/www/*)
+build/unit/http_www.c: http/pack.py $(wildcard apps/http/www/*)
 	@mkdir -p $(@D)
-	@/usr/bin/python3 apps/http/pack.py apps/http/www $@
+	@/usr/bin/python3 http/pack.py apps/http/www $@
+build/unit/http_statuses.c: http/pack.py
+	@mkdir -p $(@D)
+	@/usr/bin/python3 http/pack.py --statuses $@
 
 UNIT_TESTS += http http_pages
 UNIT_CFLAGS_http := -isystem $(LLHTTP_DIR)
-UNIT_SOURCES_http := $(HTTP_UNIT_SOURCES) build/unit/http_www.c $(HTTP_UNIT_LLHTTP)
+UNIT_SOURCES_http := $(HTTP_UNIT_SOURCES) $(HTTP_UNIT_LLHTTP)
 UNIT_DEPENDS_http := $(HTTP_UNIT_HEADERS)
-UNIT_SOURCES_http_pages := $(filter-out %/connection.c,$(HTTP_UNIT_SOURCES)) build/unit/http_www.c
+UNIT_SOURCES_http_pages := $(filter-out %/connection.c,$(HTTP_UNIT_SOURCES))
 UNIT_DEPENDS_http_pages := $(HTTP_UNIT_HEADERS)
 
 # The server on the unedited TCP/IP stack, which net.mk compiles (its variables are known by the
 # time a recipe runs), and its fake world.
 UNIT_TESTS += http_server
 UNIT_CFLAGS_http_server = -isystem $(LLHTTP_DIR) $(NET_UNIT_CFLAGS)
-UNIT_SOURCES_http_server = $(HTTP_UNIT_SOURCES) apps/http/network.c apps/http/server.c \
-    build/unit/http_www.c $(HTTP_UNIT_LLHTTP) $(UNIT_SOURCES_net)
+UNIT_SOURCES_http_server = $(HTTP_UNIT_SOURCES) apps/http/network.c http/server.c \
+    $(HTTP_UNIT_LLHTTP) $(UNIT_SOURCES_net)
 UNIT_DEPENDS_http_server = $(HTTP_UNIT_HEADERS) tests/unit/test_net_world.h
 
 # Not a test: the app's pages on a socket of the host, to look at in a browser.

@@ -14,9 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "apps/http/connection.h"
-#include "apps/http/counters.h"
-#include "apps/http/date.h"
+#include "apps/http/site.h"
+#include "http/connection.h"
+#include "http/counters.h"
+#include "http/date.h"
 #include "http_machine.h"
 
 #define CONNECTIONS_MAX 256
@@ -94,6 +95,7 @@ uint64_t time_now_ns(void)
 
 int main(int argc, char **argv)
 {
+    site_serve();
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                                   .sin_port = htons((uint16_t)(argc > 1 ? atoi(argv[1]) : 8080))};

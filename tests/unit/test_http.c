@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// apps/http/connection.c: raw requests in, responses out, in every way they can be cut.
+// http/connection.c: raw requests in, responses out, in every way they can be cut.
 #include "host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "apps/http/connection.h"
-#include "apps/http/counters.h"
-#include "apps/http/date.h"
+#include "apps/http/site.h"
+#include "http/connection.h"
+#include "http/counters.h"
+#include "http/date.h"
 #include "http_machine.h"
 
 // ---- a client -----------------------------------------------------------------------------------
@@ -695,6 +696,7 @@ static void test_known_requests_in_one_piece(void **state)
 
 int main(void)
 {
+    site_serve();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_request_whole),
         cmocka_unit_test(each_request_byte_by_byte),

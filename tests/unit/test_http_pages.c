@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "apps/http/counters.h"
-#include "apps/http/date.h"
 #include "apps/http/page.h"
-#include "apps/http/resources.h"
-#include "apps/http/target.h"
+#include "apps/http/site.h"
+#include "http/counters.h"
+#include "http/date.h"
+#include "http/resources.h"
+#include "http/target.h"
 #include "http_machine.h"
 
 static uint64_t now_ns;
@@ -410,6 +411,7 @@ static void the_date_is_refreshed_each_second(void **state)
 
 int main(void)
 {
+    site_serve();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_become_paths),
         cmocka_unit_test(no_target_escapes),

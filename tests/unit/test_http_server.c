@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// apps/http/server.c on the unedited TCP/IP stack, frame by frame: time limits, how many
+// http/server.c on the unedited TCP/IP stack, frame by frame: time limits, how many
 // connections there may be, clients that do not read, and every way a connection ends.
 #include "test_net_world.h"
 
@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apps/http/counters.h"
-#include "apps/http/server.h"
+#include "apps/http/site.h"
+#include "http/counters.h"
+#include "http/server.h"
 #include "http_machine.h"
 #include "kernel/pci.h"
 #include "net/net.h"
@@ -538,6 +539,7 @@ static void it_survives_running_out_of_memory(void **state)
 
 int main(void)
 {
+    site_serve();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_request_is_answered_and_the_connection_kept, nothing_is_left),
         cmocka_unit_test_teardown(pipelined_answers_share_segments, nothing_is_left),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "apps/http/text.h"
+#include "http/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>

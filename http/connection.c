@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include "apps/http/connection.h"
+#include "http/connection.h"
 
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
 
-#include "apps/http/counters.h"
-#include "apps/http/date.h"
-#include "apps/http/memo.h"
-#include "apps/http/target.h"
+#include "http/counters.h"
+#include "http/date.h"
+#include "http/memo.h"
+#include "http/target.h"
 #include "kernel/heap.h"
 #include "kernel/panic.h"
 

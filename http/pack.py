@@ -3,9 +3,10 @@
 """Packs a folder of static files into one C source: for each file the whole response, made in advance.
 
 usage: pack.py FOLDER OUTPUT.c
+       pack.py --statuses OUTPUT.c    the responses that say only their status
 
-index.html is not a file but the template of the page at /: {{name}} in it becomes a call of
-http_fact_name() (apps/http/page.h). The output depends on names and contents alone."""
+index.html in FOLDER is not a file but the template of the page at /: {{name}} in it becomes a call of
+http_fact_name(), declared in FOLDER/../page.h. The output depends on names and contents alone."""
 import hashlib
 import os
 import re
@@ -161,31 +162,49 @@ def template_entries(template, source):
     return entries
 
 
-def main():
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    folder, target = sys.argv[1:]
+def table(type_name, name, rows):
+    return ["\nconst %s %s[] = {\n" % (type_name, name), *rows, "};\n",
+            "const size_t %s_count = ARRAY_COUNT(%s);\n" % (name, name)]
+
+
+def write(target, headers, output, tables):
+    text = ["// Made by http/pack.py; do not edit.\n",
+            *('#include "%s"\n' % header for header in sorted(headers)),
+            "\n#define NONSTRING __attribute__((nonstring))\n\n", *output.blocks, *tables]
+    with open(target, "w", encoding="ascii", newline="\n") as file:
+        file.write("".join(text))
+
+
+def pack_statuses(target):
+    output = Output()
+    statuses = [status_entry(output, status) for status in sorted(STATUSES)]
+    write(target, ["http/resources.h"], output,
+          table("struct http_response", "http_status_responses", statuses))
+
+
+def pack_files(folder, target):
     files = read_files(folder)
     template = files.pop("/index.html", None)
-    if template is None:
-        sys.exit("pack.py: %s: index.html is missing: the template of the page at /" % folder)
     output = Output()
     rows = [file_entry(output, path, files[path])
             for path in sorted(files, key=lambda path: (len(path), path.encode()))]
-    statuses = [status_entry(output, status) for status in sorted(STATUSES)]
-    pieces = template_entries(template, os.path.join(folder, "index.html"))
-    text = ["// Made by apps/http/pack.py; do not edit.\n",
-            '#include "apps/http/page.h"\n#include "apps/http/resources.h"\n\n',
-            "#define NONSTRING __attribute__((nonstring))\n\n"]
-    text += output.blocks
-    text += ["\nconst struct http_resource http_files[] = {\n", *rows, "};\n",
-             "const size_t http_files_count = ARRAY_COUNT(http_files);\n\n",
-             "const struct http_response http_status_responses[] = {\n", *statuses, "};\n",
-             "const size_t http_status_responses_count = ARRAY_COUNT(http_status_responses);\n\n",
-             "const struct http_page_piece http_index_pieces[] = {\n", *pieces, "};\n",
-             "const size_t http_index_pieces_count = ARRAY_COUNT(http_index_pieces);\n"]
-    with open(target, "w", encoding="ascii", newline="\n") as file:
-        file.write("".join(text))
+    headers = ["http/resources.h"]
+    tables = table("struct http_resource", "http_files", rows)
+    if template is not None:
+        headers.append(os.path.join(os.path.dirname(folder), "page.h"))
+        pieces = template_entries(template, os.path.join(folder, "index.html"))
+        tables += table("struct http_page_piece", "http_index_pieces", pieces)
+    write(target, headers, output, tables)
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    source, target = sys.argv[1:]
+    if source == "--statuses":
+        pack_statuses(target)
+    else:
+        pack_files(source, target)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "apps/http/memo.h"
+#include "http/memo.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "apps/http/server.h"
+#include "http/server.h"
 
 #include <errno.h>
 
-#include "apps/http/connection.h"
-#include "apps/http/counters.h"
-#include "apps/http/date.h"
+#include "http/connection.h"
+#include "http/counters.h"
+#include "http/date.h"
 #include "kernel/heap.h"
 #include "kernel/panic.h"
 #include "kernel/time.h"

@@ -1,35 +1,31 @@
 // SPDX-License-Identifier: MIT
-#include "apps/http/resources.h"
+#include "http/resources.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "apps/http/page.h"
 #include "kernel/panic.h"
 
 #define RENDERED_STATUS_LINE "HTTP/1.1 200 OK\r\n"
 #define RENDERED_HEAD_MAX    256
 
-static void healthz_render(struct http_text *text)
+static struct {
+    const struct http_resource *resources;
+    size_t count;
+} tables[HTTP_TABLES_MAX];
+
+void http_serve(const struct http_resource *table, size_t count)
 {
-    http_text_put(text, "ok\n", 3);
+    size_t i = 0;
+    while (i < HTTP_TABLES_MAX && tables[i].resources)
+        i++;
+    ASSERT(i < HTTP_TABLES_MAX);
+    tables[i].resources = table;
+    tables[i].count = count;
 }
 
-#define RENDERED(path_text, type, function)                                                        \
-    {                                                                                              \
-        .path = path_text, .path_length = sizeof(path_text) - 1, .content_type = type,             \
-        .render = function                                                                         \
-    }
-
-static const struct http_resource rendered[] = {
-    RENDERED("/", "text/html; charset=utf-8", http_page_render),
-    RENDERED("/healthz", "text/plain; charset=utf-8", healthz_render),
-    RENDERED("/metrics", "text/plain; version=0.0.4; charset=utf-8", http_metrics_render),
-    RENDERED("/status.json", "application/json", http_status_render),
-};
-
-// Order of the tables: shorter paths first, which a length comparison decides without reading them.
+// Shorter paths first, which a length comparison decides without reading them.
 static int path_compare(const struct http_resource *resource, const char *path, size_t length)
 {
     if (resource->path_length != length)
@@ -57,8 +53,10 @@ static const struct http_resource *table_find(const struct http_resource *table,
 
 const struct http_resource *http_find(const char *path, size_t length)
 {
-    const struct http_resource *found = table_find(http_files, http_files_count, path, length);
-    return found ? found : table_find(rendered, ARRAY_COUNT(rendered), path, length);
+    const struct http_resource *found = NULL;
+    for (size_t i = 0; !found && i < HTTP_TABLES_MAX && tables[i].resources; i++)
+        found = table_find(tables[i].resources, tables[i].count, path, length);
+    return found;
 }
 
 int http_render(const struct http_resource *resource, struct http_text *text,

@@ -7,7 +7,7 @@
 
 #include <llhttp.h>
 
-#include "apps/http/resources.h"
+#include "http/resources.h"
 #include "kernel/compiler.h"
 
 #define HTTP_HEAD_BYTES_MAX   8192  // header section of a request; more is 431

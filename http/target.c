@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "apps/http/target.h"
+#include "http/target.h"
 
 #include <errno.h>
 #include <string.h>

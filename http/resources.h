@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What is served, by path: files packed into the image, and pages rendered for each request.
+// What is served, by path: tables of files packed into the image and of pages rendered for each
+// request.
 #pragma once
 
-#include "apps/http/text.h"
+#include "http/text.h"
 #include "kernel/compiler.h"
 
 // A response in one piece. Lines that depend on the request or the moment (Date, Connection) go in
@@ -25,6 +26,18 @@ struct http_resource {
     void (*render)(struct http_text *); // writes the body; NULL for a file
 };
 
+// Order of a table: shorter paths first, then by their bytes.
+#define HTTP_RENDERED(path_text, type, function)                                                   \
+    {                                                                                              \
+        .path = path_text, .path_length = sizeof(path_text) - 1, .content_type = type,             \
+        .render = function                                                                         \
+    }
+
+#define HTTP_TABLES_MAX 4
+
+// Serves what is in a table, which is kept and in order. The table that came first is looked at
+// first. Context: before the server starts; read-only afterwards.
+void http_serve(const struct http_resource *table, size_t count);
 // Returns: what is served at a path, or NULL.
 const struct http_resource *http_find(const char *path, size_t length);
 // Renders a page, with its head, into *text. Returns: 0, or -ENOMEM.
@@ -34,7 +47,7 @@ int http_render(const struct http_resource *resource, struct http_text *text,
 // The response that says only its status: one of the table in pack.py. Lasts for good.
 const struct http_response *http_status_response(unsigned status);
 
-// Made by pack.py from www/, sorted by path and by status.
+// Made by pack.py: from an app's folder of files, and by status.
 extern const struct http_resource http_files[];
 extern const size_t http_files_count;
 extern const struct http_response http_status_responses[];

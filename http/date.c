@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "apps/http/date.h"
+#include "http/date.h"
 
 #include <stdio.h>
 #include <time.h>

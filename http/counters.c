@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "apps/http/counters.h"
+#include "http/counters.h"
 
 struct http_counters http_counters[CORES_MAX];
 

@@ -5,7 +5,7 @@
 // file, HTTP/1.1, without a body, on a connection that stays. Each core has its own.
 #pragma once
 
-#include "apps/http/resources.h"
+#include "http/resources.h"
 
 #define HTTP_MEMO_BYTES_MAX 512
 
