@@ -5,8 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http/conditions.h"
 #include "http/counters.h"
 #include "http/date.h"
+#include "http/file.h"
 #include "http/memo.h"
 #include "http/target.h"
 #include "kernel/heap.h"
@@ -17,8 +19,6 @@
 // Up to here a response is put together before it is written.
 #define HTTP_WHOLE_BYTES_MAX 512
 
-enum { FIELD_OTHER, FIELD_HOST, FIELD_EXPECT, FIELD_IF_NONE_MATCH };
-
 // ---- writing ------------------------------------------------------------------------------------
 
 static bool output_waits(const struct http_connection *connection)
@@ -26,21 +26,37 @@ static bool output_waits(const struct http_connection *connection)
     return connection->piece_at < connection->piece_count;
 }
 
+// Takes what follows of a response in many pieces. Returns: false if that was all.
+static bool output_refill(struct http_connection *connection)
+{
+    struct http_pieces *rest = connection->rest;
+    connection->piece_count = connection->piece_at = 0;
+    if (!rest)
+        return false;
+    connection->pieces[connection->piece_count++] = rest->pieces[rest->next++];
+    if (rest->next == rest->count) {
+        heap_free(rest);
+        connection->rest = NULL;
+    }
+    return true;
+}
+
 static void output_continue(struct http_connection *connection)
 {
-    while (output_waits(connection)) {
-        struct http_piece *piece = &connection->pieces[connection->piece_at];
-        bool more = connection->piece_at + 1 < connection->piece_count;
-        size_t taken =
-            connection->write(connection, piece->data, piece->left, piece->lasting, more);
-        ASSERT(taken <= piece->left);
-        piece->data += taken;
-        piece->left -= (uint32_t)taken;
-        if (piece->left)
-            return;
-        connection->piece_at++;
-    }
-    connection->piece_count = connection->piece_at = 0;
+    do {
+        while (output_waits(connection)) {
+            struct http_piece *piece = &connection->pieces[connection->piece_at];
+            bool more = connection->piece_at + 1 < connection->piece_count || connection->rest;
+            size_t taken =
+                connection->write(connection, piece->data, piece->left, piece->lasting, more);
+            ASSERT(taken <= piece->left);
+            piece->data += taken;
+            piece->left -= (uint32_t)taken;
+            if (piece->left)
+                return;
+            connection->piece_at++;
+        }
+    } while (output_refill(connection));
     if (connection->owned.data)
         http_text_free(&connection->owned);
     connection->finished = connection->last;
@@ -57,7 +73,7 @@ static size_t write_whole(struct http_connection *connection)
         memcpy(whole + used, connection->pieces[i].data, connection->pieces[i].left);
         used += connection->pieces[i].left;
     }
-    return connection->write(connection, whole, used, false, false);
+    return connection->write(connection, whole, used, false, connection->rest != NULL);
 }
 
 static void output_start(struct http_connection *connection)
@@ -159,6 +175,14 @@ static int text_add(struct http_connection *connection, const char *at, size_t l
     return 0;
 }
 
+static void fields_drop(struct http_connection *connection)
+{
+    if (!connection->fields)
+        return;
+    heap_free(connection->fields);
+    connection->fields = NULL;
+}
+
 static void text_drop(struct http_connection *connection)
 {
     connection->text = NULL;
@@ -208,11 +232,12 @@ static int on_message_begin(llhttp_t *parser)
     connection->mark = NULL;
     connection->request_bytes = 0;
     connection->body_bytes = 0;
-    connection->fields = 0;
+    connection->field_count = 0;
     connection->name_length = 0;
     connection->measured = connection->in_body = connection->host_seen = false;
     connection->head_only = false;
-    connection->not_modified = connection->expects_continue = false;
+    connection->expects_continue = false;
+    fields_drop(connection);
     connection->begun = true;
     connection->in_gap = false;
     parser->http_minor = 1; // what an error before the version is answered with
@@ -276,22 +301,18 @@ static int on_header_field_complete(llhttp_t *parser)
     const char *name = connection->name;
     size_t length = connection->name_length;
     connection->name_length = 0;
-    connection->field = FIELD_OTHER;
-    if (++connection->fields > HTTP_HEAD_FIELDS_MAX)
+    connection->field = HTTP_FIELD_OTHER;
+    if (++connection->field_count > HTTP_HEAD_FIELDS_MAX)
         return refuse(connection, 431);
     if (length == 0)
         return refuse(connection, 400);
     if (connection->in_body)
         return 0; // a trailer: nothing in it matters
-    if (length == 4 && strncasecmp(name, "host", length) == 0) {
+    connection->field = (uint8_t)http_field_named(name, length);
+    if (connection->field == HTTP_FIELD_HOST) {
         if (connection->host_seen)
             return refuse(connection, 400);
         connection->host_seen = true;
-        connection->field = FIELD_HOST;
-    } else if (length == 6 && strncasecmp(name, "expect", length) == 0) {
-        connection->field = FIELD_EXPECT;
-    } else if (length == 13 && strncasecmp(name, "if-none-match", length) == 0) {
-        connection->field = FIELD_IF_NONE_MATCH;
     }
     return 0;
 }
@@ -319,7 +340,7 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t length)
     gap_begin(connection, at + length);
     if (request_measure(connection, at + length) != 0)
         return STOP;
-    return connection->field == FIELD_OTHER ? 0 : text_add(connection, at, length);
+    return connection->field == HTTP_FIELD_OTHER ? 0 : text_add(connection, at, length);
 }
 
 static int on_header_value_complete(llhttp_t *parser)
@@ -328,22 +349,27 @@ static int on_header_value_complete(llhttp_t *parser)
     const char *value = connection->text;
     size_t length = connection->text_length;
     uint8_t field = connection->field;
-    connection->field = FIELD_OTHER;
+    connection->field = HTTP_FIELD_OTHER;
     connection->in_gap = false;
     text_drop(connection);
     while (length > 0 && (value[length - 1] == ' ' || value[length - 1] == '\t'))
         length--;
-    const struct http_resource *resource = connection->resource;
-    if (field == FIELD_HOST && !host_is_plausible(value, length))
-        return refuse(connection, 400);
-    if (field == FIELD_EXPECT) {
-        if (length != 12 || strncasecmp(value, "100-continue", length) != 0)
-            return refuse(connection, 417);
-        connection->expects_continue = true;
+    switch (field) {
+    case HTTP_FIELD_OTHER:
+    case HTTP_FIELD_REFERER:
+    case HTTP_FIELD_USER_AGENT:
+        return 0;
+    case HTTP_FIELD_HOST:
+        return host_is_plausible(value, length) ? 0 : refuse(connection, 400);
+    case HTTP_FIELD_EXPECT:
+        connection->expects_continue =
+            length == 12 && strncasecmp(value, "100-continue", length) == 0;
+        return connection->expects_continue ? 0 : refuse(connection, 417);
+    default:
+        return http_fields_keep(&connection->fields, field, value, length) == 0
+                   ? 0
+                   : refuse(connection, 503);
     }
-    if (field == FIELD_IF_NONE_MATCH && length > 0 && resource && resource->etag)
-        connection->not_modified |= http_etag_listed(value, length, resource->etag);
-    return 0;
 }
 
 static int on_headers_complete(llhttp_t *parser)
@@ -378,30 +404,55 @@ static int on_body(llhttp_t *parser, const char *at, size_t length)
     return request_measure(connection, at + length);
 }
 
+static void answer_file(struct http_connection *connection, bool keep_alive)
+{
+    bool is_get = connection->parser.method == HTTP_GET;
+    struct http_made made;
+    const struct http_response *response =
+        http_file_answer(connection->resource, connection->fields, is_get, &made);
+    if (!response) {
+        http_text_free(&made.text);
+        heap_free(made.body);
+        respond(connection, http_status_response(503), false);
+        return;
+    }
+    connection->owned = made.text;
+    connection->rest = made.body;
+    if (keep_alive && is_get && connection->parser.http_minor == 1 && connection->body_bytes == 0 &&
+        response != &made.response)
+        connection->memorable = response;
+    respond(connection, response, keep_alive);
+}
+
+static void answer_rendered(struct http_connection *connection, bool keep_alive)
+{
+    static const struct http_validators none = {NULL, 0};
+    struct http_response rendered;
+    enum http_verdict verdict = http_conditions_judge(connection->fields, &none, true);
+    if (verdict != HTTP_PROCEED) {
+        unsigned status = verdict == HTTP_NOT_MODIFIED ? 304 : 412;
+        respond(connection, http_status_response(status), keep_alive);
+    } else if (http_render(connection->resource, &connection->owned, &rendered) == 0) {
+        respond(connection, &rendered, keep_alive);
+    } else {
+        http_text_free(&connection->owned);
+        respond(connection, http_status_response(503), false);
+    }
+}
+
 // Answers the request that was read.
 static void answer(struct http_connection *connection, bool keep_alive)
 {
-    const struct http_resource *resource = connection->resource;
     uint8_t method = connection->parser.method;
-    const struct http_response *response;
-    struct http_response rendered;
-    if (!resource) {
-        response = http_status_response(404);
-    } else if (method != HTTP_GET && method != HTTP_HEAD) {
-        response = http_status_response(405);
-    } else if (!resource->render) {
-        response = connection->not_modified ? &resource->not_modified : &resource->full;
-        if (keep_alive && method == HTTP_GET && connection->parser.http_minor == 1 &&
-            connection->body_bytes == 0)
-            connection->memorable = response;
-    } else if (http_render(resource, &connection->owned, &rendered) == 0) {
-        response = &rendered;
-    } else {
-        http_text_free(&connection->owned);
-        response = http_status_response(503);
-        keep_alive = false;
-    }
-    respond(connection, response, keep_alive);
+    if (!connection->resource)
+        respond(connection, http_status_response(404), keep_alive);
+    else if (method != HTTP_GET && method != HTTP_HEAD)
+        respond(connection, http_status_response(405), keep_alive);
+    else if (connection->resource->render)
+        answer_rendered(connection, keep_alive);
+    else
+        answer_file(connection, keep_alive);
+    fields_drop(connection);
 }
 
 static int on_message_complete(llhttp_t *parser)
@@ -447,6 +498,8 @@ void http_connection_start(struct http_connection *connection, http_write_fn wri
 void http_connection_release(struct http_connection *connection)
 {
     heap_free(connection->text_block);
+    heap_free(connection->fields);
+    heap_free(connection->rest);
     http_text_free(&connection->owned);
 }
 

@@ -7,6 +7,7 @@
 
 #include <llhttp.h>
 
+#include "http/fields.h"
 #include "http/resources.h"
 #include "kernel/compiler.h"
 
@@ -47,26 +48,24 @@ struct http_connection {
     uint32_t request_bytes;
     uint32_t body_bytes;
     unsigned refusal; // the status that ends it early, 0: none
-    uint8_t fields;
+    uint8_t field_count;
     uint8_t field;       // which header's value is being read
     uint8_t name_length; // of the header's name, stops at sizeof(name) + 1
-    char name[14];
+    char name[HTTP_FIELD_NAME_MAX];
     bool in_gap, gap_has_newline;
-    bool begun, measured, in_body, host_seen, not_modified, expects_continue, head_only;
+    bool begun, measured, in_body, host_seen, expects_continue, head_only;
+    struct http_fields *fields;            // that matter; NULL: none so far
     uint32_t answered;                     // requests, so far; may wrap
     const struct http_response *memorable; // the last one's, if only its bytes decided it
 
     // the response being written
     char prefix[HTTP_PREFIX_BYTES_MAX];
-    struct http_piece {
-        const char *data;
-        uint32_t left;
-        bool lasting;
-    } pieces[2];
+    struct http_piece pieces[2];
     uint8_t piece_count, piece_at;
     bool last; // the connection ends after it
     bool finished;
-    struct http_text owned; // what a piece points into
+    struct http_pieces *rest; // that follow; a heap block, NULL: none
+    struct http_text owned;   // what a piece points into
 };
 
 void http_connection_start(struct http_connection *connection, http_write_fn write);

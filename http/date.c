@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
+#define _GNU_SOURCE // strptime(), timegm()
 #include "http/date.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "kernel/time.h"
@@ -44,4 +46,25 @@ void http_date_refresh(uint64_t now_ns)
 const char *http_date_line(void)
 {
     return date_known ? date_line : NULL;
+}
+
+bool http_date_read(const char *text, size_t length, uint64_t *unix_seconds)
+{
+    static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%a, %d-%b-%y %H:%M:%S GMT",
+                                        "%a %b %d %H:%M:%S %Y"};
+    char copy[48];
+    if (length >= sizeof(copy))
+        return false;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    for (size_t i = 0; i < ARRAY_COUNT(forms); i++) {
+        struct tm tm = {0};
+        const char *end = strptime(copy, forms[i], &tm);
+        time_t seconds = end && end == copy + length ? timegm(&tm) : -1;
+        if (seconds < 0)
+            continue;
+        *unix_seconds = (uint64_t)seconds;
+        return true;
+    }
+    return false;
 }

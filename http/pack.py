@@ -6,7 +6,9 @@ usage: pack.py FOLDER OUTPUT.c
        pack.py --statuses OUTPUT.c    the responses that say only their status
 
 index.html in FOLDER is not a file but the template of the page at /: {{name}} in it becomes a call of
-http_fact_name(), declared in FOLDER/../page.h. The output depends on names and contents alone."""
+http_fact_name(), declared in FOLDER/../page.h. The output depends on the names of the files, what is in
+them, and their times; those are not later than SOURCE_DATE_EPOCH, if that is set."""
+import email.utils
 import hashlib
 import os
 import re
@@ -50,10 +52,13 @@ UNKNOWN_TYPE = "application/octet-stream"
 
 # Status: reason, further header lines.
 STATUSES = {
+    304: ("Not Modified", []),
     400: ("Bad Request", []),
     404: ("Not Found", []),
     405: ("Method Not Allowed", ["Allow: GET, HEAD"]),
+    406: ("Not Acceptable", ["Vary: Accept-Encoding"]),
     408: ("Request Timeout", []),
+    412: ("Precondition Failed", []),
     413: ("Content Too Large", []),
     414: ("URI Too Long", []),
     417: ("Expectation Failed", []),
@@ -123,27 +128,40 @@ def read_files(folder):
             if not re.fullmatch(r"[A-Za-z0-9/._-]+", path) or "/." in path:
                 sys.exit("pack.py: %s: a path may hold only A-Z a-z 0-9 . _ -" % full)
             with open(full, "rb") as file:
-                files[path] = file.read()
+                files[path] = modified_seconds(full), file.read()
     return files
 
 
-def file_entry(output, path, body):
-    suffix = path.rsplit("/", 1)[-1].rpartition(".")[2].lower()
+def modified_seconds(full_path):
+    seconds = int(os.stat(full_path).st_mtime)
+    return min(seconds, int(os.environ.get("SOURCE_DATE_EPOCH", seconds)))
+
+
+def form_entry(output, content_type, modified, body):
+    """One stored form of a file. Returns: its struct http_form initialiser."""
     etag = '"%s"' % hashlib.sha256(body).hexdigest()[:20]
-    validators = ["ETag: " + etag, "Cache-Control: no-cache"]
-    fields = [
-        "Content-Type: " + TYPES.get(suffix, UNKNOWN_TYPE),
-        "Content-Length: %d" % len(body),
-        "X-Content-Type-Options: nosniff",
-    ] + validators
-    full = output.response(200, "OK", fields, body)
+    validators = ["ETag: " + etag, "Last-Modified: " + email.utils.formatdate(modified, usegmt=True),
+                  "Cache-Control: no-cache"]
+    own = ["Content-Type: " + content_type, "Content-Length: %d" % len(body)]
+    shared = ["Accept-Ranges: bytes", "X-Content-Type-Options: nosniff"] + validators
+    full = output.response(200, "OK", own + shared, body)
     not_modified = output.response(304, "Not Modified", validators)
-    return '    {.path = "%s",\n     .path_length = %d,\n     .etag = "%s",\n     .full = %s,\n' \
-        "     .not_modified = %s},\n" % (path, len(path), etag.replace('"', '\\"'), full, not_modified)
+    return '{"%s",\n      %s,\n      %s,\n      %d}' % (
+        etag.replace('"', '\\"'), full, not_modified, len(head(200, "OK", own)[1]) - len("\r\n"))
+
+
+def file_entry(output, path, modified, body):
+    suffix = path.rsplit("/", 1)[-1].rpartition(".")[2].lower()
+    content_type = TYPES.get(suffix, UNKNOWN_TYPE)
+    form = form_entry(output, content_type, modified, body)
+    return ('    {.path = "%s",\n     .path_length = %d,\n     .content_type = "%s",\n     .forms = {%s},\n'
+            "     .modified_unix_seconds = %d},\n" % (path, len(path), content_type, form, modified))
 
 
 def status_entry(output, status):
     reason, extra = STATUSES[status]
+    if status == 304:  # has no body, so nothing that describes one
+        return "    %s,\n" % output.response(status, reason, ["Cache-Control: no-store"])
     body = ERROR_PAGE.format(status=status, reason=reason).encode("ascii")
     fields = ["Content-Type: text/html; charset=utf-8", "Content-Length: %d" % len(body),
               "Cache-Control: no-store"] + extra
@@ -186,13 +204,13 @@ def pack_files(folder, target):
     files = read_files(folder)
     template = files.pop("/index.html", None)
     output = Output()
-    rows = [file_entry(output, path, files[path])
+    rows = [file_entry(output, path, *files[path])
             for path in sorted(files, key=lambda path: (len(path), path.encode()))]
     headers = ["http/resources.h"]
     tables = table("struct http_resource", "http_files", rows)
     if template is not None:
         headers.append(os.path.join(os.path.dirname(folder), "page.h"))
-        pieces = template_entries(template, os.path.join(folder, "index.html"))
+        pieces = template_entries(template[1], os.path.join(folder, "index.html"))
         tables += table("struct http_page_piece", "http_index_pieces", pieces)
     write(target, headers, output, tables)
 

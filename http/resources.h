@@ -3,6 +3,7 @@
 // request.
 #pragma once
 
+#include "http/encoding.h"
 #include "http/text.h"
 #include "kernel/compiler.h"
 
@@ -16,13 +17,31 @@ struct http_response {
     unsigned status;
 };
 
+// Bytes to be sent.
+struct http_piece {
+    const char *data;
+    uint32_t left;
+    bool lasting; // they stay where they are for good, and need not be copied
+};
+
+struct http_pieces {
+    unsigned count, next; // those before `next` were sent
+    struct http_piece pieces[];
+};
+
+// One stored form of a file.
+struct http_form {
+    const char *etag; // strong, quoted
+    struct http_response full, not_modified;
+    uint32_t shared_at; // where the fields of full's head begin that a part of it has, too
+};
+
 struct http_resource {
     const char *path;
     size_t path_length;
-    const char *etag;                   // quoted; NULL for a rendered one
-    struct http_response full;          // of a file
-    struct http_response not_modified;  // of a file
-    const char *content_type;           // of a rendered one
+    const char *content_type;
+    struct http_form forms[1];          // of a file
+    uint64_t modified_unix_seconds;     // of a file
     void (*render)(struct http_text *); // writes the body; NULL for a file
 };
 

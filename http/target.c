@@ -90,27 +90,3 @@ int http_target_path(const char *target, size_t length, char *path)
     int decoded = target_decode(start, end, path);
     return decoded < 0 ? decoded : path_remove_dots(path, decoded);
 }
-
-bool http_etag_listed(const char *list, size_t length, const char *etag)
-{
-    const char *end = list + length;
-    size_t etag_length = strlen(etag);
-    while (list < end) {
-        if (*list == ' ' || *list == '\t' || *list == ',') {
-            list++;
-            continue;
-        }
-        if (*list == '*')
-            return true;
-        if (end - list > 2 && list[0] == 'W' && list[1] == '/')
-            list += 2;
-        const char *close = *list == '"' ? memchr(list + 1, '"', (size_t)(end - list - 1)) : NULL;
-        if (!close)
-            return false; // no entity tag: what follows cannot be told apart
-        close++;
-        if ((size_t)(close - list) == etag_length && memcmp(list, etag, etag_length) == 0)
-            return true;
-        list = close;
-    }
-    return false;
-}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What clients write that is more than a token: request targets and lists of entity tags.
+// Request targets.
 #pragma once
 
 #include "kernel/compiler.h"
@@ -11,6 +11,3 @@
 // longer than the target. Spec: RFC 9112, 3.2 (origin-form, absolute-form); RFC 3986, 5.2.4.
 // Returns: its length, or -EINVAL for what is no such target, holds a NUL, or climbs above "/".
 int http_target_path(const char *target, size_t length, char *path) MUST_CHECK;
-// true if the value of If-None-Match names `etag`, or any ("*"). Weak comparison.
-// Spec: RFC 9110, 13.1.2 and 8.8.3.2.
-bool http_etag_listed(const char *list, size_t length, const char *etag);

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 import socket
 import subprocess
@@ -79,6 +80,29 @@ def test_not_modified(http: Machine) -> None:
     assert known.replace("\r", "").endswith("\n\n"), "a 304 has no body"
     other = curl("-D", "-", "-H", 'If-None-Match: "other"', f"{http.url}/hello.txt")
     assert other.startswith("HTTP/1.1 200 ")
+
+
+def test_not_modified_since(http: Machine, tmp_path: pathlib.Path) -> None:
+    """curl, asking again with the time of what it has, gets nothing."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    curl("-R", "-o", str(first), f"{http.url}/hello.txt")
+    answer = curl("-z", str(first), "-w", "%{http_code}", "-o", str(second), f"{http.url}/hello.txt")
+    assert answer == "304"
+
+
+def test_ranges(http: Machine, tmp_path: pathlib.Path) -> None:
+    """curl gets parts of a file, goes on with half of one, and is told where there is nothing."""
+    whole = curl(f"{http.url}/style.css")
+    assert curl("-r", "10-19", f"{http.url}/style.css") == whole[10:20]
+    assert curl("-r", "-7", f"{http.url}/style.css") == whole[-7:]
+    half = tmp_path / "half"
+    half.write_text(whole[:1000])
+    curl("-C", "-", "-o", str(half), f"{http.url}/style.css")
+    assert half.read_text() == whole
+    parts = curl("-r", "0-9,1000-1009", f"{http.url}/style.css")
+    assert parts.count(f"/{len(whole)}\n") == 2 and whole[:10] in parts and whole[1000:1010] in parts
+    behind = curl("-r", "1000000-", "-w", "%{http_code}", "-D", "-", f"{http.url}/style.css")
+    assert behind.endswith("416") and f"Content-Range: bytes */{len(whole)}" in behind
 
 
 def test_health(http: Machine) -> None:

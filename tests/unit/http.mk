@@ -6,7 +6,7 @@ endif
 HTTP_UNIT_LLHTTP := $(LLHTTP_SOURCES:$(LLHTTP_DIR)/%.c=build/unit/llhttp_%.o)
 HTTP_UNIT_SOURCES := $(filter-out http/server.c,$(sort $(wildcard http/*.c))) \
     $(addprefix apps/http/,metrics.c page.c site.c) build/unit/http_www.c build/unit/http_statuses.c
-HTTP_UNIT_HEADERS := $(wildcard http/*.h apps/http/*.h) tests/unit/http_machine.h
+HTTP_UNIT_HEADERS := $(wildcard http/*.h apps/http/*.h) tests/unit/http_client.h tests/unit/http_machine.h
 
 build/unit/llhttp_%.o: $(LLHTTP_DIR)/%.c | $(THIRD_PARTY_STAMP)
 	@mkdir -p $(@D)
@@ -18,10 +18,13 @@ build/unit/http_statuses.c: http/pack.py
 	@mkdir -p $(@D)
 	@/usr/bin/python3 http/pack.py --statuses $@
 
-UNIT_TESTS += http http_pages
+UNIT_TESTS += http http_files http_pages
 UNIT_CFLAGS_http := -isystem $(LLHTTP_DIR)
 UNIT_SOURCES_http := $(HTTP_UNIT_SOURCES) $(HTTP_UNIT_LLHTTP)
 UNIT_DEPENDS_http := $(HTTP_UNIT_HEADERS)
+UNIT_CFLAGS_http_files := $(UNIT_CFLAGS_http)
+UNIT_SOURCES_http_files := $(UNIT_SOURCES_http)
+UNIT_DEPENDS_http_files := $(HTTP_UNIT_HEADERS)
 UNIT_SOURCES_http_pages := $(filter-out %/connection.c,$(HTTP_UNIT_SOURCES))
 UNIT_DEPENDS_http_pages := $(HTTP_UNIT_HEADERS)
 

@@ -9,78 +9,8 @@
 #include "http/connection.h"
 #include "http/counters.h"
 #include "http/date.h"
+#include "http_client.h"
 #include "http_machine.h"
-
-// ---- a client -----------------------------------------------------------------------------------
-
-static struct client {
-    struct http_connection http;
-    char output[1 << 20];
-    size_t used;
-    size_t room; // bytes the "network" takes before it is full
-    bool lent_memory_is_static;
-} client;
-
-static size_t client_write(struct http_connection *http, const char *data, size_t size_bytes,
-                           bool lasting, bool more)
-{
-    (void)more;
-    assert_ptr_equal(http, &client.http);
-    assert_true(size_bytes > 0);
-    size_t taken = size_bytes < client.room ? size_bytes : client.room;
-    assert_true(client.used + taken < sizeof(client.output));
-    memcpy(client.output + client.used, data, taken);
-    client.used += taken;
-    client.room -= taken;
-    client.output[client.used] = '\0';
-    if (lasting)
-        client.lent_memory_is_static = true;
-    return taken;
-}
-
-static void client_open(void)
-{
-    client.used = 0;
-    client.output[0] = '\0';
-    client.room = SIZE_MAX;
-    http_connection_start(&client.http, client_write);
-}
-
-static void client_close(void)
-{
-    http_connection_release(&client.http);
-}
-
-// Hands in a copy that is exactly as long, and freed at once: reading past it or later is an error.
-static void client_send(const char *data, size_t size_bytes)
-{
-    char *copy = malloc(size_bytes ? size_bytes : 1);
-    memcpy(copy, data, size_bytes);
-    size_t read = http_connection_receive(&client.http, copy, size_bytes);
-    assert_int_equal(read, size_bytes);
-    free(copy);
-}
-
-static const char *exchange(const char *request)
-{
-    client_open();
-    client_send(request, strlen(request));
-    return client.output;
-}
-
-static unsigned status_of(const char *output)
-{
-    unsigned status = 0;
-    return sscanf(output, "HTTP/1.1 %u ", &status) == 1 ? status : 0;
-}
-
-static unsigned responses_in(const char *output)
-{
-    unsigned count = 0;
-    for (const char *at = output; (at = strstr(at, "HTTP/1.1 ")) != NULL; at++)
-        count++;
-    return count;
-}
 
 // ---- requests and what becomes of them ----------------------------------------------------------
 
@@ -314,46 +244,6 @@ static void date_is_sent_once_the_clock_is_known(void **state)
     exchange("GET /hello.txt HTTP/1.1\r\n" HOST "\r\n");
     assert_null(strstr(client.output, "Date:"));
     client_close();
-}
-
-static void if_none_match_is_answered_304(void **state)
-{
-    (void)state;
-    const char *etag = http_find("/hello.txt", 10)->etag;
-    static const struct {
-        const char *before, *after;
-        unsigned status;
-    } forms[] = {
-        {"If-None-Match: ", "\r\n", 304},
-        {"If-None-Match: W/", "\r\n", 304},
-        {"If-None-Match: \"a\" , W/\"b,\",", "\r\n", 304},
-        {"if-none-match:\"a\"\r\nIF-NONE-MATCH:", " \t\r\n", 304},
-        {"If-None-Match: *\r\nX: ", "\r\n", 304},
-        {"If-None-Match: \"other\"\r\nX: ", "\r\n", 200},
-        {"If-None-Match: \"x", "\r\n", 200},
-        {"If-None-Match:\r\nX: ", "\r\n", 200},
-        {"X-If-None-Match: ", "\r\n", 200},
-    };
-    for (size_t i = 0; i < ARRAY_COUNT(forms); i++) {
-        char request[512];
-        snprintf(request, sizeof(request), "GET /hello.txt HTTP/1.1\r\n" HOST "%s%s%s\r\n",
-                 forms[i].before, etag, forms[i].after);
-        exchange(request);
-        assert_int_equal(status_of(client.output), forms[i].status);
-        if (forms[i].status == 304) {
-            assert_non_null(strstr(client.output, etag));
-            assert_int_equal(strlen(strstr(client.output, "\r\n\r\n")), 4);
-        }
-        static char whole[4096];
-        assert_true(client.used < sizeof(whole));
-        memcpy(whole, client.output, client.used + 1);
-        client_close();
-        client_open(); // the same, in pieces
-        for (const char *at = request; *at; at++)
-            client_send(at, 1);
-        assert_string_equal(client.output, whole);
-        client_close();
-    }
 }
 
 // ---- limits -------------------------------------------------------------------------------------
@@ -706,7 +596,6 @@ int main(void)
         cmocka_unit_test(connection_header_follows_the_version),
         cmocka_unit_test(method_not_allowed_names_those_that_are),
         cmocka_unit_test(date_is_sent_once_the_clock_is_known),
-        cmocka_unit_test(if_none_match_is_answered_304),
         cmocka_unit_test(floods_end_at_their_limits),
         cmocka_unit_test(what_is_within_the_limits_passes),
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
