@@ -32,24 +32,24 @@ bool http_etag_listed(const char *list, size_t length, const char *etag, bool we
 }
 
 // Returns: false if there is no such field, no date in it, or nothing to compare it with.
-static bool date_get(const struct http_fields *fields, enum http_field field,
+static bool date_get(const struct http_known_fields *fields, enum http_field field,
                      const struct http_validators *current, uint64_t *unix_seconds)
 {
-    struct http_slice value = http_fields_get(fields, field);
+    struct http_slice value = http_known_fields_get(fields, field);
     return value.at && current->modified_unix_seconds &&
            http_date_read(value.at, value.length, unix_seconds);
 }
 
-enum http_verdict http_conditions_judge(const struct http_fields *fields,
+enum http_verdict http_conditions_judge(const struct http_known_fields *fields,
                                         const struct http_validators *current, bool is_read)
 {
     uint64_t date;
-    struct http_slice match = http_fields_get(fields, HTTP_FIELD_IF_MATCH);
+    struct http_slice match = http_known_fields_get(fields, HTTP_FIELD_IF_MATCH);
     if (match.at ? !http_etag_listed(match.at, match.length, current->etag, false)
                  : date_get(fields, HTTP_FIELD_IF_UNMODIFIED_SINCE, current, &date) &&
                        current->modified_unix_seconds > date)
         return HTTP_PRECONDITION_FAILED;
-    struct http_slice none = http_fields_get(fields, HTTP_FIELD_IF_NONE_MATCH);
+    struct http_slice none = http_known_fields_get(fields, HTTP_FIELD_IF_NONE_MATCH);
     if (none.at) {
         if (!http_etag_listed(none.at, none.length, current->etag, true))
             return HTTP_PROCEED;
@@ -61,9 +61,10 @@ enum http_verdict http_conditions_judge(const struct http_fields *fields,
     return HTTP_PROCEED;
 }
 
-bool http_range_counts(const struct http_fields *fields, const struct http_validators *current)
+bool http_range_counts(const struct http_known_fields *fields,
+                       const struct http_validators *current)
 {
-    struct http_slice known = http_fields_get(fields, HTTP_FIELD_IF_RANGE);
+    struct http_slice known = http_known_fields_get(fields, HTTP_FIELD_IF_RANGE);
     uint64_t date;
     if (!known.at)
         return true;

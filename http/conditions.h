@@ -3,7 +3,7 @@
 // Spec: RFC 9110, 13.
 #pragma once
 
-#include "http/fields.h"
+#include "http/known_fields.h"
 #include "kernel/compiler.h"
 
 // What tells one state of a representation from another.
@@ -20,10 +20,11 @@ enum http_verdict {
 
 // Judges the conditions of a request in the order that RFC 9110, 13.2.2 sets. `is_read`: the method
 // is GET or HEAD. `fields` may be NULL.
-enum http_verdict http_conditions_judge(const struct http_fields *fields,
+enum http_verdict http_conditions_judge(const struct http_known_fields *fields,
                                         const struct http_validators *current, bool is_read);
 // true if field Range counts: there is no If-Range, or it names exactly what is current.
-bool http_range_counts(const struct http_fields *fields, const struct http_validators *current);
+bool http_range_counts(const struct http_known_fields *fields,
+                       const struct http_validators *current);
 // true if a list of entity tags, the value of If-Match or If-None-Match, names `etag`, or any
 // ("*"). `weakly`: a tag marked as weak counts too. Spec: RFC 9110, 8.8.3.2.
 bool http_etag_listed(const char *list, size_t length, const char *etag, bool weakly);

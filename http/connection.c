@@ -366,7 +366,7 @@ static int on_header_value_complete(llhttp_t *parser)
             length == 12 && strncasecmp(value, "100-continue", length) == 0;
         return connection->expects_continue ? 0 : refuse(connection, 417);
     default:
-        return http_fields_keep(&connection->fields, field, value, length) == 0
+        return http_known_fields_keep(&connection->fields, field, value, length) == 0
                    ? 0
                    : refuse(connection, 503);
     }

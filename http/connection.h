@@ -7,7 +7,7 @@
 
 #include <llhttp.h>
 
-#include "http/fields.h"
+#include "http/known_fields.h"
 #include "http/resources.h"
 #include "kernel/compiler.h"
 
@@ -54,7 +54,7 @@ struct http_connection {
     char name[HTTP_FIELD_NAME_MAX];
     bool in_gap, gap_has_newline;
     bool begun, measured, in_body, host_seen, expects_continue, head_only;
-    struct http_fields *fields;            // that matter; NULL: none so far
+    struct http_known_fields *fields;      // that matter; NULL: none so far
     uint32_t answered;                     // requests, so far; may wrap
     const struct http_response *memorable; // the last one's, if only its bytes decided it
 

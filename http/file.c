@@ -126,7 +126,7 @@ static bool partial_make(struct http_made *made, const char *content_type,
 }
 
 const struct http_response *http_file_answer(const struct http_resource *file,
-                                             const struct http_fields *fields, bool is_get,
+                                             const struct http_known_fields *fields, bool is_get,
                                              struct http_made *made)
 {
     *made = (struct http_made){0};
@@ -142,7 +142,7 @@ const struct http_response *http_file_answer(const struct http_resource *file,
     case HTTP_PROCEED:
         break;
     }
-    struct http_slice range = http_fields_get(fields, HTTP_FIELD_RANGE);
+    struct http_slice range = http_known_fields_get(fields, HTTP_FIELD_RANGE);
     if (!is_get || !range.at || !http_range_counts(fields, &current))
         return &form->full;
     struct http_range ranges[HTTP_RANGES_MAX];

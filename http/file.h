@@ -4,7 +4,7 @@
 // and 15.5.17 (416).
 #pragma once
 
-#include "http/fields.h"
+#include "http/known_fields.h"
 #include "http/resources.h"
 #include "kernel/compiler.h"
 
@@ -19,5 +19,5 @@ struct http_made {
 // Returns: a response that lasts for good, &made->response, or NULL when out of memory.
 // Owns: the caller frees made->text and made->body when they are not empty.
 const struct http_response *http_file_answer(const struct http_resource *file,
-                                             const struct http_fields *fields, bool is_get,
+                                             const struct http_known_fields *fields, bool is_get,
                                              struct http_made *made) MUST_CHECK;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The header fields of a request that matter here, kept until it is answered: which representation
-// they are about is known only when all were read. One heap block, and none for a request that has
-// no such field.
+// The header fields of a request that the server itself looks at, kept until it is answered: which
+// representation they are about is known only when all were read. One heap block, and none for a
+// request that has no such field.
 #pragma once
 
 #include "kernel/compiler.h"
@@ -29,7 +29,7 @@ struct http_slice {
     size_t length;
 };
 
-struct http_fields {
+struct http_known_fields {
     uint16_t starts[HTTP_FIELDS], lengths[HTTP_FIELDS]; // in `text`; start 0: not there
     uint16_t used, capacity;
     char text[];
@@ -40,7 +40,8 @@ enum http_field http_field_named(const char *name, size_t length);
 // Keeps a field's value; one that comes again continues the list. All values of a request are less
 // than 32 KiB. Returns: 0, or -ENOMEM.
 // Owns: *fields, NULL before the first, is a heap block that the caller frees.
-int http_fields_keep(struct http_fields **fields, enum http_field field, const char *value,
-                     size_t length) MUST_CHECK;
+int http_known_fields_keep(struct http_known_fields **fields, enum http_field field,
+                           const char *value, size_t length) MUST_CHECK;
 // Returns: the value, which may be empty. `fields` may be NULL.
-struct http_slice http_fields_get(const struct http_fields *fields, enum http_field field);
+struct http_slice http_known_fields_get(const struct http_known_fields *fields,
+                                        enum http_field field);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "http/fields.h"
+#include "http/known_fields.h"
 
 #include <errno.h>
 #include <string.h>
@@ -38,7 +38,7 @@ enum http_field http_field_named(const char *name, size_t length)
 }
 
 // Makes room for `more` bytes. Returns: the block, which may be another one, or NULL.
-static struct http_fields *fields_reserve(struct http_fields *fields, size_t more)
+static struct http_known_fields *fields_reserve(struct http_known_fields *fields, size_t more)
 {
     size_t needed = (fields ? fields->used : 1) + more;
     if (fields && needed <= fields->capacity)
@@ -47,20 +47,21 @@ static struct http_fields *fields_reserve(struct http_fields *fields, size_t mor
     while (capacity < needed)
         capacity *= 2;
     ASSERT(capacity <= UINT16_MAX);
-    struct http_fields *block = heap_alloc(sizeof(*block) + capacity);
+    struct http_known_fields *block = heap_alloc(sizeof(*block) + capacity);
     if (!block)
         return NULL;
     if (fields)
         memcpy(block, fields, sizeof(*fields) + fields->used);
     else
-        *block = (struct http_fields){.used = 1}; // start 0 says that there is none
+        *block = (struct http_known_fields){.used = 1}; // start 0 says that there is none
     block->capacity = (uint16_t)capacity;
     heap_free(fields);
     return block;
 }
 
 // Puts text at a place, moving what is behind it.
-static void fields_insert(struct http_fields *fields, size_t place, const char *text, size_t length)
+static void fields_insert(struct http_known_fields *fields, size_t place, const char *text,
+                          size_t length)
 {
     if (length == 0) // `text` may be NULL
         return;
@@ -73,11 +74,11 @@ static void fields_insert(struct http_fields *fields, size_t place, const char *
     }
 }
 
-int http_fields_keep(struct http_fields **fields, enum http_field field, const char *value,
-                     size_t length)
+int http_known_fields_keep(struct http_known_fields **fields, enum http_field field,
+                           const char *value, size_t length)
 {
     static const char separator[2] = ", ";
-    struct http_fields *block = fields_reserve(*fields, sizeof(separator) + length);
+    struct http_known_fields *block = fields_reserve(*fields, sizeof(separator) + length);
     if (!block)
         return -ENOMEM;
     *fields = block;
@@ -94,7 +95,8 @@ int http_fields_keep(struct http_fields **fields, enum http_field field, const c
     return 0;
 }
 
-struct http_slice http_fields_get(const struct http_fields *fields, enum http_field field)
+struct http_slice http_known_fields_get(const struct http_known_fields *fields,
+                                        enum http_field field)
 {
     if (!fields || !fields->starts[field])
         return (struct http_slice){NULL, 0};
