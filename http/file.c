@@ -130,9 +130,14 @@ const struct http_response *http_file_answer(const struct http_resource *file,
                                              struct http_made *made)
 {
     *made = (struct http_made){0};
-    const struct http_form *form = &file->forms[HTTP_IDENTITY];
     if (!fields)
-        return &form->full;
+        return &file->forms[HTTP_IDENTITY].full;
+    struct http_slice accepted = http_known_fields_get(fields, HTTP_FIELD_ACCEPT_ENCODING);
+    bool has_gzip = file->forms[HTTP_GZIP].etag != NULL;
+    int encoding = http_encoding_choose(accepted.at, accepted.length, has_gzip);
+    if (encoding < 0)
+        return http_status_response(406);
+    const struct http_form *form = &file->forms[encoding];
     struct http_validators current = {form->etag, file->modified_unix_seconds};
     switch (http_conditions_judge(fields, &current, true)) {
     case HTTP_NOT_MODIFIED:

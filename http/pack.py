@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Packs a folder of static files into one C source: for each file the whole response, made in advance.
+"""Packs a folder of static files into one C source: for each file the whole response, made in advance,
+and another one with gzip where that is smaller.
 
 usage: pack.py FOLDER OUTPUT.c
        pack.py --statuses OUTPUT.c    the responses that say only their status
@@ -9,6 +10,7 @@ index.html in FOLDER is not a file but the template of the page at /: {{name}} i
 http_fact_name(), declared in FOLDER/../page.h. The output depends on the names of the files, what is in
 them, and their times; those are not later than SOURCE_DATE_EPOCH, if that is set."""
 import email.utils
+import gzip
 import hashlib
 import os
 import re
@@ -49,6 +51,8 @@ TYPES = {
     "gz": "application/gzip",
 }
 UNKNOWN_TYPE = "application/octet-stream"
+# Of bytes: what telling of the other form costs each response is to be earned, and more.
+COMPRESSION_SAVES_MIN = 128
 
 # Status: reason, further header lines.
 STATUSES = {
@@ -137,13 +141,14 @@ def modified_seconds(full_path):
     return min(seconds, int(os.environ.get("SOURCE_DATE_EPOCH", seconds)))
 
 
-def form_entry(output, content_type, modified, body):
+def form_entry(output, content_type, modified, body, encoding, has_others):
     """One stored form of a file. Returns: its struct http_form initialiser."""
     etag = '"%s"' % hashlib.sha256(body).hexdigest()[:20]
     validators = ["ETag: " + etag, "Last-Modified: " + email.utils.formatdate(modified, usegmt=True),
-                  "Cache-Control: no-cache"]
+                  "Cache-Control: no-cache"] + ["Vary: Accept-Encoding"] * has_others
     own = ["Content-Type: " + content_type, "Content-Length: %d" % len(body)]
-    shared = ["Accept-Ranges: bytes", "X-Content-Type-Options: nosniff"] + validators
+    shared = ["Content-Encoding: " + encoding] if encoding else []
+    shared += ["Accept-Ranges: bytes", "X-Content-Type-Options: nosniff"] + validators
     full = output.response(200, "OK", own + shared, body)
     not_modified = output.response(304, "Not Modified", validators)
     return '{"%s",\n      %s,\n      %s,\n      %d}' % (
@@ -153,9 +158,13 @@ def form_entry(output, content_type, modified, body):
 def file_entry(output, path, modified, body):
     suffix = path.rsplit("/", 1)[-1].rpartition(".")[2].lower()
     content_type = TYPES.get(suffix, UNKNOWN_TYPE)
-    form = form_entry(output, content_type, modified, body)
+    compressed = gzip.compress(body, 9, mtime=0)
+    is_worth_it = len(compressed) + COMPRESSION_SAVES_MIN <= len(body)
+    forms = form_entry(output, content_type, modified, body, None, is_worth_it)
+    if is_worth_it:
+        forms += ",\n      " + form_entry(output, content_type, modified, compressed, "gzip", True)
     return ('    {.path = "%s",\n     .path_length = %d,\n     .content_type = "%s",\n     .forms = {%s},\n'
-            "     .modified_unix_seconds = %d},\n" % (path, len(path), content_type, form, modified))
+            "     .modified_unix_seconds = %d},\n" % (path, len(path), content_type, forms, modified))
 
 
 def status_entry(output, status):

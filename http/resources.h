@@ -40,9 +40,9 @@ struct http_resource {
     const char *path;
     size_t path_length;
     const char *content_type;
-    struct http_form forms[1];          // of a file
-    uint64_t modified_unix_seconds;     // of a file
-    void (*render)(struct http_text *); // writes the body; NULL for a file
+    struct http_form forms[HTTP_ENCODINGS]; // of a file; HTTP_GZIP's etag NULL: there is none
+    uint64_t modified_unix_seconds;         // of a file
+    void (*render)(struct http_text *);     // writes the body; NULL for a file
 };
 
 // Order of a table: shorter paths first, then by their bytes.

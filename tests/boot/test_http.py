@@ -105,6 +105,16 @@ def test_ranges(http: Machine, tmp_path: pathlib.Path) -> None:
     assert behind.endswith("416") and f"Content-Range: bytes */{len(whole)}" in behind
 
 
+def test_compressed(http: Machine) -> None:
+    """A client that takes gzip gets less, and the same once it is unpacked."""
+    plain = curl(f"{http.url}/style.css")
+    size = curl("--compressed", "-w", "%{size_download}", "-o", "/dev/null", f"{http.url}/style.css")
+    assert int(size) < len(plain) / 2
+    assert curl("--compressed", f"{http.url}/style.css") == plain
+    assert "406" == curl("-H", "Accept-Encoding: br, *;q=0", "-w", "%{http_code}", "-o", "/dev/null",
+                         f"{http.url}/style.css")
+
+
 def test_health(http: Machine) -> None:
     """/healthz answers 200."""
     assert curl("-o", "/dev/null", "-w", "%{http_code}", f"{http.url}/healthz") == "200"

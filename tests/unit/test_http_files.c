@@ -197,6 +197,56 @@ static void the_coding_of_greatest_weight_is_chosen(void **state)
     assert_int_equal(http_encoding_choose(NULL, 0, true), HTTP_IDENTITY);
 }
 
+static void the_form_follows_the_coding(void **state)
+{
+    (void)state;
+    const struct http_form *forms = http_find("/style.css", 10)->forms;
+    assert_non_null(forms[HTTP_GZIP].etag);
+    assert_string_not_equal(forms[HTTP_GZIP].etag, forms[HTTP_IDENTITY].etag);
+    assert_true(forms[HTTP_GZIP].full.total_bytes < forms[HTTP_IDENTITY].full.total_bytes);
+    static const struct {
+        const char *path, *fields;
+        unsigned status;
+        bool is_encoded, varies;
+    } asked[] = {
+        {"/style.css", "", 200, false, true},
+        {"/style.css", "Accept-Encoding: gzip, br\r\n", 200, true, true},
+        {"/style.css", "Accept-Encoding: gzip;q=0\r\n", 200, false, true},
+        {"/style.css", "Accept-Encoding: br\r\nAccept-Encoding: gzip\r\n", 200, true, true},
+        {"/style.css", "Accept-Encoding: identity;q=0, br\r\n", 406, false, true},
+        {"/style.css", "Accept-Encoding: gzip\r\nRange: bytes=0-3\r\n", 206, true, true},
+        {"/style.css", "Range: bytes=0-3\r\n", 206, false, true},
+        {"/style.css", "If-None-Match: *\r\n", 304, false, true},
+        {"/hello.txt", "Accept-Encoding: gzip\r\n", 200, false, false},
+        {"/hello.txt", "Accept-Encoding: identity;q=0, gzip\r\n", 406, false, true},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(asked); i++) {
+        char request[256];
+        snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\n" HOST "%s\r\n", asked[i].path,
+                 asked[i].fields);
+        exchange(request);
+        if (status_of(client.output) != asked[i].status ||
+            (strstr(client.output, "\r\nContent-Encoding: gzip\r\n") != NULL) !=
+                asked[i].is_encoded ||
+            (strstr(client.output, "\r\nVary: Accept-Encoding\r\n") != NULL) != asked[i].varies)
+            fail_msg("%s => %s", request, client.output);
+        if (asked[i].status == 206 && asked[i].is_encoded) // how gzip begins: RFC 1952, 2.3
+            assert_memory_equal(strstr(client.output, "\r\n\r\n") + 4, "\x1f\x8b\x08", 4);
+        client_close();
+    }
+    // each form has its own tag
+    for (int known = HTTP_IDENTITY; known <= HTTP_GZIP; known++) {
+        char request[256];
+        snprintf(request, sizeof(request),
+                 "GET /style.css HTTP/1.1\r\n" HOST
+                 "Accept-Encoding: gzip\r\nIf-None-Match: %s\r\n\r\n",
+                 forms[known].etag);
+        exchange(request);
+        assert_int_equal(status_of(client.output), known == HTTP_GZIP ? 304 : 200);
+        client_close();
+    }
+}
+
 // ---- ranges -------------------------------------------------------------------------------------
 
 // What was read, as "first-last first-last", "all" or "none".
@@ -569,6 +619,7 @@ int main(void)
         cmocka_unit_test(entity_tags_are_found_in_lists),
         cmocka_unit_test(dates_have_three_forms),
         cmocka_unit_test(the_coding_of_greatest_weight_is_chosen),
+        cmocka_unit_test(the_form_follows_the_coding),
         cmocka_unit_test(ranges_are_read),
         cmocka_unit_test(ranges_are_bounded_in_number),
         cmocka_unit_test(ranges_cover_what_was_asked_for),
