@@ -6,3 +6,17 @@ build/bench/slots: bench/slots.c smp/exchange.c tests/unit/fake_core.c tests/uni
 	@echo "  HOSTCC  $@"
 	@gcc -std=gnu11 -O2 -g $(WARNINGS) -DTORIL_HOST -I. -Itests/unit -pthread -o $@ \
 	    $(filter %.c,$^) -lcmocka
+
+build/bench/udp_load: bench/udp_load.c
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	@gcc -std=gnu11 -O2 $(WARNINGS) -o $@ $<
+# A plugin of QEMU's.
+build/bench/count.so: bench/count.c
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	@gcc -std=gnu11 -O2 $(WARNINGS) -shared -fPIC -fvisibility=hidden -o $@ $<
+# What Toril is compared with: two images, that with mitigations beside it.
+build/bench/linux/linux.efi: bench/linux/make.py bench/linux/init.c bench/linux/nginx.conf apps/http/www/hello.txt
+	@echo "  LINUX   $@"
+	@/usr/bin/python3 bench/linux/make.py $(@D) apps/http/www/hello.txt

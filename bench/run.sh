@@ -3,6 +3,7 @@
 # What `./toril bench` does; a part of that script, read by it.
 
 needs_slots="/usr/include/cmocka.h:libcmocka-dev"
+needs_http="wrk:wrk ip:iproute2 ping:iputils-ping unshare:util-linux zstd:zstd objdump:binutils"
 
 # What operations cost in instructions. --check and --update: see bench/README.md.
 bench_kernel() {
@@ -25,11 +26,25 @@ bench_slots() {
     build/bench/slots
 }
 
+# The web server beside Linux with nginx, in a network of its own. Options: see bench/README.md.
+bench_http() {
+    # shellcheck disable=SC2086 # lists of words
+    install_needs $needs_build $needs_run $needs_http
+    [ -c /dev/net/tun ] || die 1 "bench http needs /dev/net/tun, for a tap device"
+    build http
+    [ ! -e apps/echo ] && [ ! -e apps/echo.c ] || build echo
+    [ -d build/bench/linux/root ] || apt-cache show nginx >/dev/null 2>&1 || as_root apt-get -q update >&2
+    run_make build/bench/linux/linux.efi build/bench/count.so build/bench/udp_load
+    alone='unshare --net'
+    [ "$(id -u)" = 0 ] || alone='unshare --net --map-root-user'
+    PYTHONDONTWRITEBYTECODE=1 $alone /usr/bin/python3 bench/http.py "$@"
+}
+
 run_bench() {
     case ${1-kernel} in
-    kernel | slots) ;;
+    kernel | slots | http) ;;
     --*) set -- kernel "$@" ;;
-    *) usage "bench [kernel|slots], not '$1'" ;;
+    *) usage "bench [kernel|slots|http], not '$1'" ;;
     esac
     what=${1-kernel}
     [ $# = 0 ] || shift

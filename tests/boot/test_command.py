@@ -217,8 +217,8 @@ def kvm_host(fake_host: FakeHost) -> FakeHost:
 
 
 def accelerator(arguments: list[str]) -> str:
-    """What a QEMU with these arguments uses; it is always given with the machine's type."""
-    return arguments[arguments.index("-machine") + 1].rpartition("accel=")[2]
+    """What a QEMU with these arguments uses; it is always named."""
+    return arguments[arguments.index("-accel") + 1]
 
 
 def test_accel_kvm(kvm_host: FakeHost) -> None:
