@@ -11,6 +11,8 @@
 #include "kernel/options.h"
 #include "kernel/paging.h"
 
+OPTION_CHOICE(kaslr, "on|off", "move to a random address before the boot");
+
 #define CR4_LA57 (1ull << 12)
 
 EFI_STATUS _relocate(uintptr_t base, const void *dynamic);

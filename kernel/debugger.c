@@ -5,6 +5,8 @@
 #include "kernel/log.h"
 #include "kernel/options.h"
 
+OPTION_CHOICE(gdb, "on|off", "wait for gdb before the boot goes on");
+
 static int debugger_came; // gdb writes it
 
 void debugger_wait(void)

@@ -168,8 +168,8 @@ static COLD NOINLINE void set_current(unsigned class, struct span *span)
 void heap_start_core(void)
 {
     heap.address_range = page_pool_end_phys() - SPAN_BYTES;
-    const char *option = option_get("heap");
-    heap.is_debugging = option != NULL && strcmp(option, "debug") == 0 && heap_debug_alloc != NULL;
+    const char *option = heap_debug_alloc == NULL ? NULL : option_get("heap");
+    heap.is_debugging = option != NULL && strcmp(option, "debug") == 0;
     for (unsigned i = 0; i < ARRAY_COUNT(heap.direct); i++)
         heap.direct[i] = &no_span;
     for (unsigned class = 0; class < CLASS_COUNT; class ++)

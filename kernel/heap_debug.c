@@ -7,8 +7,11 @@
 
 #include "kernel/core.h"
 #include "kernel/heap.h"
+#include "kernel/options.h"
 #include "kernel/panic.h"
 #include "kernel/thread.h"
+
+OPTION_CHOICE(heap, "debug|off", "debug: check each block, and name who misused it");
 
 #define STATE_IN_USE              0x6b636f6c625f6e69ull
 #define STATE_FREED               0x6b636f6c62646e65ull

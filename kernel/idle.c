@@ -8,6 +8,8 @@
 #include "kernel/log.h"
 #include "kernel/options.h"
 
+OPTION_CHOICE(idle, "auto|halt|mwait", "how a core waits that has nothing to do");
+
 #define FEATURE_MWAIT      (1u << 3)
 #define FEATURE_HYPERVISOR (1u << 31)
 

@@ -21,6 +21,8 @@
 #include "kernel/time.h"
 #include "kernel/trace.h"
 
+OPTION_CHOICE(keys, "on|off", "what is typed at the serial port shows what goes on");
+
 #define TYPED_MAX      16 // typed ahead; what is more is not heard
 #define COLUMNS        4  // cores beside each other
 #define THREADS_SHOWN  64 // of each core

@@ -6,6 +6,9 @@
 
 #include "kernel/log.h"
 #include "kernel/main.h"
+#include "kernel/options.h"
+
+OPTION_TEXT(log, "[MODULE:]LEVEL,...: error, warn, info or debug lines");
 
 // All that lines of the kernel begin with (tests/lint/modules.py compares); an app's begin with its
 // name.

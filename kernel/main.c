@@ -65,18 +65,11 @@ static const void *acpi_map(uint64_t phys, size_t size_bytes)
                : NULL;
 }
 
-static bool has_part(bool is_linked, const char *option)
-{
-    if (!is_linked && option_get(option) != NULL)
-        log_warn("boot: option %s has no effect: %s is linked without that part", option, app_name);
-    return is_linked;
-}
-
 static void look_inside(void)
 {
-    if (has_part(keys_start != NULL, "keys"))
+    if (keys_start != NULL)
         keys_start(&acpi_facts, remote_call);
-    if (has_part(profile_start != NULL, "profile"))
+    if (profile_start != NULL)
         profile_start(remote_call);
 }
 
@@ -147,7 +140,7 @@ void kernel_main(const struct boot_info *info)
     log_info("toril: " TORIL_VERSION " with %s, at %#llx, started by %s", app_name,
              (unsigned long long)boot_info.image_phys, boot_info.firmware_name);
     options_parse(boot_info.load_options, boot_info.config_text, boot_info.config_bytes);
-    if (has_part(log_levels_start != NULL, "log") && option_get("log") != NULL)
+    if (log_levels_start != NULL && option_get("log") != NULL)
         log_levels_start(option_get("log"));
     debugger_wait();
     power_start(&boot_info);
@@ -158,7 +151,6 @@ void kernel_main(const struct boot_info *info)
     time_start(&acpi_facts, boot_info.entry_tsc);
     if (page_pool_start(&boot_info) != 0)
         panic("boot: no free memory in a map of %zu ranges", boot_info.memory_count);
-    has_part(heap_debug_alloc != NULL, "heap");
     heap_start_core();
     paging_start(&boot_info, acpi_facts.cpu_count);
     struct core_stacks stacks;

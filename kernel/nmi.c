@@ -14,6 +14,8 @@
 #include "kernel/time.h"
 #include "kernel/watchdog.h"
 
+OPTION_CHOICE(nmi, "report|panic", "what an NMI from outside does");
+
 // One from outside can reach all cores at once, and some twice, by what they are asked meanwhile.
 #define SAME_NS (1 * NS_PER_S)
 

@@ -8,49 +8,15 @@
 #include "kernel/log.h"
 #include "kernel/panic.h"
 
-enum kind {
-    KIND_TEXT,
-    KIND_NUMBER,
-    KIND_CHOICE,
-    KIND_ARGUMENTS,    // words for the app
-    KIND_ENVIRONMENT,  // NAME=VALUE, repeatable
-    KIND_COMMAND_LINE, // a whole command line
-};
+// All that were declared in what is linked.
+extern struct machine_option __start_options[], __stop_options[];
 
-struct key {
-    const char *name;
-    enum kind kind;
-    uint64_t min, max;   // KIND_NUMBER
-    const char *choices; // KIND_CHOICE: "one|another"
-    const char *help;
-};
-
-static const struct key keys[] = {
-    {"args", KIND_ARGUMENTS, 0, 0, NULL, "the app's arguments: args=\"one two\""},
-    {"clock", KIND_CHOICE, 0, 0, "cpuid|hpet|kvm|pm", "what says how fast the clock runs"},
-    {"cores", KIND_NUMBER, 1, CORES_MAX, NULL, "use at most this many cores"},
-    {"env", KIND_ENVIRONMENT, 0, 0, NULL, "NAME=VALUE for the app's environment; repeatable"},
-    {"exit", KIND_CHOICE, 0, 0, "poweroff|reset|halt|debug", "what follows the app's end"},
-    {"gdb", KIND_CHOICE, 0, 0, "on|off", "wait for gdb before the boot goes on"},
-    {"heap", KIND_CHOICE, 0, 0, "debug|off", "debug: check each block, and name who misused it"},
-    {"hog", KIND_NUMBER, 0, 86400, NULL, "seconds a thread may keep its core untold; 0: for ever"},
-    {"hostname", KIND_TEXT, 0, 0, NULL, "the machine's name, for DHCP and the app"},
-    {"idle", KIND_CHOICE, 0, 0, "auto|halt|mwait", "how a core waits that has nothing to do"},
-    {"ip", KIND_TEXT, 0, 0, NULL, "ADDRESS/PREFIX[,gw=ADDRESS][,dns=ADDRESS], or dhcp"},
-    {"keys", KIND_CHOICE, 0, 0, "on|off", "what is typed at the serial port shows what goes on"},
-    {"log", KIND_TEXT, 0, 0, NULL, "[MODULE:]LEVEL,...: error, warn, info or debug lines"},
-    {"net_cores", KIND_NUMBER, 1, CORES_MAX, NULL, "how many cores serve the network"},
-    {"nmi", KIND_CHOICE, 0, 0, "report|panic", "what an NMI from outside does"},
-    {"on_panic", KIND_CHOICE, 0, 0, "halt|reset|debug", "what follows a panic"},
-    {"kaslr", KIND_CHOICE, 0, 0, "on|off", "move to a random address before the boot"},
-    {"options", KIND_COMMAND_LINE, 0, 0, NULL, "a whole command line, as the UEFI shell passes it"},
-    {"profile", KIND_NUMBER, 1, 10000, NULL, "look at each core so often a second: where is it?"},
-    {"profile_samples", KIND_NUMBER, 64, 1048576, NULL,
-     "samples that profile=HZ keeps of each core"},
-    {"stack_kib", KIND_NUMBER, 16, 65536, NULL, "stack of each thread, in KiB"},
-    {"trace", KIND_CHOICE, 0, 0, "on|off", "keep what each core did last, and show it at the end"},
-    {"trace_events", KIND_NUMBER, 128, 1048576, NULL, "events that trace=on keeps of each core"},
-};
+static struct machine_option option_args OPTION_IN_TABLE("args") = {
+    "args", "the app's arguments: args=\"one two\"", .kind = OPTION_IS_ARGUMENTS};
+static struct machine_option option_env OPTION_IN_TABLE("env") = {
+    "env", "NAME=VALUE for the app's environment; repeatable", .kind = OPTION_IS_ENVIRONMENT};
+static struct machine_option option_options OPTION_IN_TABLE("options") = {
+    "options", "a whole command line, as the UEFI shell passes it", .kind = OPTION_IS_COMMAND_LINE};
 
 // Where a piece of text came from, for complaints.
 struct source {
@@ -60,7 +26,6 @@ struct source {
     bool nested;   // text of key `options`
 };
 
-static const char *values[ARRAY_COUNT(keys)];
 static char text[OPTIONS_TEXT_BYTES];
 static size_t text_used;
 static char default_program[] = "app";
@@ -70,7 +35,7 @@ static int argument_count = 1;
 static char *environment[OPTIONS_ENVIRONMENT_MAX + 1];
 static size_t environment_count;
 static unsigned complaint_count;
-static bool key_was_unknown;
+static bool option_was_unknown;
 static bool is_quiet; // complaints are for when all is parsed
 
 static void parse_words(const char *line, struct source source);
@@ -103,22 +68,21 @@ static void complain(const struct source *source, const char *piece, const char 
     log_warn("options: %s%s%s: \"%s\": %s", source->name, line, word, show(shown, piece), what);
 }
 
-static void complain_key(const struct source *source, const struct key *key, const char *value,
-                         const char *expected)
+static void complain_value(const struct source *source, const struct machine_option *option,
+                           const char *value, const char *expected)
 {
     char what[128];
-    snprintf(what, sizeof(what), "%s needs %s", key->name, expected);
+    snprintf(what, sizeof(what), "%s needs %s", option->name, expected);
     complain(source, value, what);
 }
 
-static void log_known_keys(void)
+static void log_known_options(void)
 {
     log_info("options: these are known:");
-    for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
-        log_info("options:   %-11s %s%s%s%s", keys[i].name, keys[i].help,
-                 keys[i].choices == NULL ? "" : " (",
-                 keys[i].choices == NULL ? "" : keys[i].choices,
-                 keys[i].choices == NULL ? "" : ")");
+    for (const struct machine_option *each = __start_options; each < __stop_options; each++)
+        log_info("options:   %-11s %s%s%s%s", each->name, each->help,
+                 each->choices == NULL ? "" : " (", each->choices == NULL ? "" : each->choices,
+                 each->choices == NULL ? "" : ")");
 }
 
 // ---- storing values -----------------------------------------------------------------------------
@@ -259,55 +223,55 @@ static bool is_one_of(const char *value, const char *choices)
     return false;
 }
 
-static void set_value(const struct key *key, const char *value, const struct source *source)
+static void set_value(struct machine_option *option, const char *value, const struct source *source)
 {
     char expected[96];
     uint64_t number;
-    switch (key->kind) {
-    case KIND_NUMBER:
-        if (!parse_number(value, &number) || number < key->min || number > key->max) {
+    switch (option->kind) {
+    case OPTION_IS_NUMBER:
+        if (!parse_number(value, &number) || number < option->min || number > option->max) {
             snprintf(expected, sizeof(expected), "a number from %llu to %llu",
-                     (unsigned long long)key->min, (unsigned long long)key->max);
-            complain_key(source, key, value, expected);
+                     (unsigned long long)option->min, (unsigned long long)option->max);
+            complain_value(source, option, value, expected);
             return;
         }
         break;
-    case KIND_CHOICE:
-        if (!is_one_of(value, key->choices)) {
-            snprintf(expected, sizeof(expected), "one of %s", key->choices);
-            complain_key(source, key, value, expected);
+    case OPTION_IS_CHOICE:
+        if (!is_one_of(value, option->choices)) {
+            snprintf(expected, sizeof(expected), "one of %s", option->choices);
+            complain_value(source, option, value, expected);
             return;
         }
         break;
-    case KIND_ARGUMENTS:
+    case OPTION_IS_ARGUMENTS:
         set_arguments(value, source);
         break;
-    case KIND_ENVIRONMENT:
+    case OPTION_IS_ENVIRONMENT:
         set_environment(source, value);
         return;
-    case KIND_COMMAND_LINE:
+    case OPTION_IS_COMMAND_LINE:
         if (source->nested)
             complain(source, value, "options inside of options");
         else
             parse_words(value, (struct source){source->name, source->line, 0, true});
         return;
-    case KIND_TEXT:
+    case OPTION_IS_TEXT:
         if (*value == '\0') {
-            complain_key(source, key, value, "a value");
+            complain_value(source, option, value, "a value");
             return;
         }
         break;
     }
     const char *kept = keep_text(source, value);
     if (kept != NULL)
-        values[key - keys] = kept;
+        option->value = kept;
 }
 
-static const struct key *find_key(const char *name, size_t length)
+static struct machine_option *find_option(const char *name, size_t length)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
-        if (strlen(keys[i].name) == length && memcmp(keys[i].name, name, length) == 0)
-            return &keys[i];
+    for (struct machine_option *each = __start_options; each < __stop_options; each++)
+        if (strlen(each->name) == length && memcmp(each->name, name, length) == 0)
+            return each;
     return NULL;
 }
 
@@ -324,14 +288,15 @@ static void parse_words(const char *line, struct source source)
             return;
         }
         const char *equals = strchr(word, '=');
-        const struct key *key = equals == NULL ? NULL : find_key(word, (size_t)(equals - word));
-        if (key != NULL) {
-            set_value(key, equals + 1, &source);
+        struct machine_option *option =
+            equals == NULL ? NULL : find_option(word, (size_t)(equals - word));
+        if (option != NULL) {
+            set_value(option, equals + 1, &source);
         } else {
-            key_was_unknown = true;
+            option_was_unknown = true;
             complain(&source, word,
                      equals == NULL ? "expected key=value, or -- before the app's arguments"
-                                    : "there is no such option");
+                                    : "this app has no such option");
         }
     }
 }
@@ -363,19 +328,19 @@ static void parse_line(char *line, const struct source *source)
         return;
     char *equals = strchr(line, '=');
     if (equals == NULL) {
-        key_was_unknown = true;
+        option_was_unknown = true;
         complain(source, line, "expected key=value");
         return;
     }
     *equals = '\0';
     const char *name = trim(line);
-    const struct key *key = find_key(name, strlen(name));
-    if (key == NULL) {
-        key_was_unknown = true;
-        complain(source, name, "there is no such option");
+    struct machine_option *option = find_option(name, strlen(name));
+    if (option == NULL) {
+        option_was_unknown = true;
+        complain(source, name, "this app has no such option");
         return;
     }
-    set_value(key, unquote(trim(equals + 1)), source);
+    set_value(option, unquote(trim(equals + 1)), source);
 }
 
 static void parse_config(const char *config, size_t config_bytes)
@@ -409,12 +374,13 @@ static void parse_config(const char *config, size_t config_bytes)
 
 void options_parse(const char *load_options, const char *config_text, size_t config_bytes)
 {
-    memset(values, 0, sizeof(values));
+    for (struct machine_option *each = __start_options; each < __stop_options; each++)
+        each->value = NULL;
     text_used = environment_count = 0;
     arguments[0] = program;
     argument_count = 1;
     complaint_count = 0;
-    key_was_unknown = false;
+    option_was_unknown = false;
 
     parse_config(config_text, config_bytes);
     parse_words(load_options, (struct source){"command line", 0, 0, false});
@@ -424,8 +390,8 @@ void options_parse(const char *load_options, const char *config_text, size_t con
     if (complaint_count > OPTIONS_COMPLAINTS_MAX)
         log_warn("options: %u more mistakes are not shown",
                  complaint_count - OPTIONS_COMPLAINTS_MAX);
-    if (key_was_unknown && !is_quiet)
-        log_known_keys();
+    if (option_was_unknown && !is_quiet)
+        log_known_options();
 }
 
 const char *option_peek(const char *name, const char *load_options, const char *config_text,
@@ -461,9 +427,9 @@ char **options_environ(void)
 
 const char *option_get(const char *name)
 {
-    const struct key *key = find_key(name, strlen(name));
-    ASSERT(key != NULL);
-    return values[key - keys];
+    struct machine_option *option = find_option(name, strlen(name));
+    ASSERT(option != NULL);
+    return option->value;
 }
 
 uint64_t option_get_number(const char *name, uint64_t fallback, uint64_t min, uint64_t max)

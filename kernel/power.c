@@ -13,6 +13,9 @@
 #include "kernel/trace.h"
 #include "kernel/watchdog.h"
 
+OPTION_CHOICE(exit, "poweroff|reset|halt|debug", "what follows the app's end");
+OPTION_CHOICE(on_panic, "halt|reset|debug", "what follows a panic");
+
 #define DEBUG_EXIT_PORT  0xf4 // QEMU's isa-debug-exit: value V ends QEMU with status V * 2 + 1
 #define DEBUG_EXIT_PANIC 127
 #define DEBUG_EXIT_MAX   100 // larger statuses are read from the log line

@@ -20,6 +20,10 @@
 #define SAMPLES_MAX     (1u << 20)
 #define HZ_MIN          1
 #define HZ_MAX          10000
+
+OPTION_NUMBER(profile, HZ_MIN, HZ_MAX, "look at each core so often a second: where is it?");
+OPTION_NUMBER(profile_samples, SAMPLES_MIN, SAMPLES_MAX,
+              "samples that profile=HZ keeps of each core");
 // The instructions that halt, as they lie before where an interrupt found the core.
 #define HLT_OPCODE 0xf4
 #define MWAIT_LAST 0xc9 // of 0f 01 c9

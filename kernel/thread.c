@@ -16,6 +16,8 @@
 // What a switch leaves on a stack: six registers, where to return.
 #define SWITCH_FRAME_WORDS 7
 
+OPTION_NUMBER(stack_kib, STACK_KIB_MIN, 65536, "stack of each thread, in KiB");
+
 PERCORE struct thread *thread_all;
 
 static void list_add(struct thread *thread)

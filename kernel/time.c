@@ -13,6 +13,8 @@
 #include "kernel/options.h"
 #include "kernel/panic.h"
 
+OPTION_CHOICE(clock, "cpuid|hpet|kvm|pm", "what says how fast the clock runs");
+
 #define CALIBRATION_MIN_NS       (2 * NS_PER_MS)
 #define TIMER_CALIBRATION_MIN_NS (1 * NS_PER_MS)
 #define PM_TIMER_HZ              3579545

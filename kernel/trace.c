@@ -14,7 +14,10 @@
 #define EVENTS_DEFAULT 1024
 #define EVENTS_MIN     128 // a page
 #define EVENTS_MAX     (1u << 20)
-#define LINE_BYTES     160
+
+OPTION_CHOICE(trace, "on|off", "keep what each core did last, and show it at the end");
+OPTION_NUMBER(trace_events, EVENTS_MIN, EVENTS_MAX, "events that trace=on keeps of each core");
+#define LINE_BYTES 160
 
 _Static_assert(sizeof(struct trace_event) == 32, "a power of two, so that a ring's size is one");
 

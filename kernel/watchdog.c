@@ -21,6 +21,8 @@
 #define STUCK_PRECISION  64 // part of the time that a core was stuck
 #define CONSOLE_RETRY_NS (10 * NS_PER_MS)
 
+OPTION_NUMBER(hog, 0, HOG_S_MAX, "seconds a thread may keep its core untold; 0: for ever");
+
 // What a look saw. Times in ms; differences count, so that wrapping does no harm.
 struct watched {
     uint32_t progress;

@@ -26,6 +26,9 @@
 #include "lwip/init.h"
 #include "lwip/priv/tcp_priv.h"
 
+OPTION_TEXT(hostname, "the machine's name, for DHCP and the app");
+OPTION_TEXT(ip, "ADDRESS/PREFIX[,gw=ADDRESS][,dns=ADDRESS], or dhcp");
+
 // The first word about a missing lease, then twice as long each time, up to this.
 #define LEASE_PATIENCE_FIRST_S 10
 #define LEASE_PATIENCE_MAX_S   640

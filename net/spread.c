@@ -20,6 +20,8 @@
 
 #include "lwip/tcp.h"
 
+OPTION_NUMBER(net_cores, 1, CORES_MAX, "how many cores serve the network");
+
 struct net_steer_map net_spread_map = {1, 1};
 PERCORE unsigned net_position;
 static PERCORE uint16_t port_first, port_last, port_next;
@@ -99,8 +101,8 @@ static void join(void *argument)
 }
 
 // Cores with queues of their own come first, in the card's order. Others only where they are asked
-// for: what they do is worth less than what handing frames to them costs, unless each request is much
-// work.
+// for: what they do is worth less than what handing frames to them costs, unless each request is
+// much work.
 static struct net_steer_map plan(const struct net_device *first)
 {
     unsigned pairs = first->of_card_count > 1 ? first->of_card_count : 1;

@@ -28,6 +28,8 @@
 #include "smp/remote.h"
 #include "smp/trampoline.h"
 
+OPTION_NUMBER(cores, 1, CORES_MAX, "use at most this many cores");
+
 // Since the last one that came.
 #define ARRIVAL_TIMEOUT_NS      (200 * NS_PER_MS)
 #define ARRIVAL_TIMEOUT_CORE_NS (5 * NS_PER_MS) // more for each, for those that share a host's CPU

@@ -8,6 +8,14 @@
 #include "kernel/core.h"
 #include "kernel/options.h"
 
+OPTION_NUMBER(cores, 1, CORES_MAX, "a number");
+OPTION_CHOICE(exit, "poweroff|reset|halt|debug", "a choice");
+OPTION_TEXT(hostname, "a text");
+OPTION_TEXT(ip, "a text");
+OPTION_CHOICE(kaslr, "on|off", "a choice");
+OPTION_CHOICE(on_panic, "halt|reset|debug", "a choice");
+OPTION_NUMBER(stack_kib, 16, 65536, "a number");
+
 // Both texts go in as blocks of their exact size, so that the sanitizer sees every byte too far.
 static void parse_bytes(const char *load_options, const char *config, size_t config_bytes)
 {
@@ -143,9 +151,9 @@ static void mistakes_are_named(void **state)
     static const struct {
         const char *line, *config, *complaint;
     } cases[] = {
-        {"ip=dhcp colour=red", "", "command line word 2: \"colour=red\": there is no such option"},
+        {"ip=dhcp colour=red", "", "command line word 2: \"colour=red\": this app has no such option"},
         {"verbose", "", "command line word 1: \"verbose\": expected key=value, or --"},
-        {"=x", "", "\"=x\": there is no such option"},
+        {"=x", "", "\"=x\": this app has no such option"},
         {"ip=dhcp \"hostname=bull", "", "word 2: \"hostname=bull\": its closing \" is missing"},
         {"-- a \"b", "", "\"b\": its closing \" is missing"},
         {"cores=two", "", "word 1: \"two\": cores needs a number from 1 to 1024"},
@@ -164,11 +172,11 @@ static void mistakes_are_named(void **state)
         {"hostname=", "", "hostname needs a value"},
         {"options=options=ip=dhcp", "", "options inside of options"},
         {"options=\"ip=dhcp foo\"", "", "command line word 2: \"foo\": expected key=value"},
-        {"", "ip=dhcp\n\ncolour=red\n", "toril.cfg line 3: \"colour\": there is no such option"},
+        {"", "ip=dhcp\n\ncolour=red\n", "toril.cfg line 3: \"colour\": this app has no such option"},
         {"", "# x\r\nverbose\r\n", "toril.cfg line 2: \"verbose\": expected key=value"},
         {"", "cores=9x", "toril.cfg line 1: \"9x\": cores needs a number"},
         {"", "\nargs=a \"b", "toril.cfg line 2: \"b\": its closing \" is missing"},
-        {"", "options=ip=dhcp foo=1", "toril.cfg line 1 word 2: \"foo=1\": there is no such"},
+        {"", "options=ip=dhcp foo=1", "toril.cfg line 1 word 2: \"foo=1\": this app has no such"},
         {"", "\xFF\xFEi\0p\0", "the file is UTF-16 text"},
         {"\x1B[2J\xC3\xA4\x01", "", "\"?[2J???\""},
     };
@@ -182,7 +190,7 @@ static void mistakes_are_named(void **state)
         assert_value("hostname", NULL);
     }
     parse("colour=red", "");
-    assert_true(host_log_has("on_panic    what follows a panic (halt|reset|debug)"));
+    assert_true(host_log_has("on_panic    a choice (halt|reset|debug)"));
     parse("cores=x", "");
     assert_false(host_log_has("these are known")); // only when it helps
 }
@@ -312,7 +320,7 @@ static void one_option_before_the_rest(void **state)
     assert_null(option_peek("kaslr", "-- kaslr=off", NULL, 0));
     assert_string_equal(host_log, ""); // said when all is parsed, and only then
     parse("colour=red", "");
-    assert_true(host_log_has("there is no such option"));
+    assert_true(host_log_has("this app has no such option"));
     assert_null(option_get("kaslr"));
 }
 
