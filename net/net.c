@@ -16,6 +16,7 @@
 #include "net/counters.h"
 #include "net/net_core.h"
 #include "net/netif.h"
+#include "net/packet_trace.h"
 #include "net/relay.h"
 #include "net/spread.h"
 #include "net/timers.h"
@@ -261,6 +262,7 @@ void net_core_start(struct net_device *device)
     lwip_init();
     state.device = device;
     state.netif = net_netif_start(device);
+    net_packet_trace_start(device, state.netif);
     state.patience.expired = patience_expired;
     net_timers_start();
     set_hostname();

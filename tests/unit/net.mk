@@ -3,12 +3,12 @@ ifndef LWIP_SOURCES
 include third_party/third_party.mk
 endif
 
-NET_UNIT_SOURCES := $(addprefix net/,address.c checksum.c demux.c net.c netif.c owner.c relay.c sequence.c spread.c steer.c timers.c)
+NET_UNIT_SOURCES := $(addprefix net/,address.c checksum.c demux.c net.c netif.c owner.c packet_text.c packet_trace.c relay.c sequence.c spread.c steer.c timers.c)
 # net/timers.c takes the place of lwIP's.
 NET_UNIT_LWIP    := $(LWIP_SOURCES)
 NET_UNIT_CFLAGS  := -iquote net -isystem $(LWIP_INCLUDE)
 
-UNIT_TESTS += net net_address net_dhcp net_fuzz net_steer net_demux
+UNIT_TESTS += net net_address net_dhcp net_fuzz net_steer net_demux net_packet_text
 UNIT_SOURCES_net         := tests/unit/test_net_world.c $(NET_UNIT_SOURCES) build/unit/lwip/lwip.a
 UNIT_CFLAGS_net          := $(NET_UNIT_CFLAGS)
 UNIT_DEPENDS_net         := tests/unit/test_net_world.h
@@ -22,6 +22,7 @@ UNIT_SOURCES_net_demux   := $(UNIT_SOURCES_net)
 UNIT_CFLAGS_net_demux    := $(NET_UNIT_CFLAGS)
 UNIT_DEPENDS_net_demux   := $(UNIT_DEPENDS_net)
 UNIT_SOURCES_net_steer   := net/steer.c
+UNIT_SOURCES_net_packet_text := net/packet_text.c
 UNIT_SOURCES_net_address := net/address.c net/checksum.c
 UNIT_CFLAGS_net_address  := $(NET_UNIT_CFLAGS)
 
