@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Builds build/APP/BOOTX64.EFI for each app. `./toril` calls this; `make help` lists the targets.
 
-APPS := hello http selftest attack bench stress
+APPS := hello http service selftest attack bench stress
 
 KERNEL_ASSEMBLY := kernel/memory.asm kernel/switch.asm kernel/vectors.asm
 # What an app may be linked without: apps in APPS_WITHOUT_INSIGHT are.
@@ -131,6 +131,7 @@ layer-objects: $(filter $(O)/kernel/% $(O)/smp/% $(O)/virtio/% $(O)/drivers/% $(
 # An app is apps/NAME.c, or a folder apps/NAME/ with its own app.mk that may add APP_SOURCES_NAME,
 # APP_OBJECTS_NAME and APP_CFLAGS_NAME.
 APP_SOURCES_hello := apps/hello.c
+APP_SOURCES_service := apps/service.c
 APP_SOURCES_selftest := $(wildcard apps/selftest/*.c)
 -include $(wildcard apps/*/app.mk)
 

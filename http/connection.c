@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http/answer.h"
 #include "http/conditions.h"
 #include "http/counters.h"
 #include "http/date.h"
@@ -18,6 +19,8 @@
 #define STOP (-1)
 // Up to here a response is put together before it is written.
 #define HTTP_WHOLE_BYTES_MAX 512
+
+#define READING_METHODS (1ull << HTTP_GET | 1ull << HTTP_HEAD)
 
 // ---- writing ------------------------------------------------------------------------------------
 
@@ -41,6 +44,16 @@ static bool output_refill(struct http_connection *connection)
     return true;
 }
 
+// What was written is needed no more.
+static void output_release(struct http_connection *connection)
+{
+    void (*release)(void *context) = connection->release;
+    http_text_free(&connection->owned);
+    connection->release = NULL;
+    if (release)
+        release(connection->release_context);
+}
+
 static void output_continue(struct http_connection *connection)
 {
     do {
@@ -58,7 +71,7 @@ static void output_continue(struct http_connection *connection)
         }
     } while (output_refill(connection));
     if (connection->owned.data)
-        http_text_free(&connection->owned);
+        output_release(connection);
     connection->finished = connection->last;
 }
 
@@ -99,10 +112,10 @@ static void piece_add(struct http_connection *connection, const char *data, size
         (struct http_piece){data, (uint32_t)size_bytes, lasting};
 }
 
-// Queues a response and writes what there is room for. Its lines for this moment, if there are any,
+// Queues a response. Its lines for this moment, if there are any,
 // stand between the status line and the rest; else the whole is one piece.
-static void respond(struct http_connection *connection, const struct http_response *response,
-                    bool keep_alive)
+static void response_queue(struct http_connection *connection, const struct http_response *response,
+                           bool keep_alive)
 {
     bool lasting = !connection->owned.data;
     size_t size = connection->head_only ? response->head_bytes : response->total_bytes;
@@ -128,7 +141,52 @@ static void respond(struct http_connection *connection, const struct http_respon
     piece_add(connection, response->data + skip, size - skip, lasting);
     connection->last = !keep_alive;
     http_count((enum http_counter)(response->status / 100 - 1), 1);
+}
+
+// Queues a response and writes what there is room for.
+static void respond(struct http_connection *connection, const struct http_response *response,
+                    bool keep_alive)
+{
+    response_queue(connection, response, keep_alive);
     output_start(connection);
+}
+
+void http_connection_answer(struct http_connection *connection, const struct http_response *head,
+                            struct http_text *text, const struct http_answer *answer)
+{
+    connection->waits = false;
+    connection->request = NULL;
+    connection->owned = *text;
+    response_queue(connection, head, connection->keep_alive);
+    bool apart = head->total_bytes == head->head_bytes && answer->body_bytes > 0;
+    if (apart && !connection->head_only)
+        piece_add(connection, answer->body, answer->body_bytes, answer->lasting);
+    connection->release = answer->release;
+    connection->release_context = answer->context;
+    output_start(connection);
+    if (!connection->handling)
+        connection->wake(connection);
+}
+
+// What a method is refused with that its path does not have.
+static const struct http_response *method_refusal(struct http_connection *connection,
+                                                  struct http_response *rendered)
+{
+    if (connection->allowed == 0 || connection->allowed == READING_METHODS)
+        return http_status_response(405);
+    if (http_answer_render_methods(connection->allowed, &connection->owned, rendered) == 0)
+        return rendered;
+    http_text_free(&connection->owned);
+    return http_status_response(503);
+}
+
+// The request is refused, or its connection ends.
+static void request_leave(struct http_connection *connection)
+{
+    if (connection->request)
+        http_request_leave(connection->request);
+    connection->request = NULL;
+    connection->waits = false;
 }
 
 // ---- the request's text -------------------------------------------------------------------------
@@ -200,7 +258,8 @@ static int request_measure(struct http_connection *connection, const char *at)
     if (!connection->in_body && connection->request_bytes > HTTP_HEAD_BYTES_MAX)
         return refuse(connection, 431);
     // a body in small chunks is mostly framing: twice its limit allows for some
-    if (connection->request_bytes > HTTP_HEAD_BYTES_MAX + 2 * HTTP_BODY_BYTES_MAX)
+    if (connection->in_body &&
+        connection->request_bytes > HTTP_HEAD_BYTES_MAX + 2 * connection->body_bytes_max)
         return refuse(connection, 413);
     return 0;
 }
@@ -228,6 +287,7 @@ static int on_message_begin(llhttp_t *parser)
 {
     struct http_connection *connection = parser->data;
     connection->resource = NULL;
+    connection->allowed = 0;
     text_drop(connection);
     connection->mark = NULL;
     connection->request_bytes = 0;
@@ -254,6 +314,32 @@ static int on_url(llhttp_t *parser, const char *at, size_t length)
     return text_add(connection, at, length);
 }
 
+// Returns: 0, or -EINVAL for a target that names no path.
+static int resource_search(struct http_connection *connection)
+{
+    char path[HTTP_TARGET_BYTES_MAX];
+    int length = http_target_path(connection->text, connection->text_length, path);
+    if (length < 0)
+        return length;
+    connection->resource = http_find(path, (size_t)length);
+    return 0;
+}
+
+// What a file's path cannot be, a route's parameter may: `error` only counts where no route fits.
+static int route_search(struct http_connection *connection, int error)
+{
+    int failed =
+        http_route_find(connection->parser.method, connection->text, connection->text_length,
+                        &connection->request, &connection->allowed);
+    if (failed)
+        return failed;
+    if (connection->request) {
+        connection->request->connection = connection;
+        connection->resource = NULL;
+    }
+    return connection->allowed || connection->request ? 0 : error;
+}
+
 static int on_url_complete(llhttp_t *parser)
 {
     struct http_connection *connection = parser->data;
@@ -264,15 +350,14 @@ static int on_url_complete(llhttp_t *parser)
         return refuse(connection, 505); // how HTTP/2 begins
     // Nearly every target is a path as it stands in the table.
     connection->resource = http_find(connection->text, connection->text_length);
-    if (!connection->resource) {
-        char path[HTTP_TARGET_BYTES_MAX];
-        int length = http_target_path(connection->text, connection->text_length, path);
-        if (length < 0)
-            return refuse(connection, 400);
-        connection->resource = http_find(path, (size_t)length);
-    }
+    int error = connection->resource ? 0 : resource_search(connection);
+    bool reads = parser->method == HTTP_GET || parser->method == HTTP_HEAD;
+    if (connection->resource)
+        connection->allowed = READING_METHODS;
+    if (!connection->resource || !reads)
+        error = route_search(connection, error);
     text_drop(connection);
-    return 0;
+    return error == 0 ? 0 : refuse(connection, error == -ENOMEM ? 503 : 400);
 }
 
 static int on_version_complete(llhttp_t *parser)
@@ -281,10 +366,21 @@ static int on_version_complete(llhttp_t *parser)
     return parser->http_major == 1 ? 0 : refuse(connection, 505);
 }
 
+// A handler may ask for any header; trailers are not kept.
+static bool keeps_fields(const struct http_connection *connection)
+{
+    return connection->request && !connection->in_body;
+}
+
 static int on_header_field(llhttp_t *parser, const char *at, size_t length)
 {
     struct http_connection *connection = parser->data;
     size_t used = connection->name_length;
+    if (keeps_fields(connection)) {
+        if (used == 0)
+            http_fields_open(&connection->request->fields, HTTP_IN_HEADER);
+        http_fields_add_name(&connection->request->fields, at, length);
+    }
     if (used + length <= sizeof(connection->name)) {
         memcpy(connection->name + used, at, length);
         connection->name_length = (uint8_t)(used + length);
@@ -340,6 +436,8 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t length)
     gap_begin(connection, at + length);
     if (request_measure(connection, at + length) != 0)
         return STOP;
+    if (keeps_fields(connection))
+        http_fields_add_value(&connection->request->fields, at, length);
     return connection->field == HTTP_FIELD_OTHER ? 0 : text_add(connection, at, length);
 }
 
@@ -352,6 +450,8 @@ static int on_header_value_complete(llhttp_t *parser)
     connection->field = HTTP_FIELD_OTHER;
     connection->in_gap = false;
     text_drop(connection);
+    if (keeps_fields(connection))
+        http_fields_close(&connection->request->fields);
     while (length > 0 && (value[length - 1] == ' ' || value[length - 1] == '\t'))
         length--;
     switch (field) {
@@ -366,6 +466,8 @@ static int on_header_value_complete(llhttp_t *parser)
             length == 12 && strncasecmp(value, "100-continue", length) == 0;
         return connection->expects_continue ? 0 : refuse(connection, 417);
     default:
+        if (connection->request)
+            return 0; // its handler knows what it is about
         return http_known_fields_keep(&connection->fields, field, value, length) == 0
                    ? 0
                    : refuse(connection, 503);
@@ -376,7 +478,10 @@ static int on_headers_complete(llhttp_t *parser)
 {
     struct http_connection *connection = parser->data;
     bool chunked = parser->flags & F_TRANSFER_ENCODING;
+    struct http_request *request = connection->request;
     connection->in_body = true;
+    connection->body_bytes_max =
+        request ? (uint32_t)request->route->body_bytes_max : HTTP_BODY_BYTES_MAX;
     // No protocol to upgrade to: the header is ignored, the message read as any other.
     parser->upgrade = 0;
     if (parser->http_major != 1)
@@ -385,13 +490,18 @@ static int on_headers_complete(llhttp_t *parser)
         return refuse(connection, 400);
     if (chunked && parser->http_minor == 0)
         return refuse(connection, 400); // RFC 9112, 6.1: its framing is not to be trusted
-    if (parser->content_length > HTTP_BODY_BYTES_MAX)
+    if (parser->content_length > connection->body_bytes_max)
         return refuse(connection, 413);
+    if (request) {
+        request->body_expected = parser->content_length;
+        unsigned status = http_request_accept(request);
+        return status ? refuse(connection, status) : 0;
+    }
     // A client that waits for leave to send its body gets the answer at once: no resource takes
     // one.
     bool reads = parser->method == HTTP_GET || parser->method == HTTP_HEAD;
     if (connection->expects_continue && (chunked || parser->content_length > 0))
-        return refuse(connection, !connection->resource ? 404 : reads ? 417 : 405);
+        return refuse(connection, !connection->allowed ? 404 : reads ? 417 : 405);
     return 0;
 }
 
@@ -399,9 +509,22 @@ static int on_body(llhttp_t *parser, const char *at, size_t length)
 {
     struct http_connection *connection = parser->data;
     connection->body_bytes += (uint32_t)length;
-    if (connection->body_bytes > HTTP_BODY_BYTES_MAX)
+    if (connection->body_bytes > connection->body_bytes_max)
         return refuse(connection, 413);
-    return request_measure(connection, at + length);
+    if (request_measure(connection, at + length) != 0)
+        return STOP;
+    unsigned status =
+        connection->request ? http_request_receive(connection->request, at, length) : 0;
+    return status ? refuse(connection, status) : 0;
+}
+
+// Hands a request to its handler, which may answer it now or later.
+static void request_handle(struct http_connection *connection, bool keep_alive)
+{
+    connection->keep_alive = keep_alive;
+    connection->waits = connection->handling = true;
+    http_request_handle(connection->request);
+    connection->handling = false;
 }
 
 static void answer_file(struct http_connection *connection, bool keep_alive)
@@ -444,10 +567,11 @@ static void answer_rendered(struct http_connection *connection, bool keep_alive)
 static void answer(struct http_connection *connection, bool keep_alive)
 {
     uint8_t method = connection->parser.method;
-    if (!connection->resource)
+    struct http_response rendered;
+    if (!connection->allowed)
         respond(connection, http_status_response(404), keep_alive);
-    else if (method != HTTP_GET && method != HTTP_HEAD)
-        respond(connection, http_status_response(405), keep_alive);
+    else if (!(connection->allowed >> method & 1))
+        respond(connection, method_refusal(connection, &rendered), keep_alive);
     else if (connection->resource->render)
         answer_rendered(connection, keep_alive);
     else
@@ -465,8 +589,11 @@ static int on_message_complete(llhttp_t *parser)
     heap_free(connection->text_block);
     connection->text_block = NULL;
     connection->text_capacity = 0;
-    answer(connection, keep_alive);
-    return connection->last || output_waits(connection) ? HPE_PAUSED : 0;
+    if (connection->request)
+        request_handle(connection, keep_alive);
+    else
+        answer(connection, keep_alive);
+    return connection->last || connection->waits || output_waits(connection) ? HPE_PAUSED : 0;
 }
 
 static const llhttp_settings_t parser_settings = {
@@ -485,9 +612,10 @@ static const llhttp_settings_t parser_settings = {
 
 // ---- the connection -----------------------------------------------------------------------------
 
-void http_connection_start(struct http_connection *connection, http_write_fn write)
+void http_connection_start(struct http_connection *connection, http_write_fn write,
+                           http_wake_fn wake)
 {
-    *connection = (struct http_connection){.write = write};
+    *connection = (struct http_connection){.write = write, .wake = wake};
     llhttp_init(&connection->parser, HTTP_REQUEST, &parser_settings);
     connection->parser.data = connection;
     connection->parser.http_minor = 1;
@@ -497,18 +625,24 @@ void http_connection_start(struct http_connection *connection, http_write_fn wri
 
 void http_connection_release(struct http_connection *connection)
 {
+    request_leave(connection);
     heap_free(connection->text_block);
     heap_free(connection->fields);
     heap_free(connection->rest);
-    http_text_free(&connection->owned);
+    if (connection->owned.data)
+        output_release(connection);
 }
 
 void http_connection_refuse(struct http_connection *connection, unsigned status)
 {
     if (connection->last || output_waits(connection))
         return;
+    request_leave(connection);
     connection->begun = false;
-    respond(connection, http_status_response(status), false);
+    struct http_response rendered;
+    respond(connection,
+            status == 405 ? method_refusal(connection, &rendered) : http_status_response(status),
+            false);
 }
 
 // What a request that the parser could not read is answered with.
@@ -528,6 +662,19 @@ static unsigned refusal_status(const llhttp_t *parser, const char *end)
     }
 }
 
+// Tells a client that waits for it to send its body; nothing of that is here already.
+// Spec: RFC 9110, 10.1.1 and 15.2.1.
+static void continue_send(struct http_connection *connection)
+{
+    static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    connection->expects_continue = false;
+    if (connection->body_bytes > 0 || connection->parser.http_minor == 0)
+        return;
+    http_count(HTTP_RESPONSES_1XX, 1);
+    piece_add(connection, line, sizeof(line) - 1, true);
+    output_start(connection);
+}
+
 // Text borrowed from the input is kept before the input goes away.
 static void input_ends(struct http_connection *connection, const char *end)
 {
@@ -541,6 +688,8 @@ static void input_ends(struct http_connection *connection, const char *end)
     connection->mark = NULL;
     if (connection->refusal)
         http_connection_refuse(connection, connection->refusal);
+    else if (connection->in_body && connection->request && connection->expects_continue)
+        continue_send(connection);
 }
 
 // Answers requests that came before. Returns: how many bytes they take.
@@ -563,7 +712,7 @@ size_t http_connection_receive(struct http_connection *connection, const char *d
                                size_t size_bytes)
 {
     llhttp_t *parser = &connection->parser;
-    if (output_waits(connection))
+    if (connection->waits || output_waits(connection))
         return 0;
     if (connection->last || size_bytes == 0)
         return size_bytes;
@@ -616,6 +765,8 @@ enum http_state http_connection_state(const struct http_connection *connection)
         return HTTP_FINISHED;
     if (output_waits(connection))
         return HTTP_WRITING;
+    if (connection->waits)
+        return HTTP_WAITING;
     if (connection->begun)
         return connection->in_body ? HTTP_READING_BODY : HTTP_READING_HEAD;
     return connection->answered ? HTTP_IDLE : HTTP_SILENT;

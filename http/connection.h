@@ -7,7 +7,9 @@
 
 #include <llhttp.h>
 
+#include "http/http.h"
 #include "http/known_fields.h"
+#include "http/request.h"
 #include "http/resources.h"
 #include "kernel/compiler.h"
 
@@ -21,6 +23,7 @@ enum http_state {
     HTTP_IDLE,         // between two requests
     HTTP_READING_HEAD, // a request began
     HTTP_READING_BODY, // its header section is complete
+    HTTP_WAITING,      // for a handler to answer; input is not read meanwhile
     HTTP_WRITING,      // a response waits for room; input is not read meanwhile
     HTTP_FINISHED,     // all is written: end the connection. Input is thrown away
 };
@@ -34,19 +37,26 @@ struct http_connection;
 typedef size_t (*http_write_fn)(struct http_connection *connection, const char *data,
                                 size_t size_bytes, bool lasting, bool more);
 
+// A handler answered a request some time after it got it, or reads on: http_connection_state() is
+// another, and input can be read again.
+typedef void (*http_wake_fn)(struct http_connection *connection);
+
 struct http_connection {
     llhttp_t parser;
     http_write_fn write;
+    http_wake_fn wake;
 
     // the request being read
     const struct http_resource *resource;
+    struct http_request *request; // that has a route; until it is answered
+    uint64_t allowed; // methods of what was found at the path, a bit for each llhttp_method_t
     const char *text; // of the target or header value being collected: in the input, or text_block
     char *text_block; // heap, when it came in pieces
     uint32_t text_length, text_capacity;
     const char *gap;  // where the header's name, or a piece of its value, ended in this input
     const char *mark; // counted up to here: header section and body, as sent
     uint32_t request_bytes;
-    uint32_t body_bytes;
+    uint32_t body_bytes, body_bytes_max;
     unsigned refusal; // the status that ends it early, 0: none
     uint8_t field_count;
     uint8_t field;       // which header's value is being read
@@ -54,21 +64,28 @@ struct http_connection {
     char name[HTTP_FIELD_NAME_MAX];
     bool in_gap, gap_has_newline;
     bool begun, measured, in_body, host_seen, expects_continue, head_only;
-    struct http_known_fields *fields;      // that matter; NULL: none so far
+    bool waits;                            // the handler has the request and has not answered
+    bool handling;                         // its handler is being called
+    bool keep_alive;                       // after its answer
+    struct http_known_fields *fields;      // that matter to a file or page; NULL: none so far
     uint32_t answered;                     // requests, so far; may wrap
     const struct http_response *memorable; // the last one's, if only its bytes decided it
 
     // the response being written
     char prefix[HTTP_PREFIX_BYTES_MAX];
-    struct http_piece pieces[2];
+    struct http_piece pieces[3]; // lines of this moment, the head, the body if that is elsewhere
     uint8_t piece_count, piece_at;
     bool last; // the connection ends after it
     bool finished;
-    struct http_pieces *rest; // that follow; a heap block, NULL: none
-    struct http_text owned;   // what a piece points into
+    struct http_pieces *rest;       // that follow; a heap block, NULL: none
+    struct http_text owned;         // what a piece points into
+    void (*release)(void *context); // says that the last piece is needed no more; NULL: nobody asks
+    void *release_context;
 };
 
-void http_connection_start(struct http_connection *connection, http_write_fn write);
+// `wake` is only called if there are routes.
+void http_connection_start(struct http_connection *connection, http_write_fn write,
+                           http_wake_fn wake);
 // Frees what it holds, in whatever state it is.
 void http_connection_release(struct http_connection *connection);
 
@@ -81,4 +98,8 @@ size_t http_connection_receive(struct http_connection *connection, const char *d
 void http_connection_resume(struct http_connection *connection);
 // Answers with an error and ends: 408 for a request that takes too long, 503 for one too many.
 void http_connection_refuse(struct http_connection *connection, unsigned status);
+// Answers the request that the handler has. `head` lies in *text, which the connection takes over;
+// the body of `answer` follows unless it is in `head` already.
+void http_connection_answer(struct http_connection *connection, const struct http_response *head,
+                            struct http_text *text, const struct http_answer *answer);
 enum http_state http_connection_state(const struct http_connection *connection);

@@ -87,11 +87,19 @@ int http_render(const struct http_resource *resource, struct http_text *text,
     return 0;
 }
 
-const struct http_response *http_status_response(unsigned status)
+const struct http_response *http_status_find(unsigned status)
 {
     for (size_t i = 0; i < http_status_responses_count; i++) {
         if (http_status_responses[i].status == status)
             return &http_status_responses[i];
     }
+    return NULL;
+}
+
+const struct http_response *http_status_response(unsigned status)
+{
+    const struct http_response *response = http_status_find(status);
+    if (response)
+        return response;
     panic("http: no response is made for status: %u", status);
 }

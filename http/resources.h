@@ -64,6 +64,9 @@ const struct http_resource *http_find(const char *path, size_t length);
 int http_render(const struct http_resource *resource, struct http_text *text,
                 struct http_response *response) MUST_CHECK;
 // The response that says only its status: one of the table in pack.py. Lasts for good.
+// Returns: NULL if there is none.
+const struct http_response *http_status_find(unsigned status);
+// The same for one that there is.
 const struct http_response *http_status_response(unsigned status);
 
 // Made by pack.py: from an app's folder of files, and by status.

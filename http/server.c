@@ -24,16 +24,19 @@
 #define UNREAD_ALL_BYTES_MAX (16 * 1024 * 1024)
 // A client that takes less of an answer in one time limit is too slow.
 #define TAKEN_BYTES_MIN 4096
+// Likewise one that sends less of a body.
+#define RECEIVED_BYTES_MIN 65536
 // A connection that was silent so long may go when room is needed.
 #define SILENT_SPARED_NS NS_PER_S
 
 // Each list has one time limit, so each is in the order of its deadlines, oldest first.
-enum session_list_id { SILENT, IDLE, HEAD, BODY, WRITING, LINGERING, LISTS };
+enum session_list_id { SILENT, IDLE, HEAD, BODY, WAITING, WRITING, LINGERING, LISTS };
 static const uint64_t limits_ns[LISTS] = {
     [SILENT] = 10 * NS_PER_S,    // for a first byte
     [IDLE] = 60 * NS_PER_S,      // between requests
     [HEAD] = 10 * NS_PER_S,      // for a whole header section
-    [BODY] = 20 * NS_PER_S,      // for a whole body after that
+    [BODY] = 20 * NS_PER_S,      // for each RECEIVED_BYTES_MIN after that
+    [WAITING] = 60 * NS_PER_S,   // for a handler
     [WRITING] = 30 * NS_PER_S,   // for each TAKEN_BYTES_MIN
     [LINGERING] = 10 * NS_PER_S, // the same, and then for the client to close
 };
@@ -48,6 +51,7 @@ struct session {
     bool closing;        // we send no more
     uint8_t list;
     uint32_t answered;    // of http, when the deadline was set
+    uint32_t body_bytes;  // likewise
     uint32_t taken_bytes; // by the client since then
     uint64_t deadline_ns;
     struct session *next, *previous;
@@ -85,6 +89,7 @@ static void session_list_last(struct session *session, enum session_list_id id)
     session->list = (uint8_t)id;
     session->deadline_ns = time_now_ns() + limits_ns[id];
     session->answered = session->http.answered;
+    session->body_bytes = session->http.body_bytes;
     session->taken_bytes = 0;
     session->next = NULL;
     session->previous = list->last;
@@ -103,12 +108,15 @@ static void session_list_last(struct session *session, enum session_list_id id)
 static void session_settle(struct session *session)
 {
     static const uint8_t ids[] = {
-        [HTTP_SILENT] = SILENT,     [HTTP_IDLE] = IDLE,       [HTTP_READING_HEAD] = HEAD,
-        [HTTP_READING_BODY] = BODY, [HTTP_WRITING] = WRITING, [HTTP_FINISHED] = LINGERING,
+        [HTTP_SILENT] = SILENT,      [HTTP_IDLE] = IDLE,       [HTTP_READING_HEAD] = HEAD,
+        [HTTP_READING_BODY] = BODY,  [HTTP_WAITING] = WAITING, [HTTP_WRITING] = WRITING,
+        [HTTP_FINISHED] = LINGERING,
     };
     enum session_list_id id = ids[http_connection_state(&session->http)];
     bool renew = id == WRITING || id == LINGERING ? session->taken_bytes >= TAKEN_BYTES_MIN
                                                   : session->answered != session->http.answered;
+    if (id == BODY && session->http.body_bytes - session->body_bytes >= RECEIVED_BYTES_MIN)
+        renew = true;
     if (id == session->list && !renew)
         return;
     session_unlist(session);
@@ -231,6 +239,12 @@ static void session_read(struct session *session)
     }
 }
 
+// What comes in waits meanwhile.
+static bool answer_is_under_way(enum http_state state)
+{
+    return state == HTTP_WAITING || state == HTTP_WRITING;
+}
+
 // Does what can be done now. The session may be gone afterwards.
 // Returns: what a callback of this connection returns to lwIP.
 static err_t session_advance(struct session *session)
@@ -246,7 +260,7 @@ static err_t session_advance(struct session *session)
         if (tcp_shutdown(session->pcb, 0, 1) != ERR_OK)
             return session_abort(session);
     }
-    if (session->peer_closed && state != HTTP_WRITING)
+    if (session->peer_closed && !answer_is_under_way(state))
         return session_close(session);
     session_settle(session);
     tcp_output(session->pcb);
@@ -268,7 +282,7 @@ static err_t on_receive(void *argument, struct tcp_pcb *pcb, struct pbuf *data, 
         pbuf_free(data);
         return ERR_OK;
     }
-    bool waits = http_connection_state(&session->http) == HTTP_WRITING;
+    bool waits = answer_is_under_way(http_connection_state(&session->http));
     if (waits && session->unread &&
         (uint32_t)session->unread->tot_len + data->tot_len > UNREAD_BYTES_MAX)
         return ERR_MEM; // lwIP keeps it and accepts no more
@@ -296,6 +310,13 @@ static err_t on_sent(void *argument, struct tcp_pcb *pcb, uint16_t size_bytes)
     if (session->closing)
         session_settle(session);
     return ERR_OK;
+}
+
+// A handler answered later than in its call.
+static void on_wake(struct http_connection *http)
+{
+    http_date_refresh(time_now_ns());
+    (void)session_advance(CONTAINER_OF(http, struct session, http));
 }
 
 // Without memory a write can fail with nothing under way whose arrival would call on_sent().
@@ -352,7 +373,7 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error)
     }
     session->server = server;
     session->pcb = pcb;
-    http_connection_start(&session->http, session_write);
+    http_connection_start(&session->http, session_write, on_wake);
     session_list_last(session, SILENT);
     server->connections++;
     http_count(HTTP_CONNECTIONS_ACCEPTED, 1);
@@ -377,6 +398,10 @@ static void session_expire(struct session *session)
     case HEAD:
     case BODY:
         http_connection_refuse(&session->http, 408);
+        (void)session_advance(session);
+        return;
+    case WAITING:
+        http_connection_refuse(&session->http, 503);
         (void)session_advance(session);
         return;
     case SILENT:

@@ -26,27 +26,51 @@ static const char *target_skip_authority(const char *target, const char *end)
     return target;
 }
 
-// Decodes percent escapes up to the query. Returns: the length, or -EINVAL.
-static int target_decode(const char *target, const char *end, char *path)
+int http_decode(const char *text, size_t length, bool plus, char *out)
 {
+    const char *end = text + length;
     int used = 0;
-    for (; target < end && *target != '?' && *target != '#'; target++) {
-        int byte = (unsigned char)*target;
+    for (; text < end; text++) {
+        int byte = (unsigned char)*text;
         if (byte == '%') {
-            if (end - target < 3 || hex_digit(target[1]) < 0 || hex_digit(target[2]) < 0)
+            if (end - text < 3 || hex_digit(text[1]) < 0 || hex_digit(text[2]) < 0)
                 return -EINVAL;
-            byte = hex_digit(target[1]) << 4 | hex_digit(target[2]);
-            target += 2;
+            byte = hex_digit(text[1]) << 4 | hex_digit(text[2]);
+            text += 2;
+        } else if (byte == '+' && plus) {
+            byte = ' ';
         }
-        if (byte == 0)
-            return -EINVAL;
-        path[used++] = (char)byte;
+        out[used++] = (char)byte;
     }
     return used;
 }
 
-// Resolves "." and ".." in place; runs after decoding, so that an escaped dot is one.
-static int path_remove_dots(char *path, int length)
+// Where `letter` is, or `end`.
+static const char *find(const char *text, const char *end, char letter)
+{
+    const char *found = text < end ? memchr(text, letter, (size_t)(end - text)) : NULL;
+    return found ? found : end;
+}
+
+int http_target_split(const char *target, size_t length, struct http_target *out)
+{
+    static const char root[] = "/";
+    const char *end = find(target, target + length, '#');
+    if (length == 0 || length > HTTP_TARGET_BYTES_MAX)
+        return -EINVAL;
+    const char *start = target_skip_authority(target, end);
+    const char *question = find(start, end, '?');
+    *out = (struct http_target){start, question, question < end ? question + 1 : end, end};
+    if (start < question && *start == '/')
+        return 0;
+    if (start == target || start != question)
+        return -EINVAL;
+    out->path = root; // an authority, and no path
+    out->path_end = root + 1;
+    return 0;
+}
+
+int http_path_remove_dots(char *path, int length)
 {
     int used = 0; // never ends in '/', except that it may be empty
     int at = 0;
@@ -77,16 +101,11 @@ static int path_remove_dots(char *path, int length)
 
 int http_target_path(const char *target, size_t length, char *path)
 {
-    const char *end = target + length;
-    if (length == 0 || length > HTTP_TARGET_BYTES_MAX)
+    struct http_target parts;
+    if (http_target_split(target, length, &parts) != 0)
         return -EINVAL;
-    const char *start = target_skip_authority(target, end);
-    if (start != target && (start == end || *start != '/')) { // an authority, and no path: "/"
-        path[0] = '/';
-        return 1;
-    }
-    if (*start != '/')
+    int decoded = http_decode(parts.path, (size_t)(parts.path_end - parts.path), false, path);
+    if (decoded < 0 || memchr(path, 0, (size_t)decoded) != NULL)
         return -EINVAL;
-    int decoded = target_decode(start, end, path);
-    return decoded < 0 ? decoded : path_remove_dots(path, decoded);
+    return http_path_remove_dots(path, decoded); // an escaped dot is one
 }

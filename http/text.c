@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "http/text.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,11 +40,10 @@ void http_text_put(struct http_text *text, const char *data, size_t size_bytes)
     text->used_bytes += size_bytes;
 }
 
-void http_text_format(struct http_text *text, const char *format, ...)
+void http_text_format_list(struct http_text *text, const char *format, va_list arguments)
 {
     char line[256];
-    va_list arguments, again;
-    va_start(arguments, format);
+    va_list again;
     va_copy(again, arguments);
     int length = vsnprintf(line, sizeof(line), format, arguments);
     if (length < 0)
@@ -57,6 +55,13 @@ void http_text_format(struct http_text *text, const char *format, ...)
         text->used_bytes += (size_t)length;
     }
     va_end(again);
+}
+
+void http_text_format(struct http_text *text, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    http_text_format_list(text, format, arguments);
     va_end(arguments);
 }
 

@@ -3,6 +3,8 @@
 // writes then do nothing, so only the end has to look.
 #pragma once
 
+#include <stdarg.h>
+
 #include "kernel/compiler.h"
 
 struct http_text {
@@ -15,4 +17,5 @@ struct http_text {
 
 void http_text_put(struct http_text *text, const char *data, size_t size_bytes);
 void http_text_format(struct http_text *text, const char *format, ...) PRINTF_LIKE(2, 3);
+void http_text_format_list(struct http_text *text, const char *format, va_list arguments);
 void http_text_free(struct http_text *text);

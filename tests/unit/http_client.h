@@ -36,12 +36,20 @@ static size_t client_write(struct http_connection *http, const char *data, size_
     return taken;
 }
 
+static unsigned client_wakes;
+
+static void client_wake(struct http_connection *http)
+{
+    assert_ptr_equal(http, &client.http);
+    client_wakes++;
+}
+
 static void client_open(void)
 {
     client.used = 0;
     client.output[0] = '\0';
     client.room = SIZE_MAX;
-    http_connection_start(&client.http, client_write);
+    http_connection_start(&client.http, client_write, client_wake);
 }
 
 static void client_close(void)

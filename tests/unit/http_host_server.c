@@ -78,7 +78,7 @@ static void client_accept(int listener)
         fcntl(accepted, F_SETFL, O_NONBLOCK);
         clients[i].socket = accepted;
         clients[i].unread_bytes = 0;
-        http_connection_start(&clients[i].http, client_write);
+        http_connection_start(&clients[i].http, client_write, NULL);
         http_count(HTTP_CONNECTIONS_ACCEPTED, 1);
         return;
     }

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#include "http/answer.h"
+
+#include <errno.h>
+#include <llhttp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "http/connection.h"
+#include "kernel/panic.h"
+
+#define TEXT_TYPE "text/plain; charset=utf-8"
+
+static const char *reason(unsigned status)
+{
+    static const struct {
+        unsigned status;
+        const char *reason;
+    } reasons[] = {
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {206, "Partial Content"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {303, "See Other"},
+        {304, "Not Modified"},
+        {307, "Temporary Redirect"},
+        {308, "Permanent Redirect"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {411, "Length Required"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {416, "Range Not Satisfiable"},
+        {422, "Unprocessable Content"},
+        {428, "Precondition Required"},
+        {429, "Too Many Requests"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {507, "Insufficient Storage"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(reasons); i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return ""; // it may be empty
+}
+
+int http_answer_render(const struct http_answer *answer, struct http_text *text,
+                       struct http_response *out)
+{
+    *out = (struct http_response){.status = answer->status};
+    http_text_format(text, "HTTP/1.1 %u %s\r\n", answer->status, reason(answer->status));
+    out->status_line_bytes = (uint32_t)text->used_bytes;
+    if (answer->content_type)
+        http_text_format(text, "Content-Type: %s\r\n", answer->content_type);
+    if (answer->status >= 200 && answer->status != 204 && answer->status != 304)
+        http_text_format(text, "Content-Length: %zu\r\n", answer->body_bytes);
+    if (answer->fields)
+        http_text_put(text, answer->fields, strlen(answer->fields));
+    http_text_put(text, "\r\n", 2);
+    out->head_bytes = (uint32_t)text->used_bytes;
+    if (!answer->lasting && !answer->release && answer->body_bytes > 0)
+        http_text_put(text, answer->body, answer->body_bytes);
+    out->total_bytes = (uint32_t)text->used_bytes;
+    out->data = text->data;
+    return text->failed ? -ENOMEM : 0;
+}
+
+int http_answer_render_methods(uint64_t allowed, struct http_text *text, struct http_response *out)
+{
+    char line[256];
+    int used = snprintf(line, sizeof(line), "Allow:");
+    const char *comma = "";
+    for (unsigned method = 0; method < 64; method++) {
+        if (!(allowed >> method & 1) || (size_t)used >= sizeof(line) - 32)
+            continue;
+        used += snprintf(line + used, sizeof(line) - (size_t)used, "%s %s", comma,
+                         llhttp_method_name((llhttp_method_t)method));
+        comma = ",";
+    }
+    snprintf(line + used, sizeof(line) - (size_t)used, "\r\n");
+    static const char body[] = "Method Not Allowed\n";
+    return http_answer_render(&(struct http_answer){.status = 405,
+                                                    .content_type = TEXT_TYPE,
+                                                    .fields = line,
+                                                    .body = body,
+                                                    .body_bytes = sizeof(body) - 1},
+                              text, out);
+}
+
+// ---- handlers' ----------------------------------------------------------------------------------
+
+static void answer_end(struct http_request *request, const struct http_answer *answer,
+                       const struct http_response *response, struct http_text *text)
+{
+    struct http_connection *connection = request->connection;
+    request->connection = NULL;
+    http_request_free(request);
+    http_connection_answer(connection, response, text, answer);
+}
+
+void http_answer(struct http_request *request, const struct http_answer *answer)
+{
+    ASSERT(request->handed);
+    struct http_text text = {0};
+    struct http_response response;
+    bool wanted = request->connection != NULL;
+    if (wanted && http_answer_render(answer, &text, &response) == 0) {
+        answer_end(request, answer, &response, &text);
+        return;
+    }
+    http_text_free(&text);
+    if (answer->release)
+        answer->release(answer->context);
+    if (wanted)
+        http_answer_status(request, 503);
+    else
+        http_request_free(request);
+}
+
+// The page must not need memory: it may be the lack of it that is told.
+void http_answer_status(struct http_request *request, unsigned status)
+{
+    const struct http_response *page = http_status_find(status);
+    struct http_text none = {0};
+    if (!request->connection)
+        http_request_free(request);
+    else if (page)
+        answer_end(request, &(struct http_answer){0}, page, &none);
+    else
+        http_answer(request, &(struct http_answer){.status = status});
+}
+
+void http_answer_format(struct http_request *request, unsigned status, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    struct http_answer answer = {.status = status, .content_type = TEXT_TYPE, .body = text};
+    int length = vsnprintf(text, sizeof(text), format, arguments);
+    struct http_text longer = {0};
+    if (length >= (int)sizeof(text)) {
+        http_text_format_list(&longer, format, again);
+        answer.body = longer.data;
+    }
+    answer.body_bytes = length > 0 ? (size_t)length : 0;
+    if (longer.failed)
+        http_answer_status(request, 503);
+    else
+        http_answer(request, &answer);
+    http_text_free(&longer);
+    va_end(again);
+    va_end(arguments);
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#include "http/run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/server.h"
+#include "kernel/log.h"
+#include "kernel/thread.h"
+#include "kernel/time.h"
+#include "net/net.h"
+
+#define WAIT_NS (10 * NS_PER_S) // between two lines that say what is missing
+
+static unsigned port = 80, connections_max = HTTP_CONNECTIONS_DEFAULT;
+
+static const struct http_setting own[] = {
+    {"port", &port, 1, 65535},
+    {"connections", &connections_max, 1, 65535},
+};
+
+// ---- arguments ----------------------------------------------------------------------------------
+
+static const struct http_setting *setting_find(const struct http_setting *settings, size_t count,
+                                               const char *argument)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(settings[i].key);
+        if (strncmp(argument, settings[i].key, length) == 0 && argument[length] == '=')
+            return &settings[i];
+    }
+    return NULL;
+}
+
+static int setting_read(const char *argument, const struct http_setting *setting)
+{
+    const char *text = argument + strlen(setting->key) + 1;
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || value < setting->min || value > setting->max) {
+        log_warn("http: %s: not a number from %u to %u", argument, setting->min, setting->max);
+        return 2;
+    }
+    *setting->value = (unsigned)value;
+    return 0;
+}
+
+static void say_unknown(const char *argument, const struct http_setting *more, size_t more_count)
+{
+    char known[128] = "";
+    for (size_t i = 0; i < ARRAY_COUNT(own) + more_count; i++) {
+        const struct http_setting *setting =
+            i < ARRAY_COUNT(own) ? &own[i] : &more[i - ARRAY_COUNT(own)];
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof(known) - used, "%s%s=NUMBER", i ? ", " : "", setting->key);
+    }
+    log_warn("http: %s: unknown; there are %s", argument, known);
+}
+
+int http_arguments(int argc, char **argv, const struct http_setting *more, size_t more_count)
+{
+    for (int i = 1; i < argc; i++) {
+        const struct http_setting *setting = setting_find(own, ARRAY_COUNT(own), argv[i]);
+        if (!setting)
+            setting = setting_find(more, more_count, argv[i]);
+        if (!setting)
+            say_unknown(argv[i], more, more_count);
+        if (!setting || setting_read(argv[i], setting) != 0)
+            return 2;
+    }
+    return 0;
+}
+
+// ---- the server ---------------------------------------------------------------------------------
+
+// Waits for an address, and says so as long as there is none.
+static void address_wait(void)
+{
+    for (;;) {
+        uint64_t deadline_ns = time_now_ns() + WAIT_NS;
+        int ready = net_wait_ready(deadline_ns);
+        if (ready == 0)
+            return;
+        log_warn(ready == -ENODEV
+                     ? "http: no network device: nobody can reach this machine"
+                     : "http: no address yet: no answer from a DHCP server, see option ip");
+        thread_sleep_until(deadline_ns);
+    }
+}
+
+// On each core. Each has its part of the connections.
+static int serve_here(void *argument, unsigned cores)
+{
+    (void)argument;
+    return http_server_start((uint16_t)port, (connections_max + cores - 1) / cores);
+}
+
+int http_run(void)
+{
+    address_wait();
+    int error = net_spread(serve_here, NULL);
+    if (error) {
+        log_warn("http: cannot listen on port %u: %s", port, strerror(-error));
+        return 1;
+    }
+    struct net_facts facts;
+    bool known = net_facts(&facts);
+    log_info("http: listening on %s:%u", known ? facts.address : "?", port);
+    for (;;)
+        thread_sleep_until(TIME_NEVER);
+}

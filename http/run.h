@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// A server as an app: its arguments, waiting for an address, listening on every core.
+//   port=80            TCP port to listen on
+//   connections=1024   how many may be open; more end the oldest idle one
+#pragma once
+
+#include "kernel/compiler.h"
+
+struct http_setting {
+    const char *key; // without '='
+    unsigned *value; // what holds without an argument
+    unsigned min, max;
+};
+
+// Reads the app's arguments, "key=number" each: those above, and `more` of its own.
+// Returns: 0, or 2 after saying on the console what is wrong, which main() returns.
+int http_arguments(int argc, char **argv, const struct http_setting *more,
+                   size_t more_count) MUST_CHECK;
+// Serves on every core that has a network, for good.
+// Context: a thread of core 0. Blocks. Returns: 1 after saying why it cannot.
+int http_run(void);
