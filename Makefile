@@ -5,8 +5,8 @@ APPS := hello http service selftest attack bench stress
 
 KERNEL_ASSEMBLY := kernel/memory.asm kernel/switch.asm kernel/vectors.asm
 # What an app may be linked without: apps in APPS_WITHOUT_INSIGHT are.
-INSIGHT_SOURCES := $(addprefix kernel/, heap_debug.c keys.c log_levels.c profile.c profile_dump.c)
-INSIGHT_PARTS := heap_debug_alloc keys_start log_levels_start profile_start profile_dump
+INSIGHT_SOURCES := $(addprefix kernel/, heap_debug.c keys.c log_levels.c power_button.c profile.c profile_dump.c)
+INSIGHT_PARTS := heap_debug_alloc keys_start log_levels_start power_button_start profile_start profile_dump
 APPS_WITHOUT_INSIGHT := hello bench
 KERNEL_SOURCES = $(filter-out $(INSIGHT_SOURCES) $(NET_DRIVER_SOURCES),$(sort $(wildcard kernel/*.c)))
 EFI_SOURCES := $(sort $(wildcard efi/*.c))

@@ -323,8 +323,10 @@ static void read_fadt(struct acpi_facts *facts, const struct table *table)
     if (!is_at_least(table, 116))
         return;
     uint32_t flags = read32(table->bytes + FLAGS);
-    if (flags & FLAG_HW_REDUCED) // then the timer's fields are to be ignored
+    if (flags & FLAG_HW_REDUCED) // then the fields of fixed hardware are to be ignored
         return;
+    facts->fadt_bytes = sizeof(facts->fadt);
+    memcpy(facts->fadt, table->bytes, sizeof(facts->fadt));
     uint64_t port = table->bytes[PM_TMR_LEN] == 4 ? read32(table->bytes + PM_TMR_BLK) : 0;
     if (table->size_bytes >= X_PM_TMR_BLK + 12) {
         const uint8_t *address = table->bytes + X_PM_TMR_BLK;

@@ -50,6 +50,8 @@ struct acpi_facts {
     struct acpi_ecam ecam[ACPI_SEGMENTS_MAX];
     size_t ecam_count;
     uint64_t hpet_phys;     // 0: none
+    uint8_t fadt[116];      // the table that describes the fixed hardware, as it is
+    size_t fadt_bytes;      // 0: there is no such hardware
     uint16_t pm_timer_port; // 0: none
     bool pm_timer_is_32bit;
     uint16_t serial_port;    // SPCR: I/O port of a 16550, 0: not stated

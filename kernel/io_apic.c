@@ -14,6 +14,7 @@
 #define REGISTER_ENTRY(n) (0x10 + 2 * (n))
 #define ENTRY_ACTIVE_LOW  (1u << 13)
 #define ENTRY_LEVEL       (1u << 15)
+#define ENTRY_MASKED      (1u << 16)
 #define DESTINATION_MAX   254
 
 #define FLAGS_POLARITY   3u
@@ -27,21 +28,21 @@ static uint32_t io_apic_read(volatile char *registers, uint32_t number)
     return mmio_read32(registers + WINDOW);
 }
 
-static void io_apic_write(volatile char *registers, uint32_t number, uint32_t value)
+static INTERRUPT_CONTEXT void io_apic_write(volatile char *registers, uint32_t number,
+                                            uint32_t value)
 {
     mmio_write32(registers + SELECT, number);
     mmio_write32(registers + WINDOW, value);
 }
 
-int io_apic_route_isa(const struct acpi_facts *facts, unsigned irq, int vector)
+static int route(const struct acpi_facts *facts, const struct acpi_isa_interrupt *isa, int vector,
+                 struct io_apic_line *line)
 {
-    if (facts->io_apic_phys == 0 || irq >= ARRAY_COUNT(facts->isa_interrupts) ||
-        apic_id() > DESTINATION_MAX)
+    if (facts->io_apic_phys == 0 || apic_id() > DESTINATION_MAX)
         return -ENODEV;
     volatile char *registers = mmio_map(facts->io_apic_phys, WINDOW + 4);
     if (registers == NULL)
         return -ENOMEM;
-    const struct acpi_isa_interrupt *isa = &facts->isa_interrupts[irq];
     if (isa->global_number > (io_apic_read(registers, REGISTER_VERSION) >> 16 & 0xff))
         return -ENODEV;
     uint32_t entry = (uint32_t)vector; // fixed delivery to one core by its id, not masked
@@ -51,5 +52,32 @@ int io_apic_route_isa(const struct acpi_facts *facts, unsigned irq, int vector)
         entry |= ENTRY_LEVEL;
     io_apic_write(registers, REGISTER_ENTRY(isa->global_number) + 1, apic_id() << 24);
     io_apic_write(registers, REGISTER_ENTRY(isa->global_number), entry);
+    *line = (struct io_apic_line){registers, isa->global_number, entry};
     return 0;
+}
+
+int io_apic_route_isa(const struct acpi_facts *facts, unsigned irq, int vector)
+{
+    struct io_apic_line line;
+    return irq < ARRAY_COUNT(facts->isa_interrupts)
+               ? route(facts, &facts->isa_interrupts[irq], vector, &line)
+               : -ENODEV;
+}
+
+int io_apic_route_sci(const struct acpi_facts *facts, unsigned irq, int vector,
+                      struct io_apic_line *line)
+{
+    struct acpi_isa_interrupt isa = {.global_number = irq};
+    if (irq < ARRAY_COUNT(facts->isa_interrupts))
+        isa = facts->isa_interrupts[irq];
+    if ((isa.flags & FLAGS_POLARITY) == 0)
+        isa.flags |= FLAGS_ACTIVE_LOW;
+    if ((isa.flags & FLAGS_TRIGGER) == 0)
+        isa.flags |= FLAGS_LEVEL;
+    return route(facts, &isa, vector, line);
+}
+
+INTERRUPT_CONTEXT void io_apic_mask(const struct io_apic_line *line)
+{
+    io_apic_write(line->registers, REGISTER_ENTRY(line->number), line->entry | ENTRY_MASKED);
 }

@@ -17,6 +17,7 @@
 #include "kernel/profile.h"
 #include "kernel/scheduler.h"
 #include "kernel/serial.h"
+#include "kernel/stop.h"
 #include "kernel/thread_internal.h"
 #include "kernel/time.h"
 #include "kernel/trace.h"
@@ -168,6 +169,11 @@ static void show_profile(void)
         show("nothing is sampled: option profile=HZ does it\n");
 }
 
+static void quit(void)
+{
+    stop_request("key q");
+}
+
 static void show_keys(void);
 
 static const struct {
@@ -179,6 +185,7 @@ static const struct {
     {'c', "counters of each core", show_counters},
     {'m', "memory of each core", show_memory},
     {'p', "profile: where the cores were since the last time", show_profile},
+    {'q', "quit: the app finishes what it does, then the machine ends", quit},
     {'r', "trace: what each core did last", show_trace},
     {'t', "threads of each core", show_threads},
 };

@@ -27,6 +27,7 @@
 #include "kernel/panic.h"
 #include "kernel/pci.h"
 #include "kernel/power.h"
+#include "kernel/power_button.h"
 #include "kernel/profile.h"
 #include "kernel/random.h"
 #include "kernel/scheduler.h"
@@ -51,6 +52,7 @@ static struct acpi_facts acpi_facts;
 // Linked into every app that the Makefile does not leave them out of.
 #pragma weak keys_start
 #pragma weak log_levels_start
+#pragma weak power_button_start
 #pragma weak profile_start
 #pragma weak heap_debug_alloc
 
@@ -71,6 +73,8 @@ static void look_inside(void)
         keys_start(&acpi_facts, remote_call);
     if (profile_start != NULL)
         profile_start(remote_call);
+    if (power_button_start != NULL)
+        power_button_start(&acpi_facts);
 }
 
 // The thread in which the boot goes on once the loop of core 0 runs: its steps may sleep.

@@ -93,6 +93,14 @@ static void end_on_core_0(void *argument)
     halt_forever();
 }
 
+void power_run_on_core_0(void (*function)(void *argument), void *argument)
+{
+    if (core_index() != 0 && run_on_core_0 != NULL)
+        run_on_core_0(function, argument);
+    else
+        function(argument);
+}
+
 void power_end(int status)
 {
     const char *how = option_get("exit");
@@ -101,9 +109,7 @@ void power_end(int status)
         .status = status >= 0 && status <= DEBUG_EXIT_MAX ? status : DEBUG_EXIT_MAX + 1,
     };
     log_info("toril: main returned %d", status);
-    if (core_index() != 0 && run_on_core_0 != NULL)
-        run_on_core_0(end_on_core_0, &ending);
-    end_on_core_0(&ending);
+    power_run_on_core_0(end_on_core_0, &ending);
     halt_forever();
 }
 

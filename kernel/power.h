@@ -11,6 +11,9 @@ void power_start(const struct boot_info *info);
 // before the function does.
 void power_set_run_on_core_0(void (*run)(void (*function)(void *argument), void *argument));
 
+// Runs a function on core 0, in its loop if this is another one. Context: a thread.
+void power_run_on_core_0(void (*function)(void *argument), void *argument);
+
 // The app ended with `status`: says so on every console, then does what option `exit` says.
 // Context: a thread of any core.
 _Noreturn void power_end(int status);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Signals that the program sends to itself: nobody else is there to send any. A handler runs inside
-// the call that made the signal deliverable. The default action ends the machine with a report, so
-// that abort() says where it was called.
+// Signals that the program sends to itself, and SIGTERM on core 0 when somebody wishes the machine
+// to end (kernel/stop.h): nobody else is there to send any. A handler runs inside the call that
+// made the signal deliverable. The default action ends the machine, but for SIGTERM with a report,
+// so that abort() says where it was called.
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 
 #include "kernel/compiler.h"
+#include "kernel/core.h"
 #include "kernel/panic.h"
+#include "kernel/stop.h"
 #include "posix/calls.h"
 
 #define SIGNALS_MAX 64
@@ -47,6 +50,10 @@ static void deliver(int signal)
         return;
     if (signal == SIGABRT && action.handler == SIG_DFL)
         panic("posix: the program called abort()");
+    if (signal == SIGTERM && action.handler == SIG_DFL) {
+        stop_request("SIGTERM");
+        return;
+    }
     if (action.handler == SIG_DFL)
         panic("posix: the program ended itself with a signal: %d", signal);
 
@@ -84,6 +91,11 @@ long posix_call_kill(long process, long signal)
     return 0;
 }
 
+static void terminate(void)
+{
+    (void)posix_call_kill(PROCESS_ID, SIGTERM);
+}
+
 long posix_call_tkill(long thread, long signal)
 {
     return thread <= 0 ? -EINVAL : posix_call_kill(thread, signal);
@@ -104,6 +116,8 @@ long posix_call_rt_sigaction(long signal, long action, long previous, long mask_
         memcpy((void *)previous, &actions[signal], sizeof(actions[signal]));
     if (action)
         memcpy(&actions[signal], (const void *)action, sizeof(actions[signal]));
+    if (action && signal == SIGTERM && core_index() == 0)
+        stop_set_handler(actions[SIGTERM].handler == SIG_DFL ? NULL : terminate);
     return 0;
 }
 

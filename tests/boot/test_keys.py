@@ -41,7 +41,7 @@ def test_log_levels(machine: Machine) -> None:
 def test_list(machine: Machine) -> None:
     """`?` lists the keys; a key that is none says so; ends of lines say nothing."""
     shown = answer(machine, "?", r"keys:   t  .*")
-    assert re.findall(r"^keys:   (\S)  \w", shown, re.M) == ["?", "c", "m", "p", "r", "t"]
+    assert re.findall(r"^keys:   (\S)  \w", shown, re.M) == ["?", "c", "m", "p", "q", "r", "t"]
     shown = answer(machine, "\r\n\x1b~", "keys: '~' does nothing; .*")
     assert shown.count("does nothing") == 1
 

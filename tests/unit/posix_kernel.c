@@ -79,6 +79,22 @@ _Noreturn void power_end(int status)
     end(failures != 0 || checks == 0);
 }
 
+unsigned core_this_index;
+
+// Who wished the machine to end, and what the program wants to have called then.
+const char *test_stop_wish;
+void (*test_stop_handler)(void);
+
+void stop_request(const char *who)
+{
+    test_stop_wish = who;
+}
+
+void stop_set_handler(void (*handler)(void))
+{
+    test_stop_handler = handler;
+}
+
 _Noreturn void panic(const char *format, ...)
 {
     va_list arguments;

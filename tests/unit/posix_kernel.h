@@ -31,6 +31,10 @@ extern jmp_buf test_panic_jump;
 extern int test_panic_armed;
 extern char test_panic_text[256];
 
+// Who wished the machine to end, and what the program wants to have called then.
+extern const char *test_stop_wish;
+extern void (*test_stop_handler)(void);
+
 // The program's: the whole test, and what must hold when the machine ends.
 void test_run(void);
 void test_ended(int status);

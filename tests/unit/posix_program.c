@@ -27,8 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "posix/start.h"
 #include "kernel/clock.h"
+#include "posix/start.h"
 #include "tests/unit/posix_kernel.h"
 
 #define CHECK(condition) test_check(condition, #condition, __LINE__)
@@ -212,9 +212,13 @@ static void test_signals(void)
     sigprocmask(SIG_SETMASK, &set, NULL);
     if (setjmp(test_panic_jump) == 0) {
         test_panic_armed = 1;
-        raise(SIGTERM);
+        raise(SIGUSR2);
     }
-    CHECK(strcmp(test_panic_text, "posix: the program ended itself with a signal: 15") == 0);
+    CHECK(strcmp(test_panic_text, "posix: the program ended itself with a signal: 12") == 0);
+    CHECK(raise(SIGTERM) == 0 && strcmp(test_stop_wish, "SIGTERM") == 0);
+    CHECK(test_stop_handler == NULL && signal(SIGTERM, handler) == SIG_DFL && test_stop_handler);
+    test_stop_handler();
+    CHECK(handled == SIGTERM && signal(SIGTERM, SIG_DFL) == handler && !test_stop_handler);
 }
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

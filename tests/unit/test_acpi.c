@@ -190,6 +190,9 @@ static void assert_machine(void)
     assert_int_equal(facts.hpet_phys, 0xFED00000);
     assert_int_equal(facts.pm_timer_port, 0x608);
     assert_true(facts.pm_timer_is_32bit);
+    assert_int_equal(facts.fadt_bytes, sizeof(facts.fadt));
+    assert_memory_equal(facts.fadt, "FACP", 4);
+    assert_int_equal(facts.fadt[76] | facts.fadt[77] << 8, 0x408);
     assert_int_equal(facts.serial_port, 0x2F8);
     assert_false(facts.serial_port_absent);
 }
