@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Builds build/APP/BOOTX64.EFI for each app. `./toril` calls this; `make help` lists the targets.
 
-APPS := hello http service selftest attack bench stress
+APPS := hello http service selftest attack bench stress stream
 
 KERNEL_ASSEMBLY := kernel/memory.asm kernel/switch.asm kernel/vectors.asm
 # What an app may be linked without: apps in APPS_WITHOUT_INSIGHT are.
@@ -79,6 +79,8 @@ $(O)/kernel/font_glyphs.o: build/font_glyphs.c | $(MUSL_LIB)
 LWIP_LIB := build/liblwip.a
 LWIP_OBJECTS := $(patsubst $(LWIP_DIR)/src/%.c,$(O)/lwip/%.o,$(LWIP_SOURCES))
 $(O)/lwip/core/tcp.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_TCP
+$(O)/lwip/core/tcp_out.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_TCP_OUTPUT
+$(O)/lwip/core/ipv4/ip4.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_IP
 $(O)/lwip/core/tcp_in.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_TCP -DNET_HOOKS_OF_TCP_INPUT
 $(LWIP_OBJECTS): $(O)/lwip/%.o: $(LWIP_DIR)/src/%.c Makefile | $(MUSL_LIB)
 	@mkdir -p $(@D)
@@ -132,6 +134,7 @@ layer-objects: $(filter $(O)/kernel/% $(O)/smp/% $(O)/virtio/% $(O)/drivers/% $(
 # APP_OBJECTS_NAME and APP_CFLAGS_NAME.
 APP_SOURCES_hello := apps/hello.c
 APP_SOURCES_service := apps/service.c
+APP_SOURCES_stream := apps/stream.c
 APP_SOURCES_selftest := $(wildcard apps/selftest/*.c)
 -include $(wildcard apps/*/app.mk)
 

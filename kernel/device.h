@@ -33,6 +33,11 @@ struct net_tx_frame {
     bool checksum_needed; // fill in the 16-bit checksum, the pseudo header's sum is already there
     uint16_t checksum_start;  // bytes from the frame's start to where summing starts
     uint16_t checksum_offset; // bytes from there to the checksum field
+    // Not 0: a large TCP segment, which the device sends as several with so many bytes of data each
+    // (TSO). Only of a family that it can, and with checksum_needed.
+    uint16_t tso_mss;
+    uint16_t tso_headers_bytes; // of Ethernet, IP and TCP together
+    bool tso_is_ipv6;
     void *token;              // comes back in `transmitted`
 };
 
@@ -80,6 +85,7 @@ struct net_device {
     uint16_t mtu;          // bytes of payload, 1500 unless the device says otherwise
     bool link_up;          // kept current by the driver
     bool checksum_offload; // fills in checksums of frames that ask for it
+    bool tso4, tso6;       // cuts large TCP segments in IPv4 and IPv6 itself
     struct net_device_stats stats;
     // set by the network layer before its first poll()
     void (*received)(struct net_device *device,

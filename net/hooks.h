@@ -13,6 +13,10 @@ u32_t net_initial_sequence_number(const ip_addr_t *local_address, u16_t local_po
 
 #include "lwip/priv/tcp_priv.h"
 #include "net/demux.h"
+#include "net/segments.h"
+
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, bytes, bytes_1, options_2, packet)                 \
+    net_segments_before_input(pcb, header)
 
 #ifdef NET_HOOKS_OF_TCP // lwIP's tcp.c and tcp_in.c are compiled with it
 #undef TCP_RMV
@@ -21,6 +25,17 @@ u32_t net_initial_sequence_number(const ip_addr_t *local_address, u16_t local_po
 #define TCP_RMV(list, pcb)  net_demux_unlink(list, pcb)
 #define TCP_REG_ACTIVE(pcb) net_demux_add(pcb)
 #define TCP_RMV_ACTIVE(pcb) net_demux_unlink(&tcp_active_pcbs, pcb)
+#define tcp_split_unsent_seg(pcb, bytes) net_segments_split_unsent(pcb, bytes)
+#endif
+
+#ifdef NET_HOOKS_OF_TCP_OUTPUT // its tcp_out.c alone: what net/segments.c takes the place of
+#define tcp_write             net_lwip_tcp_write
+#define tcp_output            net_lwip_tcp_output
+#define tcp_rexmit_rto_commit net_lwip_tcp_rexmit_rto_commit
+#endif
+
+#ifdef NET_HOOKS_OF_IP // its ip4.c alone
+#define ip4_frag(packet, netif, destination) net_segments_output4(packet, netif, destination)
 #endif
 
 #ifdef NET_HOOKS_OF_TCP_INPUT // its tcp_in.c alone: where a segment's connection is looked up
@@ -32,4 +47,16 @@ u32_t net_initial_sequence_number(const ip_addr_t *local_address, u16_t local_po
 #define tcp_active_pcbs                                                                            \
     (*net_demux_active(ip_current_src_addr(), tcphdr->src, ip_current_dest_addr(), tcphdr->dest))
 #define tcp_tw_pcbs (*net_demux_time_wait(flags, seqno))
+#define tcp_rexmit_fast(pcb) net_segments_rexmit_fast(pcb)
+// Every second segment is acknowledged at once. What came in one frame may have been several.
+#undef tcp_ack
+#define tcp_ack(pcb)                                                                               \
+    do {                                                                                           \
+        if (((pcb)->flags & TF_ACK_DELAY) != 0 || tcplen > (pcb)->mss) {                           \
+            tcp_clear_flags(pcb, TF_ACK_DELAY);                                                    \
+            tcp_ack_now(pcb);                                                                      \
+        } else {                                                                                   \
+            tcp_set_flags(pcb, TF_ACK_DELAY);                                                      \
+        }                                                                                          \
+    } while (0)
 #endif

@@ -6,6 +6,7 @@
 
 #include "kernel/core.h"
 #include "net/relay.h"
+#include "net/segments.h"
 #include "net/spread.h"
 #include "net/steer.h"
 
@@ -26,6 +27,8 @@
 #define RX_READABLE_MIN 42
 #define IPV4_MTU_MIN    576 // what every host must take, RFC 791; DHCP needs it
 #define ETHERNET_MTU    1500
+#define TSO_MSS_ALWAYS  536 // what every peer takes, RFC 9293 section 3.7.1
+#define TSO_FRAME_BYTES_MIN (SIZEOF_ETH_HDR + IP_HLEN + TCP_HLEN + TSO_MSS_ALWAYS)
 
 struct rx_pbuf { // lives in net_rx_buffer.user
     struct pbuf_custom custom;
@@ -195,6 +198,22 @@ static uint16_t pseudo_header_sum(const struct ip_hdr *ip, uint16_t payload_byte
     return (uint16_t)((sum >> 16) + sum);
 }
 
+// Has the device cut a segment that is larger than the connection's maximum. lwIP leaves a hint from
+// which the connection is found, but for what waited for its neighbour's address.
+static void ask_for_segmentation(const struct pbuf *pbuf, struct net_tx_frame *frame,
+                                 const struct tcp_hdr *tcp)
+{
+    u16_t mss = TSO_MSS_ALWAYS;
+    if (state.netif.hints != NULL)
+        mss = CONTAINER_OF(state.netif.hints, const struct tcp_pcb, netif_hints)->mss;
+    u16_t headers_bytes = (u16_t)(frame->checksum_start + TCPH_HDRLEN_BYTES(tcp));
+    if (pbuf->tot_len <= headers_bytes + mss || !state.device->tso4)
+        return;
+    frame->tso_mss = mss;
+    frame->tso_headers_bytes = headers_bytes;
+    frame->tso_is_ipv6 = false;
+}
+
 // Asks the device for the TCP or UDP checksum, which lwIP left out. lwIP writes link, network and
 // transport header into one piece; a fragment's datagram has no checksum (UDP) or carries its own.
 // Spec: VIRTIO 1.2 section 5.1.6.2 and RFC 793 section 3.1 for the pseudo header.
@@ -221,6 +240,8 @@ static void ask_for_checksum(struct pbuf *pbuf, struct net_tx_frame *frame)
     frame->checksum_needed = true;
     frame->checksum_start = transport_start;
     frame->checksum_offset = field;
+    if (pbuf->tot_len > TSO_FRAME_BYTES_MIN && IPH_PROTO(ip) == IP_PROTO_TCP)
+        ask_for_segmentation(pbuf, frame, (const struct tcp_hdr *)(start + transport_start));
 }
 
 // Returns: false if the pbuf is in more pieces than a frame can have.
@@ -270,6 +291,7 @@ static err_t frame_output(struct netif *netif, struct pbuf *pbuf)
     frame.checksum_needed = false;
     frame.checksum_start = 0;
     frame.checksum_offset = 0;
+    frame.tso_mss = 0;
     if (state.device->checksum_offload)
         ask_for_checksum(pbuf, &frame);
     if (list_segments(pbuf, &frame))
@@ -318,6 +340,7 @@ static err_t interface_init(struct netif *netif)
     netif->linkoutput = frame_output;
     if (device->checksum_offload)
         netif->chksum_flags &= (u16_t) ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP);
+    net_segments_allow(device->tso4);
     return ERR_OK;
 }
 

@@ -235,6 +235,9 @@ static int relay_transmit(struct net_device *net, const struct net_tx_frame *fra
     tx->frame.checksum_needed = frame->checksum_needed;
     tx->frame.checksum_start = frame->checksum_start;
     tx->frame.checksum_offset = frame->checksum_offset;
+    tx->frame.tso_mss = frame->tso_mss;
+    tx->frame.tso_headers_bytes = frame->tso_headers_bytes;
+    tx->frame.tso_is_ipv6 = frame->tso_is_ipv6;
     for (uint32_t i = 0; i < frame->segment_count; i++) {
         tx->frame.segments[i] = frame->segments[i];
         net->stats.tx_bytes += frame->segments[i].length;
@@ -291,5 +294,7 @@ struct net_device *net_relay_device(struct net_device *hub)
     device->net.mtu = hub->mtu;
     device->net.link_up = hub->link_up;
     device->net.checksum_offload = hub->checksum_offload;
+    device->net.tso4 = hub->tso4;
+    device->net.tso6 = hub->tso6;
     return &device->net;
 }

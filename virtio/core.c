@@ -12,12 +12,12 @@
 
 // What every device is offered. Packed rings are not in it: split ones are enough and everywhere.
 static const struct virtio_feature common_features[] = {
-    {VIRTIO_F_VERSION_1, VIRTIO_REQUIRED, "version_1"},
-    {VIRTIO_F_EVENT_IDX, VIRTIO_WANTED, "event_idx"},
-    {VIRTIO_F_INDIRECT_DESC, VIRTIO_WANTED, "indirect_desc"},
+    {VIRTIO_F_VERSION_1, VIRTIO_REQUIRED, "version_1", 0},
+    {VIRTIO_F_EVENT_IDX, VIRTIO_WANTED, "event_idx", 0},
+    {VIRTIO_F_INDIRECT_DESC, VIRTIO_WANTED, "indirect_desc", 0},
     // DMA addresses are physical, and the rings' barriers the CPU's own, whatever the device says.
-    {VIRTIO_F_ACCESS_PLATFORM, VIRTIO_ACCEPTED, "access_platform"},
-    {VIRTIO_F_ORDER_PLATFORM, VIRTIO_ACCEPTED, "order_platform"},
+    {VIRTIO_F_ACCESS_PLATFORM, VIRTIO_ACCEPTED, "access_platform", 0},
+    {VIRTIO_F_ORDER_PLATFORM, VIRTIO_ACCEPTED, "order_platform", 0},
 };
 
 struct negotiation {
@@ -30,7 +30,8 @@ struct negotiation {
 static void negotiate(struct negotiation *state, const struct virtio_feature *table, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        bool is_offered = (state->offered >> table[i].bit & 1) != 0;
+        bool is_offered = (state->offered >> table[i].bit & 1) != 0 &&
+                          (table[i].needs & ~state->offered) == 0; // 2.2.1
         if (is_offered)
             state->accepted |= 1ull << table[i].bit;
         else if (table[i].wish == VIRTIO_REQUIRED)

@@ -19,6 +19,7 @@ struct virtio_feature {
     uint8_t bit;
     enum virtio_wish wish;
     const char *name; // as in the log
+    uint64_t needs;   // bits of features without which it is left
 };
 
 struct virtio_device {

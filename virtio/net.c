@@ -24,16 +24,25 @@
 #define RSS_TABLE_ENTRIES   128
 #define RSS_TABLE_BYTES_MAX (RSS_TABLE_ENTRIES * sizeof(uint16_t))
 
+// 5.1.3.1. A large frame comes in as many buffers as it takes, so that none need be 64 KiB long.
+#define NEEDED_TO_SEND_LARGE (1ull << VIRTIO_NET_F_CSUM)
+#define NEEDED_TO_RECEIVE_LARGE                                                                    \
+    (1ull << VIRTIO_NET_F_GUEST_CSUM | 1ull << VIRTIO_NET_F_MRG_RXBUF)
+
 static const struct virtio_feature features[] = {
-    {VIRTIO_NET_F_CSUM, VIRTIO_WANTED, "csum"},
-    {VIRTIO_NET_F_GUEST_CSUM, VIRTIO_WANTED, "guest_csum"},
-    {VIRTIO_NET_F_MTU, VIRTIO_ACCEPTED, "mtu"},
-    {VIRTIO_NET_F_MAC, VIRTIO_WANTED, "mac"},
-    {VIRTIO_NET_F_STATUS, VIRTIO_WANTED, "status"},
-    {VIRTIO_NET_F_MRG_RXBUF, VIRTIO_WANTED, "mrg_rxbuf"},
-    {VIRTIO_NET_F_CTRL_VQ, VIRTIO_ACCEPTED, "ctrl_vq"},
-    {VIRTIO_NET_F_MQ, VIRTIO_ACCEPTED, "mq"},
-    {VIRTIO_NET_F_RSS, VIRTIO_ACCEPTED, "rss"},
+    {VIRTIO_NET_F_CSUM, VIRTIO_WANTED, "csum", 0},
+    {VIRTIO_NET_F_GUEST_CSUM, VIRTIO_WANTED, "guest_csum", 0},
+    {VIRTIO_NET_F_MTU, VIRTIO_ACCEPTED, "mtu", 0},
+    {VIRTIO_NET_F_MAC, VIRTIO_WANTED, "mac", 0},
+    {VIRTIO_NET_F_HOST_TSO4, VIRTIO_WANTED, "host_tso4", NEEDED_TO_SEND_LARGE},
+    {VIRTIO_NET_F_HOST_TSO6, VIRTIO_WANTED, "host_tso6", NEEDED_TO_SEND_LARGE},
+    {VIRTIO_NET_F_GUEST_TSO4, VIRTIO_WANTED, "guest_tso4", NEEDED_TO_RECEIVE_LARGE},
+    {VIRTIO_NET_F_GUEST_TSO6, VIRTIO_WANTED, "guest_tso6", NEEDED_TO_RECEIVE_LARGE},
+    {VIRTIO_NET_F_STATUS, VIRTIO_WANTED, "status", 0},
+    {VIRTIO_NET_F_MRG_RXBUF, VIRTIO_WANTED, "mrg_rxbuf", 0},
+    {VIRTIO_NET_F_CTRL_VQ, VIRTIO_ACCEPTED, "ctrl_vq", 0},
+    {VIRTIO_NET_F_MQ, VIRTIO_ACCEPTED, "mq", 0},
+    {VIRTIO_NET_F_RSS, VIRTIO_ACCEPTED, "rss", 0},
 };
 
 INTERRUPT_CONTEXT static void config_interrupt(void *context)
@@ -69,6 +78,8 @@ static int read_config(struct virtio_device *device, struct net_device *facts)
     if (error == 0 && facts->mtu < MTU_MIN)
         error = -EINVAL;
     facts->checksum_offload = virtio_has(device, VIRTIO_NET_F_CSUM);
+    facts->tso4 = virtio_has(device, VIRTIO_NET_F_HOST_TSO4);
+    facts->tso6 = virtio_has(device, VIRTIO_NET_F_HOST_TSO6);
     facts->link_up = read_link(device, false);
     snprintf(facts->name, sizeof(facts->name), "virtio-%s", device->name);
     return error;

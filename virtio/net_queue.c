@@ -156,6 +156,15 @@ static int take_rest(struct queue_pair *pair, struct net_rx_buffer *first, uint3
     return 0;
 }
 
+// Whether a frame may be several segments in one, which are left as they are. The checksum is the
+// frame's then, which the device vouches for.
+static bool is_agreed(const struct virtio_device *device, uint8_t gso_type)
+{
+    return (gso_type == VIRTIO_NET_HEADER_GSO_TCPV4 &&
+            virtio_has(device, VIRTIO_NET_F_GUEST_TSO4)) ||
+           (gso_type == VIRTIO_NET_HEADER_GSO_TCPV6 && virtio_has(device, VIRTIO_NET_F_GUEST_TSO6));
+}
+
 // Takes one frame off the ring. Returns: 1, or 0 when there is none, or -EIO.
 static int receive_one(struct queue_pair *pair)
 {
@@ -186,7 +195,7 @@ static int receive_one(struct queue_pair *pair)
         return -EIO;
     }
     if (first->lent.length < ETHERNET_BYTES || frame_bytes > FRAME_BYTES_MAX ||
-        header.gso_type != VIRTIO_NET_HEADER_GSO_NONE) { // segments were not agreed on
+        (header.gso_type != VIRTIO_NET_HEADER_GSO_NONE && !is_agreed(device, header.gso_type))) {
         pair->net.stats.rx_errors++;
         recycle_frame(pair, &first->lent);
         return 1;
@@ -225,6 +234,12 @@ static void fill_header(struct virtio_net_header *header, const struct net_tx_fr
         header->checksum_start = frame->checksum_start;
         header->checksum_offset = frame->checksum_offset;
     }
+    if (frame->tso_mss != 0) {
+        header->gso_type =
+            frame->tso_is_ipv6 ? VIRTIO_NET_HEADER_GSO_TCPV6 : VIRTIO_NET_HEADER_GSO_TCPV4;
+        header->gso_size = frame->tso_mss;
+        header->header_length = frame->tso_headers_bytes;
+    }
 }
 
 static int net_transmit(struct net_device *device, const struct net_tx_frame *frame)
@@ -232,6 +247,8 @@ static int net_transmit(struct net_device *device, const struct net_tx_frame *fr
     struct queue_pair *pair = from(device);
     ASSERT(frame->segment_count > 0 && frame->segment_count <= NET_TX_SEGMENTS_MAX);
     ASSERT(!frame->checksum_needed || device->checksum_offload);
+    ASSERT(frame->tso_mss == 0 ||
+           (frame->checksum_needed && (frame->tso_is_ipv6 ? device->tso6 : device->tso4)));
     struct tx_slot *slot = pair->free_slots;
     if (slot == NULL) {
         pair->tx_is_full = true;

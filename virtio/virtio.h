@@ -113,6 +113,10 @@ _Static_assert(offsetof(struct virtio_pci_common, queue_descriptors_low) == 32, 
 #define VIRTIO_NET_F_GUEST_CSUM 1
 #define VIRTIO_NET_F_MTU        3
 #define VIRTIO_NET_F_MAC        5
+#define VIRTIO_NET_F_GUEST_TSO4 7
+#define VIRTIO_NET_F_GUEST_TSO6 8
+#define VIRTIO_NET_F_HOST_TSO4  11
+#define VIRTIO_NET_F_HOST_TSO6  12
 #define VIRTIO_NET_F_MRG_RXBUF  15
 #define VIRTIO_NET_F_STATUS     16
 #define VIRTIO_NET_F_CTRL_VQ    17
@@ -132,6 +136,8 @@ _Static_assert(offsetof(struct virtio_pci_common, queue_descriptors_low) == 32, 
 #define VIRTIO_NET_HEADER_NEEDS_CHECKSUM 1
 #define VIRTIO_NET_HEADER_DATA_VALID     2
 #define VIRTIO_NET_HEADER_GSO_NONE       0
+#define VIRTIO_NET_HEADER_GSO_TCPV4      1
+#define VIRTIO_NET_HEADER_GSO_TCPV6      4
 
 struct virtio_net_header { // 5.1.6; num_buffers is always there with VIRTIO_F_VERSION_1
     uint8_t flags;

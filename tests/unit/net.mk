@@ -3,12 +3,12 @@ ifndef LWIP_SOURCES
 include third_party/third_party.mk
 endif
 
-NET_UNIT_SOURCES := $(addprefix net/,address.c checksum.c demux.c net.c netif.c owner.c packet_text.c packet_trace.c relay.c sequence.c spread.c steer.c timers.c)
+NET_UNIT_SOURCES := $(addprefix net/,address.c checksum.c demux.c net.c netif.c owner.c packet_text.c packet_trace.c relay.c segments.c sequence.c spread.c steer.c timers.c)
 # net/timers.c takes the place of lwIP's.
 NET_UNIT_LWIP    := $(LWIP_SOURCES)
 NET_UNIT_CFLAGS  := -iquote net -isystem $(LWIP_INCLUDE)
 
-UNIT_TESTS += net net_address net_dhcp net_fuzz net_steer net_demux net_packet_text
+UNIT_TESTS += net net_address net_dhcp net_fuzz net_steer net_demux net_packet_text net_segments
 UNIT_SOURCES_net         := tests/unit/test_net_world.c $(NET_UNIT_SOURCES) build/unit/lwip/lwip.a
 UNIT_CFLAGS_net          := $(NET_UNIT_CFLAGS)
 UNIT_DEPENDS_net         := tests/unit/test_net_world.h
@@ -18,6 +18,9 @@ UNIT_DEPENDS_net_dhcp    := $(UNIT_DEPENDS_net)
 UNIT_SOURCES_net_fuzz    := $(UNIT_SOURCES_net)
 UNIT_CFLAGS_net_fuzz     := $(NET_UNIT_CFLAGS)
 UNIT_DEPENDS_net_fuzz    := $(UNIT_DEPENDS_net)
+UNIT_SOURCES_net_segments := $(UNIT_SOURCES_net)
+UNIT_CFLAGS_net_segments  := $(NET_UNIT_CFLAGS) -DWORLD_FRAME_MAX=65536
+UNIT_DEPENDS_net_segments := $(UNIT_DEPENDS_net)
 UNIT_SOURCES_net_demux   := $(UNIT_SOURCES_net)
 UNIT_CFLAGS_net_demux    := $(NET_UNIT_CFLAGS)
 UNIT_DEPENDS_net_demux   := $(UNIT_DEPENDS_net)
@@ -31,8 +34,10 @@ NET_LWIP_CFLAGS = $(filter-out -W%,$(UNIT_CFLAGS)) -fno-sanitize=alignment $(NET
 NET_LWIP_OBJECTS := $(patsubst $(LWIP_DIR)/src/%.c,build/unit/lwip/%.o,$(NET_UNIT_LWIP))
 
 build/unit/lwip/core/tcp.o: NET_HOOKS = -DNET_HOOKS_OF_TCP
+build/unit/lwip/core/tcp_out.o: NET_HOOKS = -DNET_HOOKS_OF_TCP_OUTPUT
+build/unit/lwip/core/ipv4/ip4.o: NET_HOOKS = -DNET_HOOKS_OF_IP
 build/unit/lwip/core/tcp_in.o: NET_HOOKS = -DNET_HOOKS_OF_TCP -DNET_HOOKS_OF_TCP_INPUT
-build/unit/lwip/%.o: $(LWIP_DIR)/src/%.c net/lwipopts.h net/hooks.h net/arch/cc.h tests/unit/net.mk
+build/unit/lwip/%.o: $(LWIP_DIR)/src/%.c net/lwipopts.h net/hooks.h net/segments.h net/arch/cc.h tests/unit/net.mk
 	@mkdir -p $(@D)
 	@gcc $(NET_LWIP_CFLAGS) $(NET_HOOKS) -c -o $@ $<
 

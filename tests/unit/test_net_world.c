@@ -248,6 +248,9 @@ static int fake_transmit(struct net_device *device, const struct net_tx_frame *f
     copy->checksum_needed = frame->checksum_needed;
     copy->checksum_start = frame->checksum_start;
     copy->checksum_offset = frame->checksum_offset;
+    copy->tso_mss = frame->tso_mss;
+    copy->tso_headers_bytes = frame->tso_headers_bytes;
+    assert_true(frame->tso_mss == 0 || (device->tso4 && frame->checksum_needed));
     if (frame->checksum_needed) {
         assert_true(device->checksum_offload);
         size_t field = (size_t)frame->checksum_start + frame->checksum_offset;

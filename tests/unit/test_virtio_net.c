@@ -9,6 +9,8 @@
 #include "kernel/heap.h"
 #include "virtio_fixture.h"
 
+#define FRAME_BYTES_LARGE 65535u
+
 static struct net_device *start_net(uint64_t offered)
 {
     prepare(VIRTIO_TYPE_NET, offered);
@@ -82,8 +84,8 @@ static void test_start(void **state)
     assert_memory_equal(fake.statuses, sequence, sizeof(sequence));
     assert_true(fake.accepted == OFFERED);
     assert_true(host_log_has("virtio: net at 00:02.0: +version_1 +event_idx +indirect_desc "
-                             "+csum +guest_csum +mtu +mac "
-                             "+status +mrg_rxbuf\n"));
+                             "+csum +guest_csum +mtu +mac -host_tso4 -host_tso6 -guest_tso4 "
+                             "-guest_tso6 +status +mrg_rxbuf\n"));
     assert_true(host_log_has("virtio: net at 00:02.0: mac 52:54:00:12:34:56, mtu 1500, link up, "
                              "1 pair of queues of 64 and 64\n"));
     assert_string_equal(net->name, "virtio-net at 00:02.0");
@@ -101,6 +103,12 @@ static void test_unknown_features_are_left(void **state)
     assert_false(net->checksum_offload);
     assert_true(net->link_up); // without STATUS
     assert_int_equal(net->mtu, 1500);
+
+    // What others build on is not used without them.
+    uint64_t large = OFFERED_LARGE & ~(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_MRG_RXBUF));
+    net = start_net(large);
+    assert_true(fake.accepted == (OFFERED & large));
+    assert_false(net->tso4 || net->tso6);
 }
 
 static void test_mac_is_made_up(void **state)
@@ -295,6 +303,44 @@ static void test_receive_merged(void **state)
     release_frames(net);
 }
 
+// 64 KiB less what a pbuf cannot count, over the buffers of half a ring; and the same again.
+static void test_receive_large(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED_LARGE);
+    assert_true(fake.accepted == OFFERED_LARGE);
+    static uint8_t data[2048];
+    for (uint8_t round = 0; round < 100; round++) {
+        uint32_t left = FRAME_BYTES_LARGE + HEADER_BYTES;
+        struct virtio_net_header header = {
+            .flags = VIRTIO_NET_HEADER_NEEDS_CHECKSUM,
+            .gso_type = round % 2 ? VIRTIO_NET_HEADER_GSO_TCPV4 : VIRTIO_NET_HEADER_GSO_TCPV6,
+            .gso_size = 1460,
+            .buffer_count = (uint16_t)((left + 2047) / 2048)};
+        memset(data, round, sizeof(data));
+        memcpy(data, &header, sizeof(header));
+        while (left > 0) {
+            uint32_t part = left < 2048 ? left : 2048;
+            fake_queue_write_used(&fake.queues[0], write_rx(data, part), part);
+            memset(data, round, sizeof(data));
+            left -= part;
+        }
+        fake_device_complete(&fake, 0);
+        assert_int_equal(net->ops->poll(net, 10), 1);
+        uint32_t size = 0;
+        for (struct net_rx_buffer *buffer = frames[0]; buffer != NULL; buffer = buffer->next) {
+            assert_int_equal(buffer->data[buffer->length - 1], round);
+            size += buffer->length;
+        }
+        assert_int_equal(size, FRAME_BYTES_LARGE);
+        assert_true(frames[0]->checksum_valid);
+        release_frames(net);
+        net->ops->flush(net);
+    }
+    assert_int_equal(net->stats.rx_errors, 0);
+    assert_int_equal(net->stats.rx_bytes, 100 * FRAME_BYTES_LARGE);
+}
+
 static void test_bad_frames_are_counted(void **state)
 {
     (void)state;
@@ -355,6 +401,42 @@ static void test_transmit(void **state)
     assert_ptr_equal(tokens[1], &fake);
     assert_int_equal(net->stats.tx_frames, 2);
     assert_int_equal(net->stats.tx_bytes, 19 + 20);
+}
+
+static void test_transmit_large(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED_LARGE);
+    assert_true(net->tso4 && net->tso6);
+    static uint8_t headers[74], payload[64000];
+    struct net_tx_frame frame = {.segments = {{headers, 54}, {payload, sizeof(payload)}},
+                                 .segment_count = 2,
+                                 .checksum_needed = true,
+                                 .checksum_start = 34,
+                                 .checksum_offset = 16,
+                                 .tso_mss = 1460,
+                                 .tso_headers_bytes = 54,
+                                 .token = &frame};
+    assert_int_equal(net->ops->transmit(net, &frame), 0);
+    frame.tso_is_ipv6 = true;
+    frame.tso_headers_bytes = 74;
+    frame.segments[0].length = 74;
+    assert_int_equal(net->ops->transmit(net, &frame), 0);
+    net->ops->flush(net);
+    static const uint8_t expected[2][HEADER_BYTES] = {{1, 1, 54, 0, 0xb4, 5, 34, 0, 16, 0, 0, 0},
+                                                      {1, 4, 74, 0, 0xb4, 5, 34, 0, 16, 0, 0, 0}};
+    for (int i = 0; i < 2; i++) {
+        struct fake_chain chain;
+        assert_true(fake_queue_pop(&fake.queues[1], &chain));
+        assert_memory_equal(chain.buffers[0].data, expected[i], HEADER_BYTES);
+        assert_ptr_equal(chain.buffers[2].data, payload);
+        assert_int_equal(chain.buffers[2].length, sizeof(payload));
+    }
+    net = start_net(OFFERED); // and not by a card that cannot
+    if (!host_panicked()) {
+        (void)net->ops->transmit(net, &frame);
+        fail();
+    }
 }
 
 static void test_transmit_queue_full(void **state)
@@ -639,8 +721,10 @@ int main(void)
         cmocka_unit_test(test_network_layer_keeps_all_buffers),
         cmocka_unit_test(test_released_twice),
         cmocka_unit_test(test_receive_merged),
+        cmocka_unit_test(test_receive_large),
         cmocka_unit_test(test_bad_frames_are_counted),
         cmocka_unit_test(test_transmit),
+        cmocka_unit_test(test_transmit_large),
         cmocka_unit_test(test_transmit_queue_full),
         cmocka_unit_test(test_arm),
         cmocka_unit_test(test_lost_interrupt),

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// Large TCP segments, for devices that cut them (TSO). lwIP goes on counting in the connection's
+// true maximum segment size, so that windows, Nagle's rule and what follows a loss stay as they
+// are; only what is queued by tcp_write() comes in segments of many times that. They are divided
+// where the difference would be seen: at the end of the window, at what the peer acknowledges, and
+// so that a retransmission is one segment of true size.
+// net/hooks.h puts these functions into lwIP. Context: the core of the stack.
+#pragma once
+
+#include "lwip/priv/tcp_priv.h"
+
+// From now on tcp_write() may make large segments, if every interface cuts them.
+void net_segments_allow(bool by_this_interface);
+
+// An acknowledgement in the middle of a large segment divides it, and what is acknowledged is freed.
+void net_segments_divide_at(struct tcp_pcb *pcb, u32_t acknowledged);
+// lwIP's hook before a segment is looked at.
+static inline err_t net_segments_before_input(struct tcp_pcb *pcb, const struct tcp_hdr *header)
+{
+    if (pcb->state < ESTABLISHED || pcb->state == TIME_WAIT)
+        return ERR_OK;
+    const struct tcp_seg *first = pcb->unacked;
+    if ((first != NULL && (first->len > pcb->mss || first->next != NULL)) ||
+        (pcb->flags & TF_RTO) != 0)
+        net_segments_divide_at(pcb, header->ackno);
+    return ERR_OK;
+}
+
+// In place of lwIP's functions of these names: tcp_split_unsent_seg(), tcp_rexmit_fast(), and
+// ip4_frag() for what is longer than the interface's MTU.
+err_t net_segments_split_unsent(struct tcp_pcb *pcb, u16_t bytes);
+void net_segments_rexmit_fast(struct tcp_pcb *pcb);
+err_t net_segments_output4(struct pbuf *packet, struct netif *netif, const ip4_addr_t *destination);
+
+// lwIP's own tcp_write() and tcp_output(), which go by these names.
+err_t net_lwip_tcp_write(struct tcp_pcb *pcb, const void *data, u16_t size_bytes, u8_t flags);
+err_t net_lwip_tcp_output(struct tcp_pcb *pcb);
+void net_lwip_tcp_rexmit_rto_commit(struct tcp_pcb *pcb);

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""Streams through a card with and without what it can take over from the machine."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from conftest import Namespace, Starter
+
+ADDRESS = "10.77.0.2"
+
+CLIENT = textwrap.dedent("""
+    import socket, sys, time
+    address, size = sys.argv[1], 16 << 20
+    def connect(port):
+        for _ in range(100):
+            try:
+                return socket.create_connection((address, port), 60)
+            except OSError:
+                time.sleep(0.1)
+        sys.exit("no connection")
+    line = lambda number: bytes(32 + (number + column) % 95 for column in range(72)) + b"\\r\\n"
+    period = b"".join(line(number) for number in range(95))
+    expected = period * (size // len(period) + 2)
+    source = connect(19)
+    done = 0
+    while done < size:
+        part = source.recv(1 << 20)
+        assert part and part == expected[done % len(period):][:len(part)], done
+        done += len(part)
+    sink = connect(9)
+    sink.sendall(expected[:size])
+    sink.shutdown(socket.SHUT_WR)
+    assert sink.recv(1) == b""  # all of it was taken
+    print("all", size)
+""")
+
+OFFLOADS = "csum=off,guest_csum=off,host_tso4=off,host_tso6=off,guest_tso4=off,guest_tso6=off"
+CARDS = {
+    "all": ("", r"\+host_tso4 .*\+guest_tso4 .*\+mrg_rxbuf"),
+    "no mrg_rxbuf": ("mrg_rxbuf=off", r"\+host_tso4 .*-guest_tso4 .*-mrg_rxbuf"),
+    "no offloads": (OFFLOADS + ",indirect_desc=off", r"-indirect_desc -csum .*-host_tso4"),
+}
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_stream(boot: Starter, namespace: Namespace, card: str) -> None:
+    """16 MiB each way, those that come back byte for byte."""
+    options, said = CARDS[card]
+    qemu = " ".join(f"-global virtio-net-pci.{option}" for option in options.split(",") if option)
+    machine = boot("stream", net="tap=tap0", append=f"ip={ADDRESS}/24", inside=namespace.inside,
+                   qemu=qemu)
+    machine.wait_for(said)
+    machine.wait_for(r"stream: discard on port 9, chargen on port 19")
+    assert namespace.run(["/usr/bin/python3", "-c", CLIENT, ADDRESS]).startswith("all ")
+    machine.stop()
