@@ -85,8 +85,12 @@ $(O)/lwip/core/tcp_in.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_TCP -DNET_HOOKS_OF_TCP_IN
 $(LWIP_OBJECTS): $(O)/lwip/%.o: $(LWIP_DIR)/src/%.c Makefile | $(MUSL_LIB)
 	@mkdir -p $(@D)
 	@echo "  CC      lwip/$*.c"
-	@$(CC) $(CFLAGS) $(LWIP_CFLAGS) -Wall -MMD -MP -c -o $@ $<
-$(LWIP_LIB): $(LWIP_OBJECTS)
+	@$(CC) $(CFLAGS) $(LWIP_CFLAGS) -flto -Wall -MMD -MP -c -o $@ $<
+# Compiled as one: most of its functions are small, and call each other across files for each segment.
+$(O)/lwip.o: $(LWIP_OBJECTS)
+	@echo "  LTO     $@"
+	@$(CC) $(CFLAGS) -flto -r -nostdlib -flinker-output=nolto-rel -o $@ $^
+$(LWIP_LIB): $(O)/lwip.o
 	@rm -f $@
 	@ar rcsD $@ $^
 
@@ -114,6 +118,9 @@ build/http_statuses.c: http/pack.py
 $(HTTP_LIB): $(HTTP_OBJECTS)
 	@rm -f $@
 	@ar rcsD $@ $^
+
+# What each frame and each request passes is made for speed.
+$(LWIP_OBJECTS) $(O)/lwip.o $(NET_OBJECTS) $(HTTP_OBJECTS): private OPTIMISE := -O3
 
 # How to look inside; in an archive too, for an app of the smallest size.
 INSIGHT_LIB := build/libinsight.a
