@@ -7,9 +7,11 @@ KERNEL_ASSEMBLY := kernel/memory.asm kernel/switch.asm kernel/vectors.asm
 # What an app may be linked without: apps in APPS_WITHOUT_INSIGHT are.
 INSIGHT_SOURCES := $(addprefix kernel/, heap_debug.c keys.c log_levels.c power_button.c profile.c profile_dump.c)
 INSIGHT_PARTS := heap_debug_alloc keys_start log_levels_start power_button_start profile_start profile_dump
+INSIGHT_SOURCES += efi/files.c
+INSIGHT_PARTS += efi_gather_files
 APPS_WITHOUT_INSIGHT := hello bench
 KERNEL_SOURCES = $(filter-out $(INSIGHT_SOURCES) $(NET_DRIVER_SOURCES),$(sort $(wildcard kernel/*.c)))
-EFI_SOURCES := $(sort $(wildcard efi/*.c))
+EFI_SOURCES := $(filter-out $(INSIGHT_SOURCES),$(sort $(wildcard efi/*.c)))
 SMP_SOURCES := $(sort $(wildcard smp/*.c))
 SMP_ASSEMBLY := smp/trampoline.asm
 VIRTIO_SOURCES = $(filter-out $(NET_DRIVER_SOURCES),$(sort $(wildcard virtio/*.c)))
@@ -17,6 +19,7 @@ DRIVER_SOURCES = $(filter-out $(NET_DRIVER_SOURCES),$(sort $(wildcard drivers/*.
 NET_DRIVER_SOURCES := kernel/device.c virtio/net.c virtio/net_queue.c $(sort $(wildcard drivers/e1000*.c))
 NET_SOURCES := $(sort $(wildcard net/*.c))
 HTTP_SOURCES := $(sort $(wildcard http/*.c)) build/http_statuses.c
+TLS_SOURCES := $(sort $(wildcard tls/*.c))
 
 include third_party/third_party.mk
 
@@ -32,7 +35,7 @@ LWIP_CFLAGS := -Inet -I$(LWIP_INCLUDE)
 # The image holds no dynamic linking but the relocations it applies to itself.
 LDFLAGS := -nostdlib -pie --no-dynamic-linker -Bsymbolic -z noexecstack -z norelro -z max-page-size=4096 \
     -z pack-relative-relocs --no-warn-rwx-segments --hash-style=sysv --build-id=none --gc-sections -T efi/image.ld
-LIBRARIES = $(INSIGHT_LIB) $(HTTP_LIB) --start-group $(NET_LIB) $(LWIP_LIB) --end-group $(MUSL_LIB) $(shell $(CC) -print-libgcc-file-name)
+LIBRARIES = $(INSIGHT_LIB) $(HTTP_LIB) $(TLS_LIB) $(MBEDTLS_LIB) --start-group $(NET_LIB) $(LWIP_LIB) --end-group $(MUSL_LIB) $(shell $(CC) -print-libgcc-file-name)
 GNU_EFI := /usr/lib
 
 .DEFAULT_GOAL := help
@@ -104,6 +107,24 @@ $(NET_LIB): $(call object,$(NET_SOURCES)) $(O)/net_drivers.o
 	@rm -f $@
 	@ar rcsD $@ $^
 
+# TLS on Mbed TLS, unedited, whose data is core-local like lwIP's; only an app that calls tls/ carries them.
+MBEDTLS_LIB := build/libmbedtls.a
+MBEDTLS_OBJECTS := $(patsubst $(MBEDTLS_DIR)/%.c,$(O)/mbedtls/%.o,$(MBEDTLS_SOURCES))
+$(MBEDTLS_OBJECTS): $(O)/mbedtls/%.o: $(MBEDTLS_DIR)/%.c Makefile third_party/mbedtls/config.h | $(MUSL_LIB)
+	@mkdir -p $(@D)
+	@echo "  CC      mbedtls/$*.c"
+	@$(CC) $(CFLAGS) $(MBEDTLS_CFLAGS) -c -o $@ $<
+$(MBEDTLS_LIB): $(MBEDTLS_OBJECTS)
+	@rm -f $@
+	@ar rcsD $@ $^
+TLS_LIB := build/libtls.a
+TLS_OBJECTS := $(call object,$(TLS_SOURCES))
+$(O)/tls/%.o: EXTRA_CFLAGS = $(MBEDTLS_CFLAGS)
+$(O)/tls/buffers.o: EXTRA_CFLAGS += -isystem $(MBEDTLS_DIR)/library
+$(TLS_LIB): $(TLS_OBJECTS)
+	@rm -f $@
+	@ar rcsD $@ $^
+
 # The HTTP server, with the fetched parser, which is compiled as it is, without our warnings.
 HTTP_LIB := build/libhttp.a
 HTTP_OBJECTS := $(call object,$(HTTP_SOURCES)) $(LLHTTP_SOURCES:$(LLHTTP_DIR)/%.c=$(O)/llhttp/%.o)
@@ -131,8 +152,8 @@ $(INSIGHT_LIB): $(INSIGHT_OBJECTS)
 
 # Without those that firmware and C programs see: the layers in which nothing locks.
 .PHONY: layer-objects
-layer-objects: $(filter $(O)/kernel/% $(O)/smp/% $(O)/virtio/% $(O)/drivers/% $(O)/net/% $(O)/http/%, \
-    $(KERNEL_OBJECTS) $(INSIGHT_OBJECTS) $(NET_OBJECTS) $(HTTP_OBJECTS))
+layer-objects: $(filter $(O)/kernel/% $(O)/smp/% $(O)/virtio/% $(O)/drivers/% $(O)/net/% $(O)/tls/% $(O)/http/%, \
+    $(KERNEL_OBJECTS) $(INSIGHT_OBJECTS) $(NET_OBJECTS) $(TLS_OBJECTS) $(HTTP_OBJECTS))
 	@printf '%s\n' $^
 
 # ---- one app -------------------------------------------------------------------------------------
@@ -156,7 +177,8 @@ build/$(1)/obj/%.o: %.c Makefile | $$(MUSL_LIB)
 	@mkdir -p $$(@D)
 	@echo "  CC      $$<"
 	@$$(CC) $$(CFLAGS) $$(WARNINGS) $$(LWIP_CFLAGS) $$(APP_CFLAGS_$(1)) -MMD -MP -c -o $$@ $$<
-build/$(1)/first.elf: $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) $$(INSIGHT_LIB) $$(HTTP_LIB) $$(NET_LIB) $$(LWIP_LIB) $$(MUSL_LIB) efi/image.ld
+build/$(1)/first.elf: $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) $$(INSIGHT_LIB) $$(HTTP_LIB) $$(TLS_LIB) $$(MBEDTLS_LIB) \
+    $$(NET_LIB) $$(LWIP_LIB) $$(MUSL_LIB) efi/image.ld
 	@echo "  LD      $$@"
 	@ld $$(LDFLAGS) $$(APP_LDFLAGS_$(1)) -o $$@ $(GNU_EFI)/crt0-efi-x86_64.o $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) \
 	    $$(LIBRARIES)
@@ -175,7 +197,7 @@ $(1): build/$(1)/BOOTX64.EFI
 -include $$(patsubst %.o,%.d,$$(APP_OBJECTS_$(1)))
 endef
 $(foreach app,$(APPS),$(eval $(call app_rules,$(app))))
--include $(patsubst %.o,%.d,$(KERNEL_OBJECTS) $(INSIGHT_OBJECTS) $(NET_OBJECTS) $(HTTP_OBJECTS) $(LWIP_OBJECTS))
+-include $(patsubst %.o,%.d,$(KERNEL_OBJECTS) $(INSIGHT_OBJECTS) $(NET_OBJECTS) $(TLS_OBJECTS) $(HTTP_OBJECTS) $(LWIP_OBJECTS))
 
 # ---- everything else -----------------------------------------------------------------------------
 
@@ -184,7 +206,7 @@ include tests/unit/unit.mk tests/boot/firmware/firmware.mk bench/bench.mk
 .PHONY: all help clean check-no-traps
 all: $(APPS) ## every app
 clean: ## remove what was built, but not what was fetched
-	rm -rf build/obj build/unit build/firmware $(LWIP_LIB) $(NET_LIB) $(HTTP_LIB) $(INSIGHT_LIB) build/font_glyphs.c \
+	rm -rf build/obj build/unit build/firmware $(LWIP_LIB) $(NET_LIB) $(TLS_LIB) $(MBEDTLS_LIB) $(HTTP_LIB) $(INSIGHT_LIB) build/font_glyphs.c \
 	    build/http_statuses.c $(APPS:%=build/%)
 help: ## this list
 	@echo "make APP       build/APP/BOOTX64.EFI, toril.elf and toril.map; APP is one of: $(APPS)"

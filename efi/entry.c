@@ -9,6 +9,9 @@
 #include "kernel/cpu.h"
 #include "kernel/main.h"
 
+// Linked only into apps that may want files.
+#pragma weak efi_gather_files
+
 static struct boot_info boot_info;
 
 static EFI_STATUS entry_fail(struct efi_world *world, const char *what, EFI_STATUS status)
@@ -35,6 +38,8 @@ static void entry_go_on(struct efi_world *world)
     const char *what = "memory for the core-local part of this image";
     EFI_STATUS status = efi_gather_percore(world, &boot_info);
     if (!EFI_ERROR(status)) {
+        if (efi_gather_files != NULL)
+            efi_gather_files(world, &boot_info);
         efi_gather_acpi(world, &boot_info);
         efi_gather_framebuffer(world, &boot_info);
         efi_gather_clock(world, &boot_info);

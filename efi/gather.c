@@ -166,15 +166,23 @@ static void gather_load_options(struct efi_world *world, struct boot_info *info)
     info->load_options = gather_skip_program(line);
 }
 
-static void gather_config(struct efi_world *world, struct boot_info *info)
+EFI_FILE_HANDLE efi_open_volume(struct efi_world *world)
 {
     EFI_FILE_IO_INTERFACE *volume;
-    EFI_FILE_HANDLE root, file;
+    EFI_FILE_HANDLE root;
     if (world->loaded->DeviceHandle == NULL ||
         EFI_ERROR(world->boot->HandleProtocol(world->loaded->DeviceHandle, &file_system_guid,
                                               (void **)&volume)) ||
         EFI_ERROR(volume->OpenVolume(volume, &root)))
-        return; // started from the network, say: there is no volume
+        return NULL;
+    return root;
+}
+
+static void gather_config(struct efi_world *world, struct boot_info *info)
+{
+    EFI_FILE_HANDLE file, root = efi_open_volume(world);
+    if (root == NULL)
+        return;
     static CHAR16 name[] = u"\\toril.cfg";
     EFI_STATUS status = root->Open(root, &file, name, EFI_FILE_MODE_READ, 0);
     if (!EFI_ERROR(status)) {

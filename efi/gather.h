@@ -9,7 +9,7 @@
 
 #include "kernel/boot_info.h"
 
-#define EFI_KEPT_MAX 8
+#define EFI_KEPT_MAX 12
 
 // The firmware's memory map, as it was when it was last read.
 struct efi_map {
@@ -44,6 +44,11 @@ EFI_STATUS efi_gather_image(struct efi_world *world, struct boot_info *info);
 EFI_STATUS efi_gather_percore(struct efi_world *world, struct boot_info *info);
 // The command line, and \toril.cfg of the volume that this image came from.
 void efi_gather_options(struct efi_world *world, struct boot_info *info);
+// The top folder of the volume that this image came from. Returns: NULL without one, started from
+// the network, say.
+EFI_FILE_HANDLE efi_open_volume(struct efi_world *world);
+// The files that the app wants, if it wants any: see kernel/boot_files.h.
+void efi_gather_files(struct efi_world *world, const struct boot_info *info);
 void efi_gather_acpi(struct efi_world *world, struct boot_info *info);
 void efi_gather_framebuffer(struct efi_world *world, struct boot_info *info);
 void efi_gather_entropy(struct efi_world *world, struct boot_info *info);

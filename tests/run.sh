@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2154 # the reader sets its variables
 # What `./toril test` does; a part of that script, read by it.
 
-needs_unit="/usr/include/cmocka.h:libcmocka-dev"
+needs_unit="/usr/include/cmocka.h:libcmocka-dev openssl:openssl"
 needs_lint="/usr/bin/python3:python3"
 needs_model="spin:spin gcc:gcc /usr/include/stdio.h:libc6-dev /usr/bin/python3:python3"
 needs_boot="/usr/lib/python3/dist-packages/pytest:python3-pytest

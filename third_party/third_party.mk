@@ -24,6 +24,21 @@ LWIP_SOURCES := $(addprefix $(LWIP_DIR)/src/, \
 LWIP_SOURCES_IPV6 := $(addprefix $(LWIP_DIR)/src/core/ipv6/, \
     dhcp6.c ethip6.c icmp6.c inet6.c ip6.c ip6_addr.c ip6_frag.c mld6.c nd6.c)
 
+MBEDTLS_DIR    := $(B3)/mbedtls/source
+# By what our config.h leaves of them; the others would be empty.
+MBEDTLS_SOURCES := $(addprefix $(MBEDTLS_DIR)/library/, \
+    aes.c aesni.c asn1parse.c asn1write.c base64.c bignum.c bignum_core.c bignum_mod.c bignum_mod_raw.c \
+    block_cipher.c chacha20.c chachapoly.c cipher.c cipher_wrap.c constant_time.c ecdh.c ecdsa.c ecp.c \
+    ecp_curves.c ecp_curves_new.c gcm.c hkdf.c md.c oid.c pem.c pk.c pk_ecc.c pk_wrap.c pkparse.c pkwrite.c \
+    platform.c platform_util.c poly1305.c psa_crypto.c psa_crypto_aead.c psa_crypto_cipher.c \
+    psa_crypto_client.c psa_crypto_driver_wrappers_no_static.c psa_crypto_ecp.c psa_crypto_hash.c \
+    psa_crypto_mac.c psa_crypto_random.c psa_crypto_rsa.c psa_crypto_slot_management.c psa_util.c rsa.c \
+    rsa_alt_helpers.c sha1.c sha256.c sha512.c ssl_ciphersuites.c ssl_client.c ssl_msg.c ssl_ticket.c ssl_tls.c \
+    ssl_tls12_client.c ssl_tls12_server.c ssl_tls13_client.c ssl_tls13_generic.c ssl_tls13_keys.c \
+    ssl_tls13_server.c x509.c x509_crt.c)
+# For whoever includes its headers, too: the config decides what is in the structs.
+MBEDTLS_CFLAGS := -I. -isystem $(MBEDTLS_DIR)/include '-DMBEDTLS_CONFIG_FILE="third_party/mbedtls/config.h"'
+
 LLHTTP_DIR     := $(B3)/llhttp/source
 LLHTTP_SOURCES := $(addprefix $(LLHTTP_DIR)/,llhttp.c api.c http.c)
 
@@ -31,12 +46,12 @@ SPLEEN_DIR := $(B3)/spleen/source/usr/share/consolefonts
 
 # Everything fetched. What compiles third-party sources, or includes their headers, waits for it:
 #   $(objects): | $(THIRD_PARTY_STAMP)
-THIRD_PARTY_STAMP := $(foreach name,musl lwip spleen llhttp,$(B3)/$(name)/source/.toril-source)
+THIRD_PARTY_STAMP := $(foreach name,musl lwip mbedtls spleen llhttp,$(B3)/$(name)/source/.toril-source)
 $(THIRD_PARTY_STAMP) &: third_party/sources | third_party/fetch
 	@third_party/fetch
 	@touch $(THIRD_PARTY_STAMP)
 # The files themselves, for rules that name them: there once everything is fetched.
-$(LWIP_SOURCES) $(LWIP_SOURCES_IPV6) $(LLHTTP_SOURCES): | $(THIRD_PARTY_STAMP) ;
+$(LWIP_SOURCES) $(LWIP_SOURCES_IPV6) $(MBEDTLS_SOURCES) $(LLHTTP_SOURCES): | $(THIRD_PARTY_STAMP) ;
 
 # musl's headers and its archive are made together, the archive last. What includes <stdio.h> waits:
 #   $(objects): | $(MUSL_LIB)

@@ -22,7 +22,8 @@ for header in */*.h apps/*/*.h; do
     printf '#include "%s"\n' "$header" |
         gcc -std=gnu11 -fsyntax-only -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes \
             -Wstrict-prototypes -I. -Inet -isystem "$library/lwip/source/src/include" \
-            -isystem "$library/llhttp/source" $more -x c - || {
+            -isystem "$library/llhttp/source" -isystem "$library/mbedtls/source/include" \
+            '-DMBEDTLS_CONFIG_FILE="third_party/mbedtls/config.h"' $more -x c - || {
         echo "$header: does not compile alone"
         status=1
     }

@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LAYERS = ("kernel", "smp", "virtio", "drivers", "net", "http")
+LAYERS = ("kernel", "smp", "virtio", "drivers", "net", "tls", "http")
 # One of several cores that panic together must win: (object, function, mnemonic).
 ALLOWED = ("kernel/panic.o", "panic_begin", "cmpxchg")
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.+)>:$")

@@ -16,7 +16,7 @@ SUFFIXES = {".c", ".h", ".asm", ".inc", ".ld", ".py", ".sh", ".nsh"}
 # The folders of what is not ours or not source.
 SKIPPED = {"build", ".git", "__pycache__", "www", "corpus"}
 # Where no LOCK prefix may be: exchange with memory locks the bus without saying so.
-LOCK_FREE = {"kernel", "smp", "virtio", "drivers", "net", "http"}
+LOCK_FREE = {"kernel", "smp", "virtio", "drivers", "net", "tls", "http"}
 LOCKED = re.compile(r"\b(__sync_\w+|atomic_(?:exchange|fetch_\w+|compare_exchange_\w+))\s*\(")
 
 

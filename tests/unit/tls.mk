@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+# tls/ on the unedited Mbed TLS, a server and a client against each other in memory.
+ifndef MBEDTLS_SOURCES
+include third_party/third_party.mk
+endif
+
+# Compiled for all of its tests once; what sanitizers say of it counts, but its own way with alignment.
+TLS_UNIT_MBEDTLS := $(patsubst $(MBEDTLS_DIR)/library/%.c,build/unit/mbedtls/%.o,$(MBEDTLS_SOURCES))
+build/unit/mbedtls/%.o: $(MBEDTLS_DIR)/library/%.c third_party/mbedtls/config.h tests/unit/tls.mk
+	@mkdir -p $(@D)
+	@gcc $(filter-out -W%,$(UNIT_CFLAGS)) -fno-sanitize=alignment $(MBEDTLS_CFLAGS) -c -o $@ $<
+build/unit/mbedtls/mbedtls.a: $(TLS_UNIT_MBEDTLS)
+	@echo "  HOSTAR  $@"
+	@rm -f $@
+	@ar rcs $@ $^
+build/unit/certificates/chain.pem: tests/certificates
+	@tests/certificates $(@D)
+
+UNIT_TESTS += tls
+UNIT_CFLAGS_tls  := -iquote tests/unit/shadow $(MBEDTLS_CFLAGS) -isystem $(MBEDTLS_DIR)/library
+UNIT_SOURCES_tls := $(addprefix tls/,buffers.c connection.c context.c core.c errors.c tickets.c) \
+    build/unit/mbedtls/mbedtls.a
+UNIT_DEPENDS_tls := $(wildcard tls/*.h) build/unit/certificates/chain.pem

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+#include "tls/context.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "kernel/cpu.h"
+#include "kernel/heap.h"
+#include "tls/context_internal.h"
+#include "tls/core.h"
+
+// Earlier is no time but a clock that was never set.
+#define EARLIEST_PLAUSIBLE_UNIX_SECONDS 1577836800 // 2020-01-01
+
+static void explain(char why[TLS_WHY_BYTES], const char *format, ...) PRINTF_LIKE(2, 3);
+static void explain(char why[TLS_WHY_BYTES], const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, TLS_WHY_BYTES, format, arguments);
+    va_end(arguments);
+}
+
+// ---- settings -----------------------------------------------------------------------------------
+
+static bool cpu_has_aes(void)
+{
+    uint32_t a, b, c, d;
+    cpu_id(1, 0, &a, &b, &c, &d);
+    return (c >> 25 & 1) != 0 && (c >> 1 & 1) != 0; // and the carry-less product, for GCM
+}
+
+// In the order in which a server chooses. AES only comes first where the CPU does it.
+static void choose_suites(struct tls_context *context)
+{
+    static const int aes[] = {
+        MBEDTLS_TLS1_3_AES_128_GCM_SHA256,
+        MBEDTLS_TLS1_3_AES_256_GCM_SHA384,
+        MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    };
+    static const int chacha20[] = {
+        MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,
+        MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    };
+    _Static_assert(ARRAY_COUNT(aes) + ARRAY_COUNT(chacha20) == TLS_SUITES, "each once");
+    bool aes_first = cpu_has_aes();
+    memcpy(context->suites + (aes_first ? 0 : ARRAY_COUNT(chacha20)), aes, sizeof(aes));
+    memcpy(context->suites + (aes_first ? ARRAY_COUNT(aes) : 0), chacha20, sizeof(chacha20));
+    context->suites[TLS_SUITES] = 0;
+    mbedtls_ssl_conf_ciphersuites(&context->config, context->suites);
+}
+
+static struct tls_context *context_create(int endpoint, const char **protocols,
+                                          char why[TLS_WHY_BYTES])
+{
+    struct tls_context *context = heap_alloc_zeroed(sizeof(*context));
+    why[0] = '\0';
+    if (context == NULL) {
+        explain(why, "no memory");
+        return NULL;
+    }
+    mbedtls_ssl_config_init(&context->config);
+    mbedtls_x509_crt_init(&context->certificates);
+    mbedtls_pk_init(&context->key);
+    mbedtls_ssl_ticket_init(&context->tickets);
+    int error = tls_core_start();
+    if (error == 0)
+        error = mbedtls_ssl_config_defaults(
+            &context->config, endpoint, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
+    if (error == 0 && protocols != NULL)
+        error = mbedtls_ssl_conf_alpn_protocols(&context->config, protocols);
+    if (error != 0) {
+        explain(why, "%s", tls_error_text(error));
+        tls_context_destroy(context);
+        return NULL;
+    }
+    mbedtls_ssl_conf_rng(&context->config, tls_random, NULL);
+    choose_suites(context);
+    return context;
+}
+
+void tls_context_destroy(struct tls_context *context)
+{
+    if (context == NULL)
+        return;
+    mbedtls_ssl_ticket_free(&context->tickets);
+    mbedtls_ssl_config_free(&context->config);
+    mbedtls_pk_free(&context->key);
+    mbedtls_x509_crt_free(&context->certificates);
+    heap_free(context);
+}
+
+// ---- certificates and keys ----------------------------------------------------------------------
+
+static bool read_certificates(struct tls_context *context, const struct tls_pem *pem,
+                              char why[TLS_WHY_BYTES])
+{
+    if (strstr(pem->text, "-----BEGIN CERTIFICATE-----") == NULL) {
+        explain(why, "%s holds no certificate: there is no line -----BEGIN CERTIFICATE-----",
+                pem->name);
+        return false;
+    }
+    // The NUL counts for Mbed TLS: that is how it knows PEM.
+    int result = mbedtls_x509_crt_parse(&context->certificates, (const unsigned char *)pem->text,
+                                        pem->size_bytes + 1);
+    bool is_server = mbedtls_ssl_conf_get_endpoint(&context->config) == MBEDTLS_SSL_IS_SERVER;
+    if (result < 0)
+        explain(why, "%s cannot be used as a certificate: %s", pem->name, tls_error_text(result));
+    else if (result > 0 && is_server)
+        explain(why, "%s: %d of its certificates cannot be read", pem->name, result);
+    else
+        return true;
+    return false;
+}
+
+static bool read_key(struct tls_context *context, const struct tls_pem *pem,
+                     char why[TLS_WHY_BYTES])
+{
+    const char *problem = NULL;
+    if (strstr(pem->text, "PRIVATE KEY-----") == NULL)
+        problem = "holds no private key: there is no line -----BEGIN PRIVATE KEY-----";
+    else if (strstr(pem->text, "ENCRYPTED") != NULL)
+        problem = "holds a key that wants a password: store it without";
+    if (problem != NULL) {
+        explain(why, "%s %s", pem->name, problem);
+        return false;
+    }
+    int error = mbedtls_pk_parse_key(&context->key, (const unsigned char *)pem->text,
+                                     pem->size_bytes + 1, NULL, 0, tls_random, NULL);
+    if (error != 0)
+        explain(why, "%s cannot be used as a key: %s", pem->name, tls_error_text(error));
+    return error == 0;
+}
+
+// The first certificate's time, if this machine knows what time it is.
+static void check_dates(const struct tls_context *context, const struct tls_pem *pem,
+                        char why[TLS_WHY_BYTES])
+{
+    const mbedtls_x509_crt *first = &context->certificates;
+    const mbedtls_x509_time *from = &first->valid_from, *to = &first->valid_to;
+    if (time(NULL) < EARLIEST_PLAUSIBLE_UNIX_SECONDS)
+        return;
+    if (mbedtls_x509_time_is_past(to))
+        explain(why, "the certificate in %s expired on %04d-%02d-%02d: clients will refuse it",
+                pem->name, to->year, to->mon, to->day);
+    else if (mbedtls_x509_time_is_future(from))
+        explain(
+            why,
+            "the certificate in %s is valid only from %04d-%02d-%02d on: clients will refuse it",
+            pem->name, from->year, from->mon, from->day);
+}
+
+struct tls_context *tls_server_create(const struct tls_pem *certificates, const struct tls_pem *key,
+                                      const char **protocols, char why[TLS_WHY_BYTES])
+{
+    struct tls_context *context = context_create(MBEDTLS_SSL_IS_SERVER, protocols, why);
+    if (context == NULL)
+        return NULL;
+    if (!read_certificates(context, certificates, why) || !read_key(context, key, why)) {
+        tls_context_destroy(context);
+        return NULL;
+    }
+    if (mbedtls_pk_check_pair(&context->certificates.pk, &context->key, tls_random, NULL) != 0) {
+        explain(why, "the key in %s is not that of the first certificate in %s", key->name,
+                certificates->name);
+        tls_context_destroy(context);
+        return NULL;
+    }
+    int error = mbedtls_ssl_conf_own_cert(&context->config, &context->certificates, &context->key);
+    if (error == 0)
+        error = tls_tickets_start(context);
+    if (error != 0) {
+        explain(why, "%s", tls_error_text(error));
+        tls_context_destroy(context);
+        return NULL;
+    }
+    check_dates(context, certificates, why);
+    return context;
+}
+
+struct tls_context *tls_client_create(const struct tls_pem *authorities, const char **protocols,
+                                      char why[TLS_WHY_BYTES])
+{
+    struct tls_context *context = context_create(MBEDTLS_SSL_IS_CLIENT, protocols, why);
+    if (context == NULL)
+        return NULL;
+    if (!read_certificates(context, authorities, why)) {
+        tls_context_destroy(context);
+        return NULL;
+    }
+    mbedtls_ssl_conf_authmode(&context->config, MBEDTLS_SSL_VERIFY_REQUIRED);
+    mbedtls_ssl_conf_ca_chain(&context->config, &context->certificates, NULL);
+    return context;
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Inside tls/ only.
+#pragma once
+
+#include <mbedtls/ssl.h>
+#include <mbedtls/ssl_ticket.h>
+
+#include "tls/context.h"
+
+#define TLS_SUITES 9
+
+struct tls_context {
+    mbedtls_ssl_config config;
+    mbedtls_x509_crt certificates; // our own, or the authorities'
+    mbedtls_pk_context key;        // a server's
+    int suites[TLS_SUITES + 1];
+    mbedtls_ssl_ticket_context tickets;
+    uint64_t ticket_period; // of the key that new tickets are made with
+};
+
+// What went wrong, in words; never NULL.
+const char *tls_error_text(int error);
+// The same for what is wrong with a server's certificate, from the flags of its check.
+const char *tls_verify_text(uint32_t flags);
+
+// A server's: takes and gives tickets. Returns: 0, or an error of Mbed TLS.
+int tls_tickets_start(struct tls_context *context) MUST_CHECK;
+// Changes their key when it is time to.
+void tls_tickets_refresh(struct tls_context *context);
