@@ -582,7 +582,8 @@ static void answer(struct http_connection *connection, bool keep_alive)
 static int on_message_complete(llhttp_t *parser)
 {
     struct http_connection *connection = parser->data;
-    bool keep_alive = llhttp_should_keep_alive(parser) && !(parser->flags & F_CONNECTION_CLOSE);
+    bool keep_alive = llhttp_should_keep_alive(parser) && !(parser->flags & F_CONNECTION_CLOSE) &&
+                      !connection->finishing;
     connection->begun = connection->in_body = false;
     connection->answered++;
     connection->mark = NULL;
@@ -643,6 +644,12 @@ void http_connection_refuse(struct http_connection *connection, unsigned status)
     respond(connection,
             status == 405 ? method_refusal(connection, &rendered) : http_status_response(status),
             false);
+}
+
+void http_connection_finish(struct http_connection *connection)
+{
+    connection->finishing = true;
+    connection->keep_alive = false;
 }
 
 // What a request that the parser could not read is answered with.

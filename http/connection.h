@@ -67,6 +67,7 @@ struct http_connection {
     bool waits;                            // the handler has the request and has not answered
     bool handling;                         // its handler is being called
     bool keep_alive;                       // after its answer
+    bool finishing;                        // the next answer is the last one
     struct http_known_fields *fields;      // that matter to a file or page; NULL: none so far
     uint32_t answered;                     // requests, so far; may wrap
     const struct http_response *memorable; // the last one's, if only its bytes decided it
@@ -98,6 +99,8 @@ size_t http_connection_receive(struct http_connection *connection, const char *d
 void http_connection_resume(struct http_connection *connection);
 // Answers with an error and ends: 408 for a request that takes too long, 503 for one too many.
 void http_connection_refuse(struct http_connection *connection, unsigned status);
+// The next request that is answered, or the one that a handler has, is the last one.
+void http_connection_finish(struct http_connection *connection);
 // Answers the request that the handler has. `head` lies in *text, which the connection takes over;
 // the body of `answer` follows unless it is in `head` already.
 void http_connection_answer(struct http_connection *connection, const struct http_response *head,

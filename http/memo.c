@@ -48,3 +48,9 @@ void http_memo_keep(const char *request, size_t size_bytes, const struct http_re
     memo->size_bytes = size_bytes;
     memcpy(memo->request, request, size_bytes);
 }
+
+void http_memo_forget(void)
+{
+    heap_free(memos);
+    memos = NULL;
+}

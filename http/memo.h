@@ -16,3 +16,5 @@ const struct http_response *http_memo_find(const char *data, size_t size_bytes,
 // Keeps the response, which lasts for good, to a request of `size_bytes` bytes, if that is not too
 // long.
 void http_memo_keep(const char *request, size_t size_bytes, const struct http_response *response);
+// Forgets all of this core's.
+void http_memo_forget(void);

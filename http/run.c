@@ -7,18 +7,23 @@
 #include <string.h>
 
 #include "http/server.h"
+#include "kernel/core.h"
 #include "kernel/log.h"
+#include "kernel/stop.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "net/net.h"
+#include "smp/remote.h"
 
-#define WAIT_NS (10 * NS_PER_S) // between two lines that say what is missing
+#define WAIT_NS (10 * NS_PER_S)  // between two lines that say what is missing
+#define LOOK_NS (20 * NS_PER_MS) // at what is still under way
 
-static unsigned port = 80, connections_max = HTTP_CONNECTIONS_DEFAULT;
+static unsigned port = 80, connections_max = HTTP_CONNECTIONS_DEFAULT, stop_s = 10;
 
 static const struct http_setting own[] = {
     {"port", &port, 1, 65535},
     {"connections", &connections_max, 1, 65535},
+    {"stop", &stop_s, 0, 3600},
 };
 
 // ---- arguments ----------------------------------------------------------------------------------
@@ -97,6 +102,42 @@ static int serve_here(void *argument, unsigned cores)
     return http_server_start((uint16_t)port, (connections_max + cores - 1) / cores);
 }
 
+static void stop_here(void *argument)
+{
+    (void)argument;
+    http_server_stop();
+}
+
+static void count_left(void *left)
+{
+    *(unsigned *)left += http_server_left();
+}
+
+static void on_all_cores(void (*function)(void *argument), void *argument)
+{
+    for (unsigned core = 0; core < core_count(); core++)
+        if (core_is_online(core))
+            remote_call(core, function, argument);
+}
+
+// Lets what is under way come to its end, up to a time limit.
+static void finish(void)
+{
+    uint64_t deadline_ns = time_now_ns() + stop_s * NS_PER_S;
+    unsigned left = 0;
+    on_all_cores(stop_here, NULL);
+    on_all_cores(count_left, &left);
+    log_info("http: nobody is let in any more; answers under way: %u", left);
+    while (left > 0 && time_now_ns() < deadline_ns) {
+        thread_sleep_until(time_now_ns() + LOOK_NS);
+        left = 0;
+        on_all_cores(count_left, &left);
+    }
+    if (left > 0)
+        log_warn("http: %u answers are cut off: they took longer than %u s (argument stop)", left,
+                 stop_s);
+}
+
 int http_run(void)
 {
     address_wait();
@@ -108,6 +149,7 @@ int http_run(void)
     struct net_facts facts;
     bool known = net_facts(&facts);
     log_info("http: listening on %s:%u", known ? facts.address : "?", port);
-    for (;;)
-        thread_sleep_until(TIME_NEVER);
+    (void)stop_wait();
+    finish();
+    return 0;
 }

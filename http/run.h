@@ -2,6 +2,7 @@
 // A server as an app: its arguments, waiting for an address, listening on every core.
 //   port=80            TCP port to listen on
 //   connections=1024   how many may be open; more end the oldest idle one
+//   stop=10            seconds that answers under way have when the machine is to end
 #pragma once
 
 #include "kernel/compiler.h"
@@ -16,6 +17,7 @@ struct http_setting {
 // Returns: 0, or 2 after saying on the console what is wrong, which main() returns.
 int http_arguments(int argc, char **argv, const struct http_setting *more,
                    size_t more_count) MUST_CHECK;
-// Serves on every core that has a network, for good.
-// Context: a thread of core 0. Blocks. Returns: 1 after saying why it cannot.
+// Serves on every core that has a network, until somebody wishes the end (kernel/stop.h): then
+// nobody is let in any more, and the answers under way are finished. Context: a thread of core 0.
+// Blocks. Returns: 0 then, or 1 after saying why it cannot serve.
 int http_run(void);

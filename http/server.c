@@ -6,10 +6,12 @@
 #include "http/connection.h"
 #include "http/counters.h"
 #include "http/date.h"
+#include "http/memo.h"
 #include "kernel/heap.h"
 #include "kernel/panic.h"
 #include "kernel/time.h"
 #include "lwip/pbuf.h"
+#include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
 
 // Time limits are exact to this: the timer looks no more often.
@@ -58,7 +60,8 @@ struct session {
 };
 
 struct server {
-    struct tcp_pcb *listener;
+    struct server *next;
+    struct tcp_pcb *listener; // NULL: it is stopping
     struct timer timer;
     unsigned connections_max, connections;
     size_t unread_bytes; // of all sessions
@@ -66,6 +69,8 @@ struct server {
         struct session *first, *last;
     } lists[LISTS];
 };
+
+static PERCORE struct server *servers;
 
 // ---- lists and time -----------------------------------------------------------------------------
 
@@ -260,7 +265,8 @@ static err_t session_advance(struct session *session)
         if (tcp_shutdown(session->pcb, 0, 1) != ERR_OK)
             return session_abort(session);
     }
-    if (session->peer_closed && !answer_is_under_way(state))
+    bool is_idle = state == HTTP_IDLE || state == HTTP_SILENT;
+    if (session->peer_closed ? !answer_is_under_way(state) : is_idle && !session->server->listener)
         return session_close(session);
     session_settle(session);
     tcp_output(session->pcb);
@@ -456,5 +462,52 @@ int http_server_start(uint16_t port, unsigned connections_max)
     }
     tcp_arg(server->listener, server);
     tcp_accept(server->listener, on_accept);
+    server->next = servers;
+    servers = server;
     return 0;
+}
+
+// ---- the end ------------------------------------------------------------------------------------
+
+void http_server_stop(void)
+{
+    http_memo_forget(); // what is known would be answered on connections that stay
+    for (struct server *server = servers; server; server = server->next) {
+        if (!server->listener)
+            continue;
+        (void)tcp_close(server->listener); // of a listener this cannot fail
+        server->listener = NULL;
+        while (server->lists[IDLE].first)
+            (void)session_close(server->lists[IDLE].first);
+        while (server->lists[SILENT].first)
+            (void)session_close(server->lists[SILENT].first);
+        for (int id = 0; id < LISTS; id++) {
+            for (struct session *session = server->lists[id].first; session;
+                 session = session->next)
+                http_connection_finish(&session->http);
+        }
+    }
+}
+
+static bool is_sent(const struct tcp_pcb *pcb)
+{
+    return !pcb->unsent && !pcb->unacked;
+}
+
+unsigned http_server_left(void)
+{
+    unsigned left = 0;
+    for (struct server *server = servers; server; server = server->next) {
+        struct session *next;
+        for (struct session *session = server->lists[LINGERING].first; session; session = next) {
+            next = session->next;
+            if (is_sent(session->pcb))
+                (void)session_close(session);
+        }
+        left += server->connections;
+    }
+    // What was closed lwIP still delivers. What has a session was counted.
+    for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
+        left += !pcb->callback_arg && !is_sent(pcb);
+    return left;
 }

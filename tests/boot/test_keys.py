@@ -121,3 +121,10 @@ def test_left_out(boot: Starter) -> None:
     machine.expect_end(0)
     for option in ("profile", "log", "keys"):
         assert machine.find(rf'"{option}=[a-z0-9]+": this app has no such option')
+
+
+def test_quit(machine: Machine) -> None:
+    """`q` ends the machine. The last one: it is the same machine as before."""
+    machine.type("q")
+    machine.wait_for(r"\] toril: key q asks for the end; ")
+    machine.expect_end(0)

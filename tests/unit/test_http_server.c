@@ -165,6 +165,37 @@ static int nothing_is_left(void **state)
     return 0;
 }
 
+// The last one: nobody listens any more.
+static void a_stop_finishes_what_is_under_way(void **state)
+{
+    (void)state;
+    struct client *idle = client_open(), *silent = client_open(), *half = client_open();
+    struct client *deaf = client_open();
+    client_send(idle, HELLO);
+    client_send(half, "GET /hello.txt HTTP/1.1\r\n");
+    deaf->deaf = true;
+    client_send(deaf, HELLO HELLO);
+    http_server_stop();
+    pump();
+    assert_true(idle->finished && silent->finished && !half->finished);
+    assert_int_equal(http_server_left(), 2);
+    struct client *late = client_open();
+    assert_true(late->reset);
+
+    client_send(half, HOST "\r\n" HELLO); // what comes behind it is not answered any more
+    assert_int_equal(responses(half, "Connection: close\r\n"), 1);
+    assert_int_equal(responses(half, "HTTP/1.1 "), 1);
+    assert_true(half->finished);
+    assert_int_equal(http_server_left(), 1);
+    assert_int_equal(open_now(), 0);
+    deaf->deaf = false;
+    pass_s(4); // until lwIP sends it again
+    assert_int_equal(responses(deaf, "HTTP/1.1 200 OK\r\n"), 2);
+    assert_true(deaf->finished);
+    assert_int_equal(http_server_left(), 0);
+    http_server_stop(); // a second time does nothing
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -560,6 +591,7 @@ int main(void)
         cmocka_unit_test_teardown(without_an_idle_connection_it_is_503, nothing_is_left),
         cmocka_unit_test_teardown(silent_connections_make_room_after_a_second, nothing_is_left),
         cmocka_unit_test_teardown(it_survives_running_out_of_memory, nothing_is_left),
+        cmocka_unit_test_teardown(a_stop_finishes_what_is_under_way, nothing_is_left),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }
