@@ -89,9 +89,9 @@ static size_t write_whole(struct http_connection *connection)
     return connection->write(connection, whole, used, false, connection->rest != NULL);
 }
 
-static void output_start(struct http_connection *connection)
+// Goes on behind what was taken already of the queued pieces.
+static void output_from(struct http_connection *connection, size_t taken)
 {
-    size_t taken = connection->piece_count > 1 ? write_whole(connection) : 0;
     while (taken > 0 && output_waits(connection)) {
         struct http_piece *piece = &connection->pieces[connection->piece_at];
         uint32_t now = taken < piece->left ? (uint32_t)taken : piece->left;
@@ -103,6 +103,11 @@ static void output_start(struct http_connection *connection)
         connection->piece_at++;
     }
     output_continue(connection);
+}
+
+static void output_start(struct http_connection *connection)
+{
+    output_from(connection, connection->piece_count > 1 ? write_whole(connection) : 0);
 }
 
 static void piece_add(struct http_connection *connection, const char *data, size_t size_bytes,
@@ -699,18 +704,31 @@ static void input_ends(struct http_connection *connection, const char *end)
         continue_send(connection);
 }
 
+static void respond_known(struct http_connection *connection, const struct http_memo *memo)
+{
+    size_t taken = 0;
+    connection->answered++;
+    if (memo->text_bytes > 0)
+        taken = connection->write(connection, memo->text, memo->text_bytes, false, false);
+    if (taken > 0 && taken == memo->text_bytes) {
+        http_count((enum http_counter)(memo->response->status / 100 - 1), 1);
+        return;
+    }
+    connection->head_only = false;
+    connection->parser.http_minor = 1;
+    response_queue(connection, memo->response, true);
+    output_from(connection, taken);
+}
+
 // Answers requests that came before. Returns: how many bytes they take.
 static size_t answer_known(struct http_connection *connection, const char *data, size_t size_bytes)
 {
-    size_t read = 0, request_bytes;
-    const struct http_response *response;
+    size_t read = 0;
+    const struct http_memo *memo;
     while (read < size_bytes && !output_waits(connection) &&
-           (response = http_memo_find(data + read, size_bytes - read, &request_bytes)) != NULL) {
-        connection->head_only = false;
-        connection->parser.http_minor = 1;
-        connection->answered++;
-        read += request_bytes;
-        respond(connection, response, true);
+           (memo = http_memo_find(data + read, size_bytes - read)) != NULL) {
+        read += memo->request_bytes;
+        respond_known(connection, memo);
     }
     return read;
 }

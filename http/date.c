@@ -13,6 +13,7 @@
 
 static PERCORE char date_line[64];
 static PERCORE bool date_known;
+PERCORE uint32_t http_date_number;
 static PERCORE uint64_t refresh_at_ns;
 
 void http_date_set(uint64_t unix_seconds)
@@ -23,6 +24,7 @@ void http_date_set(uint64_t unix_seconds)
     time_t seconds = (time_t)unix_seconds;
     struct tm tm;
     date_known = false;
+    http_date_number++;
     if (unix_seconds < EARLIEST_PLAUSIBLE_UNIX_SECONDS || !gmtime_r(&seconds, &tm))
         return;
     int length =

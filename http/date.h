@@ -7,6 +7,8 @@
 
 #define HTTP_DATE_LINE_BYTES 37 // "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 
+extern PERCORE uint32_t http_date_number; // another one for each line that http_date_line() tells
+
 // Looks at the wall clock if a second passed since this core last did. `now_ns`: time_now_ns().
 void http_date_refresh(uint64_t now_ns);
 // Sets the date; 0: unknown.

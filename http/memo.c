@@ -3,27 +3,38 @@
 
 #include <string.h>
 
+#include "http/date.h"
 #include "kernel/heap.h"
 
 #define MEMOS 16 // by length: requests that differ mostly differ in it
 
-struct memo {
-    const struct http_response *response; // NULL: empty
-    size_t size_bytes;
-    char request[HTTP_MEMO_BYTES_MAX];
-};
-
-static PERCORE struct memo *memos;
+static PERCORE struct http_memo *memos;
 static PERCORE unsigned last; // where the last one was found: the first of several in one piece
 
-static bool begins_with(const char *data, size_t size_bytes, const struct memo *memo)
+static bool begins_with(const char *data, size_t size_bytes, const struct http_memo *memo)
 {
-    return memo->response != NULL && memo->size_bytes <= size_bytes &&
-           memcmp(data, memo->request, memo->size_bytes) == 0;
+    return memo->response != NULL && memo->request_bytes <= size_bytes &&
+           memcmp(data, memo->request, memo->request_bytes) == 0;
 }
 
-const struct http_response *http_memo_find(const char *data, size_t size_bytes,
-                                           size_t *request_bytes)
+// Puts the response together with the date of now, which it keeps for up to a second.
+static void make_text(struct http_memo *memo)
+{
+    const struct http_response *response = memo->response;
+    const char *date = http_date_line();
+    size_t used = response->status_line_bytes, date_bytes = date ? HTTP_DATE_LINE_BYTES : 0;
+    memo->date = http_date_number;
+    memo->text_bytes = 0;
+    if (response->total_bytes + date_bytes > sizeof(memo->text))
+        return;
+    memo->text_bytes = (uint32_t)(response->total_bytes + date_bytes);
+    memcpy(memo->text, response->data, used);
+    if (date)
+        memcpy(memo->text + used, date, date_bytes);
+    memcpy(memo->text + used + date_bytes, response->data + used, response->total_bytes - used);
+}
+
+const struct http_memo *http_memo_find(const char *data, size_t size_bytes)
 {
     if (memos == NULL)
         return NULL;
@@ -33,8 +44,10 @@ const struct http_response *http_memo_find(const char *data, size_t size_bytes,
             return NULL;
         last = other;
     }
-    *request_bytes = memos[last].size_bytes;
-    return memos[last].response;
+    struct http_memo *memo = &memos[last];
+    if (memo->date != http_date_number)
+        make_text(memo);
+    return memo;
 }
 
 void http_memo_keep(const char *request, size_t size_bytes, const struct http_response *response)
@@ -43,10 +56,11 @@ void http_memo_keep(const char *request, size_t size_bytes, const struct http_re
         return;
     if (memos == NULL && (memos = heap_alloc_zeroed(sizeof(*memos) * MEMOS)) == NULL)
         return; // it goes without
-    struct memo *memo = &memos[size_bytes % MEMOS];
+    struct http_memo *memo = &memos[size_bytes % MEMOS];
     memo->response = response;
-    memo->size_bytes = size_bytes;
+    memo->request_bytes = size_bytes;
     memcpy(memo->request, request, size_bytes);
+    make_text(memo);
 }
 
 void http_memo_forget(void)

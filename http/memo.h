@@ -8,11 +8,19 @@
 #include "http/resources.h"
 
 #define HTTP_MEMO_BYTES_MAX 512
+#define HTTP_MEMO_TEXT_MAX  512
 
-// Returns: the response to a request that `data` begins with, and its length in *request_bytes;
-// NULL if none is known.
-const struct http_response *http_memo_find(const char *data, size_t size_bytes,
-                                           size_t *request_bytes);
+struct http_memo {
+    const struct http_response *response; // NULL: empty
+    size_t request_bytes;
+    uint32_t text_bytes;           // 0: the response is too long to be kept as text
+    uint32_t date;                 // http_date_number of the text
+    char text[HTTP_MEMO_TEXT_MAX]; // the response as it is sent now
+    char request[HTTP_MEMO_BYTES_MAX];
+};
+
+// Returns: what is known of a request that `data` begins with, until the next call; NULL: nothing.
+const struct http_memo *http_memo_find(const char *data, size_t size_bytes);
 // Keeps the response, which lasts for good, to a request of `size_bytes` bytes, if that is not too
 // long.
 void http_memo_keep(const char *request, size_t size_bytes, const struct http_response *response);
