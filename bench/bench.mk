@@ -11,6 +11,10 @@ build/bench/udp_load: bench/udp_load.c
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"
 	@gcc -std=gnu11 -O2 $(WARNINGS) -o $@ $<
+build/bench/stream_load: bench/stream_load.c
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	@gcc -std=gnu11 -O2 $(WARNINGS) -o $@ $<
 # A plugin of QEMU's.
 build/bench/count.so: bench/count.c
 	@mkdir -p $(@D)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // All there is to the Linux that Toril is compared with, beside its kernel and nginx: process 1,
 // which loads the drivers of the network card, gives it the address that the kernel's command line
-// names, starts nginx, and goes on as a UDP echo server at port 7. No shell, no other process.
+// names, starts nginx, and goes on as a UDP echo server at port 7. Two children of it serve
+// streams: discard at TCP port 9, chargen at 19. No shell, no other process.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -85,6 +86,32 @@ static void echo(void)
     }
 }
 
+// One connection after the other, until its peer ends it.
+static void stream(uint16_t port, ssize_t (*step)(int connection, char *memory, size_t size_bytes))
+{
+    static char memory[131072];
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    need(bind(listener, (struct sockaddr *)&own, sizeof(own)) == 0, "a port for streams");
+    need(listen(listener, 8) == 0, "listen");
+    for (;;) {
+        int connection = accept(listener, NULL, NULL);
+        while (step(connection, memory, sizeof(memory)) > 0)
+            ;
+        close(connection);
+    }
+}
+
+static ssize_t take(int connection, char *memory, size_t size_bytes)
+{
+    return recv(connection, memory, size_bytes, 0);
+}
+
+static ssize_t give(int connection, char *memory, size_t size_bytes)
+{
+    return send(connection, memory, size_bytes, MSG_NOSIGNAL);
+}
+
 int main(void)
 {
     struct rlimit files = {65536, 65536};
@@ -97,5 +124,9 @@ int main(void)
     set("/proc/sys/net/core/somaxconn", "4096");
     set("/proc/sys/net/ipv4/tcp_max_syn_backlog", "4096");
     start_nginx();
+    if (fork() == 0)
+        stream(9, take);
+    if (fork() == 0)
+        stream(19, give);
     echo();
 }
