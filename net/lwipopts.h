@@ -63,6 +63,7 @@
 #define TCP_LISTEN_BACKLOG     1
 #define TCP_DEFAULT_LISTEN_BACKLOG 255 // the most its 8 bits hold
 #define LWIP_TCP_KEEPALIVE     1
+#define SO_REUSE               1 // a port can be listened at while old connections end
 #define LWIP_TCP_TIMESTAMPS    0 // 12 bytes and their parsing in every segment
 #define TCP_QUEUE_OOSEQ        1
 #define LWIP_TCP_SACK_OUT      1 // costs nothing until a segment is missing

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The network: one TCP/IP stack (lwIP) a core, on the core's own device. Apps use lwIP's raw API
-// ("lwip/tcp.h", "lwip/udp.h", "lwip/dns.h") from threads of that core; callbacks run in its loop
-// and must not block. Nothing of lwIP may cross cores.
+// The network: one TCP/IP stack (lwIP) a core, on the core's own device. Apps use the sockets of
+// net/socket.h from threads of that core, or lwIP's raw API ("lwip/tcp.h", "lwip/udp.h"), whose
+// callbacks run in its loop and must not block. Nothing of either may cross cores.
 // Memory handed over without a copy (tcp_write() without TCP_WRITE_FLAG_COPY, PBUF_ROM, PBUF_REF)
 // must stay as it is until it was sent and acknowledged; best is memory that never changes.
 // Everything else that a pbuf holds is kept until the device is done with it.
@@ -19,7 +19,7 @@ void net_start(void);
 // address, on as many others as the card has queues for, or option net_cores says; when all are
 // prepared, spreads what comes in over them, all of a connection to the same core. prepare() listens,
 // in the core's loop: it must not block, and any core may be asked by any client, so it does the same
-// on each.
+// on each. What was opened before it may hear nothing more.
 //
 // Context: a thread of core 0, once. Blocks: until it is done. Returns: what prepare() returned on
 // this core. Where other cores fail, the log says so, and this one serves alone.
@@ -29,6 +29,9 @@ int net_spread(int (*prepare)(void *argument, unsigned cores), void *argument) M
 // this core. Before tcp_connect(). Returns: ERR_OK, or ERR_USE when there is none left.
 struct tcp_pcb;
 signed char net_bind_own_port(struct tcp_pcb *pcb) MUST_CHECK;
+// The same for datagrams, a port that nobody can guess.
+struct udp_pcb;
+signed char net_bind_own_udp_port(struct udp_pcb *pcb) MUST_CHECK;
 
 // Waits until this machine has an address.
 // Context: a thread of the core that called net_start(). Blocks: until `deadline_ns` at most.

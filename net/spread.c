@@ -10,6 +10,7 @@
 #include "kernel/heap.h"
 #include "kernel/log.h"
 #include "kernel/options.h"
+#include "kernel/random.h"
 #include "kernel/thread.h"
 #include "net/net.h"
 #include "net/net_core.h"
@@ -19,12 +20,15 @@
 #include "smp/remote.h"
 
 #include "lwip/tcp.h"
+#include "lwip/udp.h"
 
 OPTION_NUMBER(net_cores, 1, CORES_MAX, "how many cores serve the network");
 
 struct net_steer_map net_spread_map = {1, 1};
 PERCORE unsigned net_position;
-static PERCORE uint16_t port_first, port_last, port_next;
+// Local ports that are this core's to give: all of them, until other cores have some too.
+static PERCORE uint16_t port_first = NET_STEER_PORT_FIRST, port_last = NET_STEER_PORT_LAST;
+static PERCORE uint16_t port_next = NET_STEER_PORT_FIRST;
 static uint16_t cores[CORES_MAX]; // by position
 
 unsigned net_spread_core(unsigned position)
@@ -157,12 +161,23 @@ int net_spread(int (*prepare)(void *argument, unsigned cores), void *argument)
 
 err_t net_bind_own_port(struct tcp_pcb *pcb)
 {
-    if (port_first == 0) // all ports are this core's
-        return ERR_OK;
     for (unsigned tries = 0; tries <= (unsigned)(port_last - port_first); tries++) {
         uint16_t port = port_next;
         port_next = port == port_last ? port_first : (uint16_t)(port + 1);
         err_t error = tcp_bind(pcb, IP_ANY_TYPE, port);
+        if (error != ERR_USE)
+            return error;
+    }
+    return ERR_USE;
+}
+
+// Drawn, for who can guess the port can answer in another's name. Spec: RFC 6056, 3.3.1.
+err_t net_bind_own_udp_port(struct udp_pcb *pcb)
+{
+    unsigned count = (unsigned)(port_last - port_first) + 1;
+    unsigned drawn = random_u32() % count;
+    for (unsigned tries = 0; tries < count; tries++) {
+        err_t error = udp_bind(pcb, IP_ANY_TYPE, (uint16_t)(port_first + (drawn + tries) % count));
         if (error != ERR_USE)
             return error;
     }

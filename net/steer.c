@@ -22,8 +22,8 @@
 #define PORT_DHCP_CLIENT   68
 #define PORT_SNTP          123
 #define PORT_DHCPV6_CLIENT 546
-#define PORTS_FIRST        49152u
-#define PORTS              16384u
+#define PORTS_FIRST        ((unsigned)NET_STEER_PORT_FIRST)
+#define PORTS              (NET_STEER_PORT_LAST - PORTS_FIRST + 1)
 
 static uint16_t get16(const uint8_t *at)
 {

@@ -22,6 +22,8 @@ struct net_steer_map {
 unsigned net_steer(const struct net_steer_map *map, unsigned own, const uint8_t *data,
                    uint32_t length);
 
-// Local ports of connections from inside: 49152 to 65535, an equal part for each position.
+// Local ports of connections from inside, of which each position has an equal part.
+#define NET_STEER_PORT_FIRST 49152
+#define NET_STEER_PORT_LAST  65535
 uint16_t net_steer_port_first(const struct net_steer_map *map, unsigned position);
 uint16_t net_steer_port_last(const struct net_steer_map *map, unsigned position);

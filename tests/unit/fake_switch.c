@@ -22,6 +22,7 @@
 #define STEP_NS_MAX 300         // what the clock goes on between two looks
 
 unsigned fake_switch_stacks_left;
+bool fake_switch_over;
 // Names are no literals here: all are copied.
 char rodata_start[1], rodata_end[1];
 
@@ -178,7 +179,7 @@ void cpu_interrupts_on(void)
 
 void cpu_halt_interruptible(void)
 {
-    if (deadline_ns == TIME_NEVER)
+    if (deadline_ns == TIME_NEVER || fake_switch_over)
         longjmp(nothing_left, 1);
     if (deadline_ns > now_ns)
         now_ns = deadline_ns;
@@ -210,7 +211,8 @@ void interrupt_set_handler(int vector, void (*handler)(void *context), void *con
     (void)vector, (void)handler, (void)context;
 }
 
-uint64_t option_get_number(const char *key, uint64_t fallback, uint64_t min, uint64_t max)
+__attribute__((weak)) uint64_t option_get_number(const char *key, uint64_t fallback, uint64_t min,
+                                                 uint64_t max)
 {
     (void)key, (void)min, (void)max;
     return fallback;
@@ -224,7 +226,7 @@ const void *core_local_of(unsigned core, const void *variable)
 void fake_switch_run(uint64_t seed, void (*entry)(void *argument), void *argument)
 {
     random_state = seed;
-    now_ns = 0;
+    fake_switch_over = false;
     fake_switch_stacks_left = 1000;
     stacks_used = free_count = 0;
     loop_context.started = true;

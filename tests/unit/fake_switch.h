@@ -11,3 +11,5 @@ void fake_switch_run(uint64_t seed, void (*entry)(void *argument), void *argumen
 
 // How many more stacks there is memory for.
 extern unsigned fake_switch_stacks_left;
+// Set by a thread: a halt ends the run although timers are pending.
+extern bool fake_switch_over;

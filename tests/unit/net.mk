@@ -6,10 +6,12 @@ endif
 NET_UNIT_SOURCES := $(addprefix net/,address.c checksum.c demux.c net.c netif.c owner.c packet_text.c packet_trace.c relay.c segments.c sequence.c spread.c steer.c timers.c)
 # net/timers.c takes the place of lwIP's.
 NET_UNIT_LWIP    := $(LWIP_SOURCES)
-NET_UNIT_CFLAGS  := -iquote net -isystem $(LWIP_INCLUDE)
+# One core, whose variables are plain ones: lwIP's are.
+NET_UNIT_CFLAGS  := -UTORIL_HOST -iquote net -isystem $(LWIP_INCLUDE)
 
 UNIT_TESTS += net net_address net_dhcp net_fuzz net_steer net_demux net_packet_text net_segments
-UNIT_SOURCES_net         := tests/unit/test_net_world.c $(NET_UNIT_SOURCES) build/unit/lwip/lwip.a
+NET_UNIT_WORLD           := tests/unit/test_net_world.c $(NET_UNIT_SOURCES) build/unit/lwip/lwip.a
+UNIT_SOURCES_net         := tests/unit/test_net_loop.c $(NET_UNIT_WORLD)
 UNIT_CFLAGS_net          := $(NET_UNIT_CFLAGS)
 UNIT_DEPENDS_net         := tests/unit/test_net_world.h
 UNIT_SOURCES_net_dhcp    := $(UNIT_SOURCES_net)
@@ -50,4 +52,4 @@ build/unit/lwip/lwip.a: $(NET_LWIP_OBJECTS)
 UNIT_TESTS += net_relay
 UNIT_SOURCES_net_relay := net/relay.c smp/exchange.c tests/unit/fake_core.c
 UNIT_DEPENDS_net_relay := tests/unit/fake_core.h
-UNIT_CFLAGS_net_relay  := $(NET_UNIT_CFLAGS) -pthread
+UNIT_CFLAGS_net_relay  := $(NET_UNIT_CFLAGS) -DTORIL_HOST -pthread

@@ -19,116 +19,13 @@
 
 const uint8_t world_peer_mac[6] = {0x52, 0x55, 10, 0, 2, 2};
 const uint8_t world_own_mac[6] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
-uint64_t world_now_ns = 1000 * NS_PER_MS;
 uint32_t world_tx_room = UINT32_MAX;
 bool world_hold_sent;
-unsigned world_buffers_out, world_flushes, world_arms, world_wakeups;
+unsigned world_buffers_out, world_flushes, world_arms;
 uint32_t world_buffer_bytes = WORLD_FRAME_MAX;
-void (*world_peer)(void);
 
 void net_counters_start(void)
 {
-}
-
-// ---- clock and timers ---------------------------------------------------------------------------
-
-static struct timer *timers;
-
-uint64_t time_now_ns(void)
-{
-    return world_now_ns;
-}
-
-void timer_stop(struct timer *timer)
-{
-    for (struct timer **at = &timers; *at != NULL; at = &(*at)->sibling) {
-        if (*at == timer) {
-            *at = timer->sibling;
-            break;
-        }
-    }
-    timer->pending = false;
-}
-
-void timer_start(struct timer *timer, uint64_t deadline_ns)
-{
-    timer_stop(timer);
-    timer->deadline_ns = deadline_ns;
-    timer->pending = true;
-    timer->sibling = timers;
-    timers = timer;
-}
-
-static struct timer *earliest_timer(void)
-{
-    struct timer *earliest = timers;
-    for (struct timer *timer = timers; timer != NULL; timer = timer->sibling) {
-        if (timer->deadline_ns < earliest->deadline_ns)
-            earliest = timer;
-    }
-    return earliest;
-}
-
-// ---- loop and threads ---------------------------------------------------------------------------
-
-static struct poller *poller;
-static bool thread_woken;
-
-void scheduler_add_poller(struct poller *added)
-{
-    assert_null(poller);
-    poller = added;
-}
-
-void world_turn(void)
-{
-    if (poller == NULL)
-        return;
-    do {
-        while (poller->poll(poller->context)) {
-            if (world_peer != NULL)
-                world_peer();
-        }
-    } while (poller->arm(poller->context));
-}
-
-void world_pass_ms(uint64_t milliseconds)
-{
-    uint64_t end_ns = world_now_ns + milliseconds * NS_PER_MS;
-    world_turn();
-    for (;;) {
-        struct timer *timer = earliest_timer();
-        if (timer == NULL || timer->deadline_ns > end_ns)
-            break;
-        if (timer->deadline_ns > world_now_ns) {
-            world_now_ns = timer->deadline_ns;
-            world_wakeups++;
-        }
-        timer_stop(timer);
-        timer->expired(timer);
-        world_turn();
-    }
-    world_now_ns = end_ns;
-}
-
-struct thread *thread_self(void)
-{
-    return (struct thread *)&thread_woken;
-}
-
-void thread_wake(struct thread *thread)
-{
-    assert_ptr_equal(thread, thread_self());
-    thread_woken = true;
-}
-
-bool thread_wait_until(uint64_t deadline_ns)
-{
-    while (!thread_woken && world_now_ns < deadline_ns)
-        world_pass_ms(1);
-    bool woken = thread_woken;
-    thread_woken = false;
-    return woken;
 }
 
 // ---- one core -----------------------------------------------------------------------------------
@@ -141,16 +38,13 @@ __attribute__((weak)) bool core_is_online(unsigned core)
 {
     return core == 0;
 }
-const void *core_local_of(unsigned core, const void *variable)
-{
-    return core == 0 ? variable : NULL;
-}
-void exchange_send(unsigned core, struct exchange_message *message)
+__attribute__((weak)) void exchange_send(unsigned core, struct exchange_message *message)
 {
     (void)message;
     fail_msg("there is no core %u to send to", core);
 }
-void remote_call(unsigned core, void (*function)(void *argument), void *argument)
+__attribute__((weak)) void remote_call(unsigned core, void (*function)(void *argument),
+                                       void *argument)
 {
     (void)function;
     (void)argument;
@@ -175,7 +69,8 @@ void world_set_option(const char *key, const char *value)
     fail_msg("too many options");
 }
 
-uint64_t option_get_number(const char *key, uint64_t fallback, uint64_t min, uint64_t max)
+__attribute__((weak)) uint64_t option_get_number(const char *key, uint64_t fallback, uint64_t min,
+                                                 uint64_t max)
 {
     (void)key;
     (void)min;
@@ -587,12 +482,4 @@ const uint8_t *world_dhcp_option(const struct world_frame *frame, uint8_t option
 uint32_t world_dhcp_transaction(const struct world_frame *frame)
 {
     return world_get32(frame->bytes + DHCP_START + 4);
-}
-
-void world_introduce_peer(void)
-{
-    uint8_t frame[WORLD_FRAME_MAX];
-    world_deliver(frame, world_arp_request(frame, WORLD_OWN_IP), false);
-    world_turn();
-    world_drop_sent();
 }
