@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Builds build/APP/BOOTX64.EFI for each app. `./toril` calls this; `make help` lists the targets.
 
-APPS := hello http service selftest attack bench stress stream
+APPS := hello http service echo selftest attack bench stress stream
 
 KERNEL_ASSEMBLY := kernel/memory.asm kernel/switch.asm kernel/vectors.asm
 # What an app may be linked without: apps in APPS_WITHOUT_INSIGHT are.
@@ -163,6 +163,7 @@ layer-objects: $(filter $(O)/kernel/% $(O)/smp/% $(O)/virtio/% $(O)/drivers/% $(
 APP_SOURCES_hello := apps/hello.c
 APP_SOURCES_service := apps/service.c
 APP_SOURCES_stream := apps/stream.c
+APP_SOURCES_echo := apps/echo.c
 APP_SOURCES_selftest := $(wildcard apps/selftest/*.c)
 -include $(wildcard apps/*/app.mk)
 
