@@ -1,48 +1,31 @@
 // SPDX-License-Identifier: MIT
-// The heap on the real page pool.
-#include "host.h"
-#include "seeded.h"
+// The heap on the real page pool, without its debug mode.
+#include "heap_fixture.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "fake_core.h"
-#include "fake_memory.h"
-
-#include "kernel/heap.h"
 #include "kernel/options.h"
-#include "kernel/pages.h"
-#include "kernel/thread.h"
 
-#define ARENA_BYTES (10ull << 20)
-#define SPAN_BYTES  65536u
+#define SPAN_BYTES 65536u
 // Spans that may stay when every block is free: the last one of each size class, and of a large
 // block.
 #define KEPT_BYTES (39ull * SPAN_BYTES + 64 * PAGE_BYTES)
+#define BLOCKS     2000
 
 static void remote_free(unsigned owner, void *block);
 
-static const char *heap_option, *this_name = "first";
-
 const char *option_get(const char *name)
 {
-    return strcmp(name, "heap") == 0 ? heap_option : NULL;
+    (void)name;
+    return NULL;
 }
 
-const char *thread_name(const struct thread *thread)
-{
-    (void)thread;
-    return this_name;
-}
-
-static struct memory_range memory = {FAKE_MEMORY_BASE, ARENA_BYTES, MEMORY_USABLE};
 static uint64_t total_bytes;
 
 static int group_setup(void **state)
 {
     (void)state;
-    struct boot_info info = {.memory = &memory, .memory_count = 1};
-    if (!fake_memory_map(ARENA_BYTES) || page_pool_start(&info) != 0)
+    if (!heap_memory_start())
         return -1;
     total_bytes = page_stats_of(0).total_bytes;
     heap_start_core();
@@ -247,59 +230,6 @@ static void one_block_of_a_size_does_not_churn_pages(void **state)
 
 // ---- random operations ------------------------------------------------------------------------
 
-struct block {
-    uint8_t *bytes;
-    size_t size_bytes;
-    uint8_t stamp;
-};
-#define BLOCKS 2000
-
-static size_t random_size(void)
-{
-    switch (random_below(16)) {
-    case 0:
-        return random_below(100000);
-    case 1:
-    case 2:
-        return random_below(33000);
-    case 3:
-    case 4:
-    case 5:
-        return random_below(3000);
-    default:
-        return random_below(200);
-    }
-}
-
-static void block_check(const struct block *block)
-{
-    for (size_t i = 0; i < block->size_bytes; i++)
-        if (block->bytes[i] != block->stamp)
-            fake_core_fail(__FILE__, __LINE__, "a block keeps what was written");
-}
-
-// Checks and frees the block, if there is one. Returns: true if there was.
-static bool block_ends(struct block *block)
-{
-    if (block->bytes == NULL)
-        return false;
-    block_check(block);
-    heap_free(block->bytes);
-    block->bytes = NULL;
-    return true;
-}
-
-// Asks for one of a random size, of up to 1 / `part` of the usual. Returns: the alignment asked
-// for.
-static size_t block_begin(struct block *block, size_t part, unsigned operation)
-{
-    size_t alignment = random_below(4) == 0 ? 1u << random_below(16) : 1;
-    block->size_bytes = random_size() / part;
-    block->stamp = (uint8_t)operation;
-    block->bytes = heap_alloc_aligned(block->size_bytes, alignment);
-    return alignment;
-}
-
 static int compare_blocks(const void *a, const void *b)
 {
     const struct block *left = a, *right = b;
@@ -342,12 +272,8 @@ static void random_operations(void **state)
     }
     check_no_overlap(blocks);
     assert_true(failures > 0); // it was full at times
-    for (unsigned i = 0; i < BLOCKS; i++) {
-        if (blocks[i].bytes != NULL) {
-            block_check(&blocks[i]);
-            heap_free(blocks[i].bytes);
-        }
-    }
+    for (unsigned i = 0; i < BLOCKS; i++)
+        block_ends(&blocks[i]);
     assert_true(used_bytes() <= KEPT_BYTES);
 }
 
@@ -443,18 +369,6 @@ static void a_day_of_requests_does_not_grow(void **state)
         heap_free(recent[i]);
 }
 
-#define EXPECT_REPORT(call, ...)                                                                   \
-    do {                                                                                           \
-        static const char *const says[] = {__VA_ARGS__};                                           \
-        if (!host_panicked()) {                                                                    \
-            call;                                                                                  \
-            fail();                                                                                \
-        }                                                                                          \
-        for (size_t s = 0; s < ARRAY_COUNT(says); s++)                                             \
-            if (strstr(host_panic_text, says[s]) == NULL)                                          \
-                fail_msg("\"%s\" is not in: %s", says[s], host_panic_text);                        \
-    } while (0)
-
 static void wild_frees_are_named(void **state)
 {
     (void)state;
@@ -468,91 +382,6 @@ static void wild_frees_are_named(void **state)
     heap_free(block);
     EXPECT_REPORT(heap_free(block), "double free");
     heap_free(second);
-}
-
-// ---- heap=debug -------------------------------------------------------------------------------
-
-static int debug_setup(void **state)
-{
-    heap_option = "debug";
-    heap_start_core();
-    return setup(state);
-}
-
-static int debug_teardown(void **state)
-{
-    (void)state;
-    heap_option = NULL; // what rests in the queue keeps its memory; nobody asks for it any more
-    this_name = "first";
-    heap_start_core();
-    return 0;
-}
-
-static void debug_names_who_misused_a_block(void **state)
-{
-    (void)state;
-    char *block = heap_alloc(100), *other = heap_alloc(100);
-    assert_int_equal(heap_usable_bytes(block), 100);
-    this_name = "second";
-    heap_free(block);
-    this_name = "third";
-    EXPECT_REPORT(heap_free(block), "double free", "100 bytes", "allocated by \"first\"",
-                  "freed by \"second\"", "noticed by \"third\"");
-    other[100] = 0;
-    EXPECT_REPORT(heap_free(other), "written past the end", "100 bytes", "allocated by \"first\"",
-                  "noticed by \"third\"");
-    char *under = heap_alloc(100);
-    under[-1] = 0;
-    EXPECT_REPORT(heap_free(under), "written to before its start");
-    EXPECT_REPORT(heap_free(heap_alloc(5000) + 16), "is not a block of the heap");
-    char *large = heap_alloc(100000);
-    large[100015] = 0;
-    EXPECT_REPORT(heap_free(large), "written past the end", "100000 bytes");
-}
-
-static void debug_notices_a_write_after_the_free(void **state)
-{
-    (void)state;
-    char *block = heap_alloc(500);
-    heap_free(block);
-    block[300] = 1;
-    this_name = "second";
-    EXPECT_REPORT(for (unsigned i = 0; i < 5000; i++) heap_free(heap_alloc(i % 700)),
-                  "use after free", "500 bytes", "freed by \"first\"", "noticed by \"second\"");
-}
-
-// What rests is used before memory is said to be out; and the mode finds nothing where nothing is.
-static void debug_is_quiet_and_gives_all_back(void **state)
-{
-    (void)state;
-    static struct block blocks[BLOCKS / 8];
-    for (unsigned operation = 0; operation < 20000; operation++) {
-        struct block *block = &blocks[random_below(ARRAY_COUNT(blocks))];
-        if (block_ends(block))
-            continue;
-        size_t alignment = block_begin(block, 4, operation);
-        assert_non_null(block->bytes);
-        assert_int_equal((uintptr_t)block->bytes % alignment, 0);
-        assert_int_equal(heap_usable_bytes(block->bytes), block->size_bytes);
-        memset(block->bytes, block->stamp, block->size_bytes);
-    }
-    for (unsigned i = 0; i < ARRAY_COUNT(blocks); i++)
-        heap_free(blocks[i].bytes);
-    void *chain = NULL;
-    unsigned count[2] = {0};
-    for (unsigned round = 0; round < 2; round++) {
-        for (void **block; (block = heap_alloc(2000)) != NULL; count[round]++) {
-            *block = chain;
-            chain = block;
-        }
-        while (chain != NULL) {
-            void *next = *(void **)chain;
-            heap_free(chain);
-            chain = next;
-        }
-    }
-    assert_true(count[0] > 1500);
-    assert_in_range(count[1], count[0] - 32, count[0] + 32);
 }
 
 // ---- blocks that come home --------------------------------------------------------------------
@@ -601,15 +430,6 @@ static void core_fill(struct block *block, uint8_t stamp)
     memset(block->bytes, stamp, size_bytes);
 }
 
-static void core_empty(struct block *block)
-{
-    if (block->bytes == NULL)
-        return;
-    block_check(block);
-    heap_free(block->bytes);
-    block->bytes = NULL;
-}
-
 // Each core has memory of its own. In each round all give blocks to all; whoever gets one checks
 // and frees it, after a while or at once.
 static void core_body(unsigned core)
@@ -638,7 +458,7 @@ static void core_body(unsigned core)
         for (unsigned from = 0; from < CORES; from++) {
             for (unsigned i = 0; i < GIVEN; i++) {
                 struct block *place = &shelf[random_below(SHELF)];
-                core_empty(place);
+                block_ends(place);
                 *place = given[core][from][i];
             }
         }
@@ -647,7 +467,7 @@ static void core_body(unsigned core)
         fake_core_barrier();
     }
     for (unsigned i = 0; i < SHELF; i++)
-        core_empty(&shelf[i]);
+        block_ends(&shelf[i]);
     fake_core_barrier();
     take_home(core);
     struct heap_stats stats = heap_stats_of(core);
@@ -680,12 +500,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_left_does_not_keep_the_rest, setup, teardown),
         cmocka_unit_test_setup_teardown(a_day_of_requests_does_not_grow, setup, teardown),
         cmocka_unit_test_setup_teardown(wild_frees_are_named, setup, teardown),
-        cmocka_unit_test_setup_teardown(debug_names_who_misused_a_block, debug_setup,
-                                        debug_teardown),
-        cmocka_unit_test_setup_teardown(debug_notices_a_write_after_the_free, debug_setup,
-                                        debug_teardown),
-        cmocka_unit_test_setup_teardown(debug_is_quiet_and_gives_all_back, debug_setup,
-                                        debug_teardown),
         // Last: it starts the pool anew, on threads of its own.
         cmocka_unit_test_setup(four_cores_free_each_others_blocks, setup),
     };
