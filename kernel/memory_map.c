@@ -156,21 +156,3 @@ bool memory_map_contains(const struct memory_range *ranges, size_t count, uint64
             next = range_end(&ranges[i]);
     return end > phys && next >= end;
 }
-
-uint64_t memory_map_total_bytes(const struct memory_range *ranges, size_t count,
-                                enum memory_type type)
-{
-    uint64_t total = 0;
-    for (size_t i = 0; i < count; i++)
-        if (ranges[i].type == type)
-            total += ranges[i].size_bytes;
-    return total;
-}
-
-const char *memory_type_name(enum memory_type type)
-{
-    static const char *const names[] = {"usable", "boot services", "boot code",
-                                        "image",  "runtime code",  "runtime data",
-                                        "ACPI",   "runtime MMIO",  "reserved"};
-    return (size_t)type < ARRAY_COUNT(names) ? names[type] : "unknown";
-}

@@ -12,6 +12,3 @@ size_t memory_map_normalise(struct memory_range *ranges, size_t count);
 // true if [phys, phys + size_bytes) lies in memory that the map names and that is no device.
 bool memory_map_contains(const struct memory_range *ranges, size_t count, uint64_t phys,
                          uint64_t size_bytes);
-uint64_t memory_map_total_bytes(const struct memory_range *ranges, size_t count,
-                                enum memory_type type);
-const char *memory_type_name(enum memory_type type);

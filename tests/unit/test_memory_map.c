@@ -144,21 +144,6 @@ static void known_maps(void **state)
     }
 }
 
-static void sums_and_names(void **state)
-{
-    (void)state;
-    struct memory_range ranges[] = {R(0, 3, USABLE), R(3, 1, ACPI), R(9, 4, USABLE)};
-    assert_int_equal(memory_map_total_bytes(ranges, 3, MEMORY_USABLE), 7 * PAGE);
-    assert_int_equal(memory_map_total_bytes(ranges, 3, MEMORY_ACPI), PAGE);
-    assert_int_equal(memory_map_total_bytes(ranges, 3, MEMORY_RUNTIME_MMIO), 0);
-    assert_int_equal(memory_map_total_bytes(ranges, 0, MEMORY_USABLE), 0);
-    assert_string_equal(memory_type_name(MEMORY_USABLE), "usable");
-    assert_string_equal(memory_type_name(MEMORY_RESERVED), "reserved");
-    assert_string_equal(memory_type_name((enum memory_type)99), "unknown");
-    for (int type = MEMORY_USABLE; type <= MEMORY_RESERVED; type++)
-        assert_string_not_equal(memory_type_name(type), "unknown");
-}
-
 // ---- against a model --------------------------------------------------------------------------
 
 #define MODEL_PAGES 512
@@ -300,7 +285,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(known_maps, setup),
-        cmocka_unit_test_setup(sums_and_names, setup),
         cmocka_unit_test_setup(random_maps, setup),
         cmocka_unit_test_setup(random_maps_of_hundreds, setup),
         cmocka_unit_test_setup(shuffled_partition_is_restored, setup),
