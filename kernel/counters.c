@@ -2,6 +2,7 @@
 #include "kernel/counters.h"
 
 #include "kernel/core.h"
+#include "kernel/heap.h"
 #include "kernel/interrupts.h"
 #include "kernel/pages.h"
 #include "kernel/scheduler.h"
@@ -36,11 +37,24 @@ static uint64_t read_pages(unsigned core, size_t offset)
     return field_of(&stats, offset);
 }
 
+static uint64_t read_longest_free(unsigned core, size_t offset)
+{
+    (void)offset;
+    return page_longest_free_bytes(core);
+}
+
+static uint64_t read_heap(unsigned core, size_t offset)
+{
+    struct heap_stats stats = heap_stats_of(core);
+    return field_of(&stats, offset);
+}
+
 #define IN_COUNTERS(name, help)                                                                    \
     {#name, help, COUNTER_EVENTS, read_counters, offsetof(struct counters, name)},
 #define IN_SCHEDULER(field)  read_scheduler, offsetof(struct scheduler_stats, field)
 #define IN_INTERRUPTS(field) read_interrupts, offsetof(struct interrupt_stats, field)
 #define IN_PAGES(field)      read_pages, offsetof(struct page_stats, field)
+#define IN_HEAP(field)       read_heap, offsetof(struct heap_stats, field)
 
 static const struct counter rows[] = {
     {"threads", "Threads that exist.", GAUGE_COUNT, IN_SCHEDULER(threads)},
@@ -56,6 +70,14 @@ static const struct counter rows[] = {
     COUNTERS(IN_COUNTERS) //
     {"memory_total", "Memory in the core's page pool.", GAUGE_BYTES, IN_PAGES(total_bytes)},
     {"memory_free", "Memory free in the core's page pool.", GAUGE_BYTES, IN_PAGES(free_bytes)},
+    {"memory_free_longest", "Longest run of free memory in the core's page pool.", GAUGE_BYTES,
+     read_longest_free, 0},
+    {"heap_blocks", "Blocks of the core's heap in use.", GAUGE_COUNT, IN_HEAP(blocks)},
+    {"heap_used", "Memory in blocks of the core's heap in use.", GAUGE_BYTES, IN_HEAP(used_bytes)},
+    {"heap_held", "Memory that the core's heap has from the page pool.", GAUGE_BYTES,
+     IN_HEAP(held_bytes)},
+    {"heap_held_most", "Most memory that the core's heap ever had.", GAUGE_BYTES,
+     IN_HEAP(held_bytes_most)},
 };
 static struct counter_group groups = {rows, ARRAY_COUNT(rows), NULL};
 

@@ -9,6 +9,7 @@
 #include "kernel/console.h"
 #include "kernel/core.h"
 #include "kernel/counters.h"
+#include "kernel/heap.h"
 #include "kernel/interrupts.h"
 #include "kernel/io_apic.h"
 #include "kernel/log.h"
@@ -144,8 +145,14 @@ static void show_memory(void)
         if (!core_is_online(core))
             continue;
         struct page_stats pages = page_stats_of(core);
-        show("core %u: %llu of %llu KiB free\n", core, (unsigned long long)pages.free_bytes >> 10,
-             (unsigned long long)pages.total_bytes >> 10);
+        struct heap_stats heap = heap_stats_of(core);
+        show("core %u: %llu of %llu KiB free, %llu in one run; heap: %llu blocks, %llu of %llu KiB "
+             "in use\n",
+             core, (unsigned long long)pages.free_bytes >> 10,
+             (unsigned long long)pages.total_bytes >> 10,
+             (unsigned long long)page_longest_free_bytes(core) >> 10,
+             (unsigned long long)heap.blocks, (unsigned long long)heap.used_bytes >> 10,
+             (unsigned long long)heap.held_bytes >> 10);
         total += pages.total_bytes;
         free += pages.free_bytes;
     }

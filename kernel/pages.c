@@ -457,3 +457,15 @@ struct page_stats page_stats_of(unsigned core)
     return of == NULL ? (struct page_stats){0}
                       : (struct page_stats){of->total_bytes, of->free_bytes};
 }
+
+uint64_t page_longest_free_bytes(unsigned core)
+{
+    const typeof(pool) *of = core_local_of(core, &pool);
+    if (of == NULL)
+        return 0;
+    uint64_t pages = of->run_classes == 0 ? 0 : 1ull << run_class(of->run_classes);
+    for (unsigned i = 0; i < of->large_count; i++)
+        if (of->large[i].page_count > pages)
+            pages = of->large[i].page_count;
+    return pages * PAGE_BYTES;
+}

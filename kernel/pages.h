@@ -64,3 +64,6 @@ struct page_stats {
     uint64_t total_bytes, free_bytes; // of one core's pool
 };
 struct page_stats page_stats_of(unsigned core);
+// The longest run that is free in one core's pool. One below PAGE_PIECE_BYTES is rounded down to a
+// power of two: at least so much is there.
+uint64_t page_longest_free_bytes(unsigned core);

@@ -159,11 +159,13 @@ def test_metrics(http: Machine) -> None:
     for name in ("switches_total", "loops_total", "halts_total", "halted_seconds_total",
                  "interrupts_total", "interrupts_unexpected_total", "threads", "exchange_sent_total",
                  "exchange_taken_total", "exchange_bells_total", "memory_free_bytes",
+                 "memory_free_longest_bytes", "heap_blocks", "heap_used_bytes", "heap_held_bytes",
                  "timers_expired_total", "network_received_frames_total",
                  "network_sent_bytes_total", "network_dropped_checksum_total",
                  "network_interrupts_lost_total", "tcp_sent_segments_total"):
         cores = [sample for sample in second if sample.startswith(f'toril_{name}{{core="')]
         assert len(cores) == 4, f"{name}: {cores}"
+    assert second['toril_heap_blocks{core="0"}'] > 0
     for sample, value in first.items():
         if types[sample.split("{")[0]] == "counter":
             assert second[sample] >= value, f"{sample} went back from {value} to {second[sample]}"

@@ -53,7 +53,8 @@ def test_counters(machine: Machine) -> None:
     assert re.search(r"^counters that are not 0 +core +0 +core +1 +core +2 +core +3$", shown, re.M)
     rows = {match[1]: [int(value) for value in match[2].split()]
             for match in re.finditer(r"^([a-z_]+(?: \(us\))?)((?: +\d+){4})$", shown, re.M)}
-    for name in ("switches", "halts", "loops", "interrupts", "memory_free", "halted (us)"):
+    for name in ("switches", "halts", "loops", "interrupts", "memory_free", "heap_blocks",
+                 "halted (us)"):
         assert any(rows[name]), f"{name} in {shown}"
     assert all(rows["memory_total"])
     assert rows["network_received_frames"][0] > 0
@@ -73,12 +74,15 @@ def test_threads(machine: Machine) -> None:
 def test_memory(machine: Machine) -> None:
     """`m` shows the memory of each core."""
     shown = answer(machine, "m", "together: .*")
-    parts = re.findall(r"^core (\d): (\d+) of (\d+) KiB free$", shown, re.M)
-    assert [int(core) for core, _, _ in parts] == [0, 1, 2, 3]
+    parts = [[int(number) for number in line] for line in re.findall(
+        r"^core (\d): (\d+) of (\d+) KiB free, (\d+) in one run; "
+        r"heap: (\d+) blocks, (\d+) of (\d+) KiB in use$", shown, re.M)]
+    assert [part[0] for part in parts] == [0, 1, 2, 3]
     whole = re.search(r"^together: (\d+) of (\d+) KiB free$", shown, re.M)
     assert whole, shown
-    assert abs(sum(int(total) for _, _, total in parts) - int(whole[2])) <= 4
-    assert all(int(free) <= int(total) for _, free, total in parts)
+    assert abs(sum(part[2] for part in parts) - int(whole[2])) <= 4
+    for _, free, total, run, blocks, used, held in parts:
+        assert 0 < run <= free <= total and used <= held <= total - free and (blocks > 0) == (used > 0)
 
 
 def test_trace(machine: Machine) -> None:

@@ -125,6 +125,9 @@ static void pool_holds_what_the_map_says(void **state)
     assert_int_equal(page_stats_of(0).free_bytes, expected * PAGE_BYTES);
     assert_int_equal(page_stats_of(1).total_bytes, 0); // no such core
     assert_int_equal(run_count(), 4);
+    assert_true(page_longest_free_bytes(0) >= 999 * PAGE_BYTES - ALIGN_UP(bitmap_bytes, PAGE_BYTES));
+    assert_true(page_longest_free_bytes(0) <= 1000 * PAGE_BYTES);
+    assert_int_equal(page_longest_free_bytes(1), 0); // no such core
     page_pool_reclaim(&info);
     assert_int_equal(page_stats_of(0).free_bytes, (expected + 100) * PAGE_BYTES);
     assert_int_equal(run_count(), 4); // joined with what came after it
@@ -186,6 +189,7 @@ static void everything_given_and_taken_back(void **state)
     assert_non_null(all);
     memset(all, 0xa5, total);
     assert_int_equal(page_stats_of(0).free_bytes, 0);
+    assert_int_equal(page_longest_free_bytes(0), 0);
     assert_null(page_alloc(1));
     assert_null(page_alloc(SIZE_MAX / PAGE_BYTES));
     assert_null(page_alloc_aligned(1, 1ull << 40));
@@ -193,6 +197,7 @@ static void everything_given_and_taken_back(void **state)
     for (uint64_t page = 0; page < total / PAGE_BYTES; page += 2)
         page_free(all + page * PAGE_BYTES, 1);
     assert_null(page_alloc(2));
+    assert_int_equal(page_longest_free_bytes(0), PAGE_BYTES);
     for (uint64_t page = 1; page < total / PAGE_BYTES; page += 2)
         page_free(all + page * PAGE_BYTES, 1);
     assert_int_equal(run_count(), 1);
