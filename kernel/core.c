@@ -12,7 +12,7 @@ char **core_local_pages = first_local_pages;
 
 bool core_is_online(unsigned core)
 {
-    return core < core_slot_count && core_local_pages[core] != NULL;
+    return core_is_online_inline(core);
 }
 
 const void *core_local_of(unsigned core, const void *variable)

@@ -23,6 +23,11 @@ static inline unsigned core_count(void)
     return core_slot_count;
 }
 bool core_is_online(unsigned core);
+// The same in place, for where the call would be a good part of the work.
+static inline bool core_is_online_inline(unsigned core)
+{
+    return core < core_slot_count && core_local_pages[core] != NULL;
+}
 
 // Another core's copy of a core-local variable, to look at: counters, names. Only its own core writes
 // it, so what is read may be a moment old. NULL when there is no such core.

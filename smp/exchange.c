@@ -134,7 +134,7 @@ static void queue(unsigned core, struct peer *peer, struct exchange_message *mes
 
 void exchange_send(unsigned core, struct exchange_message *message)
 {
-    ASSERT(core_is_online(core));
+    ASSERT(core_is_online_inline(core));
     counters.exchange_sent++;
     trace_event(TRACE_SEND, core, (uintptr_t)message);
     struct peer *peer = &peers[core];

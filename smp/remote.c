@@ -91,9 +91,12 @@ int thread_create_on(unsigned core, const char *name, void (*entry)(void *argume
 {
     if (core == core_index())
         return thread_create(name, entry, argument) != NULL ? 0 : -ENOMEM;
-    if (!core_is_online(core))
+    if (!core_is_online_inline(core))
         return -EINVAL;
-    struct creation creation = {.name = name, .entry = entry, .argument = argument};
+    struct creation creation;
+    creation.name = name;
+    creation.entry = entry;
+    creation.argument = argument;
     request_make(&creation.request, core, create_here);
     return creation.argument != NULL ? 0 : -ENOMEM;
 }

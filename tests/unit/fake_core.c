@@ -48,7 +48,7 @@ void fake_core_reset(void)
 
 bool core_is_online(unsigned core)
 {
-    return core < core_slot_count && core_local_pages[core] != NULL;
+    return core_is_online_inline(core);
 }
 
 const void *core_local_of(unsigned core, const void *variable)
