@@ -56,9 +56,11 @@ $(O)/http/%.o: EXTRA_CFLAGS = $(LWIP_CFLAGS) -isystem $(LLHTTP_DIR)
 $(O)/kernel/time.o $(O)/kernel/profile.o: EXTRA_CFLAGS = -mgeneral-regs-only
 $(O)/posix/start.o: FIRST_CFLAGS = $(POSIX_START_CFLAGS)
 
-# What is not waited for, or only runs when something is wrong, is made for size.
+# Made for size: what is not waited for, what itself waits for devices or other cores, and what only
+# runs when something is wrong.
 SMALL := $(call object,$(EFI_SOURCES) $(addprefix kernel/, backtrace.c clock.c debugport.c framebuffer.c kvm_clock.c \
-    mtrr.c nmi.c numa.c options.c panic.c power.c snapshot.c symbols.c trace.c watchdog.c) smp/borrow.c)
+    mtrr.c nmi.c numa.c options.c panic.c pci.c power.c snapshot.c symbols.c trace.c watchdog.c) \
+    $(addprefix smp/, borrow.c bringup.c tsc_sync.c))
 $(SMALL): private OPTIMISE := -Os
 
 $(O)/%.o: %.c Makefile | $(MUSL_LIB)

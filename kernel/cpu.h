@@ -118,6 +118,13 @@ static inline uint64_t cpu_read_tsc(void)
     return (uint64_t)high << 32 | low;
 }
 
+// The same, once all earlier loads are done. Spec: Intel SDM volume 2, RDTSC.
+static inline uint64_t cpu_read_tsc_ordered(void)
+{
+    __asm__ volatile("lfence" ::: "memory");
+    return cpu_read_tsc();
+}
+
 static inline void cpu_pause(void)
 {
     __asm__ volatile("pause" ::: "memory");

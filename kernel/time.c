@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernel/apic.h"
+#include "kernel/core.h"
 #include "kernel/cpu.h"
 #include "kernel/kvm_clock.h"
 #include "kernel/log.h"
@@ -23,7 +24,9 @@ OPTION_CHOICE(clock, "cpuid|hpet|kvm|pm", "what says how fast the clock runs");
 #define HPET_COUNTER             0xf0
 
 // Read-only once calibrated. ns = (tsc - base) * multiplier / 2^32
-static uint64_t base_tsc, multiplier, tsc_hz;
+static uint64_t entry_tsc, multiplier, tsc_hz;
+// What this core's counter showed when core 0's showed entry_tsc.
+static PERCORE uint64_t base_tsc;
 static uint64_t tsc_multiplier;   // counts of it = ns * tsc_multiplier / 2^32
 static struct kvm_clock kvm;      // tsc_hz 0: not on KVM
 static const char *wish;          // option clock, NULL: the best there is
@@ -157,13 +160,19 @@ COLD static void find_clock(const struct acpi_facts *facts)
     }
 }
 
-COLD void time_start(const struct acpi_facts *facts, uint64_t entry_tsc)
+COLD void time_start(const struct acpi_facts *facts, uint64_t tsc_at_entry)
 {
-    base_tsc = entry_tsc;
+    entry_tsc = tsc_at_entry;
+    time_start_core(0);
     wish = option_get("clock");
     if (!kvm_clock_read(&kvm) || !is_tsc_hz(kvm.tsc_hz))
         kvm.tsc_hz = 0;
     find_clock(facts);
+}
+
+COLD void time_start_core(int64_t tsc_ahead)
+{
+    base_tsc = entry_tsc + (uint64_t)tsc_ahead;
 }
 
 COLD bool time_wall_at_start(uint64_t *wall_ns)
@@ -242,6 +251,12 @@ INTERRUPT_CONTEXT uint64_t time_from_tsc(uint64_t tsc)
     if ((int64_t)(tsc - base_tsc) < 0)
         return 0;
     return (uint64_t)((unsigned __int128)(tsc - base_tsc) * multiplier >> 32);
+}
+
+uint64_t time_from_tsc_of(unsigned core, uint64_t tsc)
+{
+    const uint64_t *base = core_local_of(core, &base_tsc);
+    return time_from_tsc(base == NULL ? tsc : tsc - *base + base_tsc);
 }
 
 INTERRUPT_CONTEXT uint64_t time_now_ns(void)

@@ -15,17 +15,22 @@
 
 // Nanoseconds since the image was entered; 0 until the clock is calibrated. Context: any.
 uint64_t time_now_ns(void);
+// The same of what this core's time stamp counter showed, and another core's.
 uint64_t time_from_tsc(uint64_t tsc);
+uint64_t time_from_tsc_of(unsigned core, uint64_t tsc);
 
 // How fast the time stamp counter and the interrupt timer run is measured while the boot goes on,
 // in three steps; context: core 0, interrupts off. First: the counter's speed, if the CPU or the
 // hypervisor says it; else a first look at ACPI's timer.
-void time_start(const struct acpi_facts *facts, uint64_t entry_tsc);
+void time_start(const struct acpi_facts *facts, uint64_t tsc_at_entry);
 // After apic_start(): the interrupt timer counts.
 void time_start_timer(void);
 // Last: waits until both were watched for long enough. Panics when there is nothing to measure by.
 void time_calibrate(const struct acpi_facts *facts);
 uint64_t time_tsc_hz(void);
+// Each other core: its clock shows what core 0's does, given by how many counts its time stamp
+// counter is ahead of core 0's: 0 until that was measured. Context: any.
+void time_start_core(int64_t tsc_ahead);
 // The date when time_now_ns() was 0, if a hypervisor said it: nanoseconds since 1970-01-01 UTC.
 bool time_wall_at_start(uint64_t *wall_ns);
 

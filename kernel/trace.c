@@ -90,7 +90,7 @@ static void dump_event(unsigned core, const struct trace_event *event,
     char line[LINE_BYTES];
     uint64_t tsc = (uint64_t)event->tsc_high << 32 | event->tsc_low;
     int used = snprintf(line, sizeof(line), "trace: %u %llu ", core,
-                        (unsigned long long)time_from_tsc(tsc));
+                        (unsigned long long)time_from_tsc_of(core, tsc));
     int added = format_what(event, line + used, sizeof(line) - (size_t)used);
     if (added > 0 && (size_t)(used + added) < sizeof(line)) {
         write(line, (size_t)(used + added));

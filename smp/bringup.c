@@ -27,6 +27,7 @@
 #include "smp/exchange.h"
 #include "smp/remote.h"
 #include "smp/trampoline.h"
+#include "smp/tsc_sync.h"
 
 OPTION_NUMBER(cores, 1, CORES_MAX, "use at most this many cores");
 
@@ -260,6 +261,8 @@ void bringup_finish(void)
             log_warn("smp: core %u (APIC id %u) did not start within %llu ms: left out",
                      starts[i].index, starts[i].apic_id,
                      (unsigned long long)(timeout_ns / NS_PER_MS));
+    if (up > 0)
+        tsc_sync();
 }
 
 static bool may_join(struct core_start *start)
@@ -272,6 +275,7 @@ static bool may_join(struct core_start *start)
 void bringup_core_main(struct core_start *start)
 {
     interrupt_start_core(&start->stacks); // first: a panic elsewhere may send an NMI
+    time_start_core(0);
     if (!may_join(start)) {
         atomic_store_explicit(&start->progress, CORE_PARKED, memory_order_release);
         for (;;)

@@ -78,3 +78,14 @@ def test_dead_processors(boot: Starter, tmp_path: pathlib.Path) -> None:
     assert hello.find(r"warning: smp: core 2 \(APIC id 2\) did not start within \d+ ms: left out$")
     assert hello.find(r"warning: smp: 1 cores with APIC ids above 254 left out"), hello.console
     assert hello.find(r"^hello from ring 0$"), hello.console
+
+
+def test_shifted_counter(boot: Starter, tmp_path: pathlib.Path) -> None:
+    """Time stamp counters that differ: it is said, and time goes on from one core to the next."""
+    machine = boot_behind(boot, tmp_path, "shifted_counter", "selftest", net="none",
+                          append="-- time_across_cores time_monotonic thread_on_each_core")
+    machine.expect_end(0)
+    assert machine.find(r"^firmware: core 0's time stamp counter is 10000000000 counts ahead$")
+    assert machine.find(r"warning: smp: time stamp counters of 3 cores differ from core 0's, "
+                        r"that of core \d by \d{6,8} us, it is behind: corrected$"), machine.console
+    assert machine.find(r"^selftest: 3 passed, 0 failed$"), machine.console

@@ -15,7 +15,7 @@ UNIT_SOURCES_borrow   := smp/borrow.c smp/exchange.c kernel/heap.c kernel/heap_d
 UNIT_DEPENDS_borrow   := tests/unit/fake_core.h tests/unit/fake_memory.h
 UNIT_CFLAGS_borrow    := -pthread
 
-build/unit/test_exchange_tsan build/unit/test_remote_tsan: build/unit/test_%_tsan: build/unit/test_%
+build/unit/test_exchange_tsan build/unit/test_remote_tsan build/unit/test_tsc_sync_tsan: build/unit/test_%_tsan: build/unit/test_%
 	@echo "  HOSTCC  $@"
 	@gcc $(filter-out -fsanitize=%,$(UNIT_CFLAGS)) -fsanitize=thread $(UNIT_CFLAGS_$*) -o $@ \
 	    tests/unit/test_$*.c tests/unit/host.c $(UNIT_SOURCES_$*) -lcmocka

@@ -155,6 +155,14 @@ const char *option_get(const char *key)
     return machine.clock;
 }
 
+// Core 0 is this one; core 1's variable is made up.
+static uint64_t base_of_core_1;
+
+const void *core_local_of(unsigned core, const void *variable)
+{
+    return core == 0 ? variable : core == 1 ? &base_of_core_1 : NULL;
+}
+
 bool apic_has_tsc_deadline(void)
 {
     return machine.has_deadline;
@@ -405,6 +413,25 @@ static void never_back(void)
     CHECK(time_from_tsc(0) == 0); // a counter that is behind
 }
 
+// Counters that differ: each core's shows the same time by its own.
+static void counters_apart(void)
+{
+    static const int64_t ahead[] = {0, 1, -1, 123456789, -123456789, 1ll << 50, -(1ll << 50)};
+    power_on(2400000000);
+    uint64_t entry = ticks(machine.tsc_hz), seen = entry + 777777777;
+    boot();
+    uint64_t seen_ns = time_from_tsc(seen);
+    for (unsigned i = 0; i < ARRAY_COUNT(ahead); i++) {
+        base_of_core_1 = entry + (uint64_t)ahead[i];
+        CHECK(time_from_tsc_of(1, seen + (uint64_t)ahead[i]) == seen_ns);
+        time_start_core(ahead[i]); // now this is that core
+        CHECK(time_from_tsc(seen + (uint64_t)ahead[i]) == seen_ns);
+        CHECK(time_from_tsc_of(0, seen + (uint64_t)ahead[i]) == seen_ns);
+        CHECK(time_from_tsc_of(1, seen + (uint64_t)ahead[i]) == seen_ns);
+        time_start_core(0);
+    }
+}
+
 static uint64_t calendar(int year, int month, int day, int hour, int minute, int second, int zone)
 {
     return clock_from_calendar(
@@ -449,6 +476,7 @@ static void calendars(void)
     DO(deadlines)                                                                                  \
     DO(one_shot)                                                                                   \
     DO(never_back)                                                                                 \
+    DO(counters_apart)                                                                             \
     DO(calendars)
 CASES(CASE)
 

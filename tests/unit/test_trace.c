@@ -54,8 +54,9 @@ const void *core_local_of(unsigned core, const void *variable)
     return core == 1 ? variable : &none;
 }
 
-uint64_t time_from_tsc(uint64_t tsc)
+uint64_t time_from_tsc_of(unsigned core, uint64_t tsc)
 {
+    assert_int_equal(core, 1);
     return tsc;
 }
 

@@ -3,6 +3,8 @@
 // instructions. A test defines those that its subject uses.
 #pragma once
 
+#include <sched.h>
+
 #include "kernel/compiler.h"
 
 void cpu_out8(uint16_t port, uint8_t value);
@@ -14,6 +16,10 @@ uint32_t cpu_in32(uint16_t port);
 
 void cpu_id(uint32_t leaf, uint32_t subleaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d);
 uint64_t cpu_read_tsc(void);
+static inline uint64_t cpu_read_tsc_ordered(void)
+{
+    return cpu_read_tsc();
+}
 void cpu_write_msr(uint32_t msr, uint64_t value);
 
 void cpu_monitor(const volatile void *address);
@@ -32,6 +38,7 @@ void cpu_interrupts_on(void);
 
 static inline void cpu_pause(void)
 {
+    sched_yield(); // whoever is waited for may need this CPU
 }
 static inline void cpu_full_barrier(void)
 {
