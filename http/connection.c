@@ -471,8 +471,6 @@ static int on_header_value_complete(llhttp_t *parser)
             length == 12 && strncasecmp(value, "100-continue", length) == 0;
         return connection->expects_continue ? 0 : refuse(connection, 417);
     default:
-        if (connection->request)
-            return 0; // its handler knows what it is about
         return http_known_fields_keep(&connection->fields, field, value, length) == 0
                    ? 0
                    : refuse(connection, 503);
@@ -527,6 +525,8 @@ static int on_body(llhttp_t *parser, const char *at, size_t length)
 static void request_handle(struct http_connection *connection, bool keep_alive)
 {
     connection->keep_alive = keep_alive;
+    connection->request->known = connection->fields;
+    connection->fields = NULL;
     connection->waits = connection->handling = true;
     http_request_handle(connection->request);
     connection->handling = false;

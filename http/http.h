@@ -58,6 +58,11 @@ const char *http_header(const struct http_request *request, const char *name, si
 const char *http_body(const struct http_request *request, size_t *size_bytes);
 // The same, and it belongs to the caller, who frees it. Returns: NULL if there is none.
 char *http_body_take(struct http_request *request, size_t *size_bytes) MUST_CHECK;
+// Judges the conditions that a request came with (If-Match, If-None-Match), which are about what it
+// would answer or replace. `etag`: of what is there, quoted; NULL: nothing is.
+// Context: any core, while the request waits for its answer.
+// Returns: 0, or the status to answer with: 304 or 412. Spec: RFC 9110, 13.2.2.
+unsigned http_conditions(const struct http_request *request, const char *etag);
 // A pointer of the handler's own; NULL at first.
 void **http_state(struct http_request *request);
 // false once the client is gone: what is answered then goes nowhere, but must be.

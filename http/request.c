@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "http/conditions.h"
+#include "http/known_fields.h"
 #include "kernel/heap.h"
 #include "kernel/panic.h"
 #include "kernel/thread.h"
@@ -25,6 +27,7 @@ void http_request_free(struct http_request *request)
 {
     body_free(request);
     http_fields_free(&request->fields);
+    heap_free(request->known);
     heap_free(request);
 }
 
@@ -134,10 +137,33 @@ const char *http_body(const struct http_request *request, size_t *size_bytes)
 char *http_body_take(struct http_request *request, size_t *size_bytes)
 {
     char *body = request->body;
-    *size_bytes = request->body_bytes;
-    request->body = NULL;
+    size_t used = *size_bytes = request->body_bytes;
+    // What grew by doubling is not kept for long.
+    char *exact = body && request->body_capacity - used > used / 8 ? heap_alloc(used + 1) : NULL;
+    if (exact) {
+        memcpy(exact, body, used + 1);
+    } else {
+        exact = body;
+        request->body = NULL;
+    }
     body_free(request);
-    return body;
+    return exact;
+}
+
+unsigned http_conditions(const struct http_request *request, const char *etag)
+{
+    const struct http_validators current = {etag, 0};
+    bool is_read = strcmp(request->method, "GET") == 0;
+    if (!etag) // "*" means anything that is there
+        return http_known_fields_get(request->known, HTTP_FIELD_IF_MATCH).at ? 412 : 0;
+    switch (http_conditions_judge(request->known, &current, is_read)) {
+    case HTTP_NOT_MODIFIED:
+        return 304;
+    case HTTP_PRECONDITION_FAILED:
+        return 412;
+    default:
+        return 0;
+    }
 }
 
 void **http_state(struct http_request *request)

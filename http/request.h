@@ -19,7 +19,8 @@ struct http_request {
     bool seen;   // accept() or receive() knows it
     bool handed; // handle() has it: it ends when it is answered
     struct http_fields fields;
-    char *body; // heap; a NUL follows what is in use
+    struct http_known_fields *known; // heap; NULL: none
+    char *body;                      // heap; a NUL follows what is in use
     size_t body_bytes, body_capacity;
     size_t body_expected; // by content-length; 0: not known
     void *state;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "apps/http/kv.h"
 #include "apps/http/network.h"
 #include "apps/http/page.h"
 #include "http/counters.h"
@@ -113,6 +114,14 @@ static void server_metrics(struct http_text *text)
                http_counted_total(HTTP_BYTES_RECEIVED));
 }
 
+static void kv_metrics(struct http_text *text)
+{
+    struct kv_counts counts = kv_counts_get();
+    metric_put(text, "toril_kv_keys", "gauge", "Keys under /kv.", counts.keys);
+    metric_put(text, "toril_kv_used_bytes", "gauge", "Memory that keys and values of /kv take.",
+               counts.used_bytes);
+}
+
 static void network_metrics(struct http_text *text)
 {
     struct http_network network;
@@ -126,5 +135,6 @@ void http_metrics_render(struct http_text *text)
     machine_metrics(text);
     counters_each(core_metric, text);
     server_metrics(text);
+    kv_metrics(text);
     network_metrics(text);
 }

@@ -32,6 +32,11 @@ UNIT_SOURCES_http_pages := $(filter-out $(addprefix http/,connection.c route.c r
     $(HTTP_UNIT_SOURCES))
 UNIT_DEPENDS_http_pages := $(HTTP_UNIT_HEADERS)
 
+UNIT_TESTS += http_kv
+UNIT_CFLAGS_http_kv := $(UNIT_CFLAGS_http)
+UNIT_SOURCES_http_kv := $(UNIT_SOURCES_http_routes) apps/http/kv.c apps/http/kv_store.c kernel/siphash.c
+UNIT_DEPENDS_http_kv := $(HTTP_UNIT_HEADERS)
+
 # The server on the unedited TCP/IP stack, which net.mk compiles (its variables are known by the
 # time a recipe runs), and its fake world.
 UNIT_TESTS += http_server
