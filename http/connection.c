@@ -24,11 +24,6 @@
 
 // ---- writing ------------------------------------------------------------------------------------
 
-static bool output_waits(const struct http_connection *connection)
-{
-    return connection->piece_at < connection->piece_count;
-}
-
 // Takes what follows of a response in many pieces. Returns: false if that was all.
 static bool output_refill(struct http_connection *connection)
 {
@@ -57,7 +52,7 @@ static void output_release(struct http_connection *connection)
 static void output_continue(struct http_connection *connection)
 {
     do {
-        while (output_waits(connection)) {
+        while (http_connection_writes(connection)) {
             struct http_piece *piece = &connection->pieces[connection->piece_at];
             bool more = connection->piece_at + 1 < connection->piece_count || connection->rest;
             size_t taken =
@@ -92,7 +87,7 @@ static size_t write_whole(struct http_connection *connection)
 // Goes on behind what was taken already of the queued pieces.
 static void output_from(struct http_connection *connection, size_t taken)
 {
-    while (taken > 0 && output_waits(connection)) {
+    while (taken > 0 && http_connection_writes(connection)) {
         struct http_piece *piece = &connection->pieces[connection->piece_at];
         uint32_t now = taken < piece->left ? (uint32_t)taken : piece->left;
         piece->data += now;
@@ -599,7 +594,8 @@ static int on_message_complete(llhttp_t *parser)
         request_handle(connection, keep_alive);
     else
         answer(connection, keep_alive);
-    return connection->last || connection->waits || output_waits(connection) ? HPE_PAUSED : 0;
+    return connection->last || connection->waits || http_connection_writes(connection) ? HPE_PAUSED
+                                                                                       : 0;
 }
 
 static const llhttp_settings_t parser_settings = {
@@ -641,7 +637,7 @@ void http_connection_release(struct http_connection *connection)
 
 void http_connection_refuse(struct http_connection *connection, unsigned status)
 {
-    if (connection->last || output_waits(connection))
+    if (connection->last || http_connection_writes(connection))
         return;
     request_leave(connection);
     connection->begun = false;
@@ -725,7 +721,7 @@ static size_t answer_known(struct http_connection *connection, const char *data,
 {
     size_t read = 0;
     const struct http_memo *memo;
-    while (read < size_bytes && !output_waits(connection) &&
+    while (read < size_bytes && !http_connection_writes(connection) &&
            (memo = http_memo_find(data + read, size_bytes - read)) != NULL) {
         read += memo->request_bytes;
         respond_known(connection, memo);
@@ -737,13 +733,13 @@ size_t http_connection_receive(struct http_connection *connection, const char *d
                                size_t size_bytes)
 {
     llhttp_t *parser = &connection->parser;
-    if (connection->waits || output_waits(connection))
+    if (connection->waits || http_connection_writes(connection))
         return 0;
     if (connection->last || size_bytes == 0)
         return size_bytes;
     if (!connection->begun) {
         size_t read = answer_known(connection, data, size_bytes);
-        if (read == size_bytes || output_waits(connection))
+        if (read == size_bytes || http_connection_writes(connection))
             return read;
         if (read > 0)
             return read + http_connection_receive(connection, data + read, size_bytes - read);
@@ -780,19 +776,6 @@ size_t http_connection_receive(struct http_connection *connection, const char *d
 
 void http_connection_resume(struct http_connection *connection)
 {
-    if (output_waits(connection))
+    if (http_connection_writes(connection))
         output_continue(connection);
-}
-
-enum http_state http_connection_state(const struct http_connection *connection)
-{
-    if (connection->finished)
-        return HTTP_FINISHED;
-    if (output_waits(connection))
-        return HTTP_WRITING;
-    if (connection->waits)
-        return HTTP_WAITING;
-    if (connection->begun)
-        return connection->in_body ? HTTP_READING_BODY : HTTP_READING_HEAD;
-    return connection->answered ? HTTP_IDLE : HTTP_SILENT;
 }

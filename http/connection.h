@@ -105,4 +105,22 @@ void http_connection_finish(struct http_connection *connection);
 // the body of `answer` follows unless it is in `head` already.
 void http_connection_answer(struct http_connection *connection, const struct http_response *head,
                             struct http_text *text, const struct http_answer *answer);
-enum http_state http_connection_state(const struct http_connection *connection);
+
+// A response waits for room.
+static inline bool http_connection_writes(const struct http_connection *connection)
+{
+    return connection->piece_at < connection->piece_count;
+}
+
+static inline enum http_state http_connection_state(const struct http_connection *connection)
+{
+    if (connection->finished)
+        return HTTP_FINISHED;
+    if (http_connection_writes(connection))
+        return HTTP_WRITING;
+    if (connection->waits)
+        return HTTP_WAITING;
+    if (connection->begun)
+        return connection->in_body ? HTTP_READING_BODY : HTTP_READING_HEAD;
+    return connection->answered ? HTTP_IDLE : HTTP_SILENT;
+}

@@ -538,6 +538,24 @@ static void test_known_requests(void **state)
     }
 }
 
+// The date in the answer to a known request is that of now.
+static void test_known_requests_have_the_date(void **state)
+{
+    (void)state;
+    static const char *const dates[] = {"Tue, 14 Nov 2023 22:13:20", "Tue, 14 Nov 2023 22:13:21"};
+    client_open();
+    for (unsigned i = 0; i < 6; i++) {
+        client.used = 0;
+        http_date_set(1700000000 + i / 3);
+        client_send("GET /hello.txt HTTP/1.1\r\n" HOST "\r\n",
+                    strlen("GET /hello.txt HTTP/1.1\r\n" HOST "\r\n"));
+        assert_non_null(strstr(client.output, dates[i / 3]));
+        assert_int_equal(responses_in(client.output), 1);
+    }
+    client_close();
+    http_date_set(0);
+}
+
 static void test_known_requests_in_one_piece(void **state)
 {
     (void)state;
@@ -605,6 +623,7 @@ int main(void)
         cmocka_unit_test(responses_are_counted_by_class),
         cmocka_unit_test(no_input_breaks_it),
         cmocka_unit_test(test_known_requests),
+        cmocka_unit_test(test_known_requests_have_the_date),
         cmocka_unit_test(test_known_requests_in_one_piece),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
