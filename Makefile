@@ -86,6 +86,9 @@ LWIP_OBJECTS := $(patsubst $(LWIP_DIR)/src/%.c,$(O)/lwip/%.o,$(LWIP_SOURCES))
 $(O)/lwip/core/tcp.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_TCP
 $(O)/lwip/core/tcp_out.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_TCP_OUTPUT
 $(O)/lwip/core/ipv4/ip4.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_IP
+$(O)/lwip/core/ipv6/icmp6.o: EXTRA_CFLAGS = -Dip6_select_source_address=net_ip6_source_address
+$(O)/lwip/core/ipv6/ip6.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_IP6
+$(O)/lwip/core/ipv6/nd6.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_ND6
 $(O)/lwip/core/tcp_in.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_TCP -DNET_HOOKS_OF_TCP_INPUT
 $(LWIP_OBJECTS): $(O)/lwip/%.o: $(LWIP_DIR)/src/%.c Makefile | $(MUSL_LIB)
 	@mkdir -p $(@D)

@@ -65,7 +65,7 @@ static err_t chargen_accepted(void *argument, struct tcp_pcb *pcb, err_t error)
 
 static int listen_on(u16_t port, tcp_accept_fn accepted)
 {
-    struct tcp_pcb *pcb = tcp_new();
+    struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
     if (pcb == NULL)
         return -ENOMEM;
     struct tcp_pcb *listener = NULL;

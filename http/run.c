@@ -90,7 +90,7 @@ static void address_wait(void)
             return;
         log_warn(ready == -ENODEV
                      ? "http: no network device: nobody can reach this machine"
-                     : "http: no address yet: no answer from a DHCP server, see option ip");
+                     : "http: no address yet: no DHCP server or router answers, see options ip and ip6");
         thread_sleep_until(deadline_ns);
     }
 }
@@ -148,7 +148,10 @@ int http_run(void)
     }
     struct net_facts facts;
     bool known = net_facts(&facts);
-    log_info("http: listening on %s:%u", known ? facts.address : "?", port);
+    if (known && !facts.has_address && facts.address6[0] != '\0')
+        log_info("http: listening on [%s]:%u", facts.address6, port);
+    else
+        log_info("http: listening on %s:%u", known ? facts.address : "?", port);
     (void)stop_wait();
     finish();
     return 0;

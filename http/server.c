@@ -442,14 +442,14 @@ int http_server_start(uint16_t port, unsigned connections_max)
 {
     ASSERT(connections_max > 0);
     struct server *server = heap_alloc_zeroed(sizeof(*server));
-    struct tcp_pcb *pcb = server ? tcp_new() : NULL;
+    struct tcp_pcb *pcb = server ? tcp_new_ip_type(IPADDR_TYPE_ANY) : NULL;
     if (!pcb) {
         heap_free(server);
         return -ENOMEM;
     }
     server->connections_max = connections_max;
     server->timer.expired = on_timer;
-    if (tcp_bind(pcb, IP_ADDR_ANY, port) != ERR_OK) {
+    if (tcp_bind(pcb, IP_ANY_TYPE, port) != ERR_OK) {
         tcp_abort(pcb);
         heap_free(server);
         return -EADDRINUSE;

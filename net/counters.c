@@ -43,8 +43,9 @@ static uint64_t read_relay(unsigned core, size_t offset)
 static uint64_t read_layers(unsigned core, size_t offset)
 {
     const struct stats_ *stats = core_local_of(core, &lwip_stats);
-    const struct stats_proto *layers[] = {&stats->link, &stats->etharp, &stats->ip, &stats->ip_frag,
-                                          &stats->icmp, &stats->udp,    &stats->tcp};
+    const struct stats_proto *layers[] = {
+        &stats->link, &stats->etharp,   &stats->ip,    &stats->ip_frag, &stats->icmp, &stats->ip6,
+        &stats->nd6,  &stats->ip6_frag, &stats->icmp6, &stats->udp,     &stats->tcp};
     uint64_t sum = 0;
     for (size_t i = 0; i < ARRAY_COUNT(layers); i++)
         sum += *(const STAT_COUNTER *)((const char *)layers[i] + offset);

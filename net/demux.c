@@ -30,13 +30,24 @@ static PERCORE struct {
     struct tcp_pcb *active, *time_wait; // what the last segment belongs to
 } table;
 
+static inline uint64_t mix(uint64_t hash, uint32_t high, uint32_t low)
+{
+    return (hash ^ ((uint64_t)high << 32 | low)) * 0x9e3779b97f4a7c15;
+}
+
+// Both ends, but for the network that this machine's address is in.
 static uint32_t hash_of(const ip_addr_t *remote_address, u16_t remote_port,
                         const ip_addr_t *local_address, u16_t local_port)
 {
     uint64_t hash = table.key ^ ((uint64_t)remote_port << 16 | local_port);
-    hash =
-        (hash ^ ((uint64_t)ip_2_ip4(remote_address)->addr << 32 | ip_2_ip4(local_address)->addr)) *
-        0x9e3779b97f4a7c15;
+    if (__builtin_expect(IP_IS_V6(remote_address), 0)) {
+        const u32_t *remote = ip_2_ip6(remote_address)->addr;
+        hash = mix(hash, remote[0], remote[1]);
+        hash = mix(hash ^ hash >> 32, remote[2], ip_2_ip6(local_address)->addr[2]);
+        hash = mix(hash ^ hash >> 32, remote[3], ip_2_ip6(local_address)->addr[3]);
+    } else {
+        hash = mix(hash, ip_2_ip4(remote_address)->addr, ip_2_ip4(local_address)->addr);
+    }
     return (uint32_t)(hash >> 32) ^ (uint32_t)hash;
 }
 

@@ -9,7 +9,36 @@
 u32_t net_initial_sequence_number(const ip_addr_t *local_address, u16_t local_port,
                                   const ip_addr_t *remote_address, u16_t remote_port);
 
-// ---- finding connections: net/demux.h -------------------------------------------------------------
+// ---- DNS servers: net/dns_servers.h -------------------------------------------------------------
+
+void net_dns_advertised(u8_t index, const ip_addr_t *server);
+
+#ifdef NET_HOOKS_OF_ND6 // lwIP's nd6.c, which would overwrite what DHCP said
+#define dns_setserver(index, server) net_dns_advertised(index, server)
+#define htonl(value)                 lwip_htonl(value) // a name that it forgot to spell out
+#endif
+
+// ---- IPv6: net/ip6.h ----------------------------------------------------------------------------
+
+#include "lwip/ip6.h"
+
+struct pbuf;
+// Sends a packet that is too long in fragments: lwIP's, but it left the checksum to the device.
+err_t net_ip6_fragment(struct pbuf *packet, struct netif *netif, const ip6_addr_t *destination);
+
+// Frees a received packet whose extension headers are cut off, which lwIP would read all the same.
+// Returns: 1 if it did.
+int net_ip6_refuse(struct pbuf *packet);
+
+// An address of this machine to answer from. lwIP's icmp6.c, which does not expect that there is
+// none, is compiled with this in place of its own: the unspecified address is never sent from.
+const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *destination);
+
+#ifdef NET_HOOKS_OF_IP6 // lwIP's ip6.c
+#define ip6_frag(packet, netif, destination) net_ip6_fragment(packet, netif, destination)
+#endif
+
+// ---- finding connections: net/demux.h -----------------------------------------------------------
 
 #include "lwip/priv/tcp_priv.h"
 #include "net/demux.h"

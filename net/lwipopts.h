@@ -12,13 +12,13 @@
 #define LWIP_TIMERS                0 // net/timers.c runs the timers, each only while it is needed
 #define LWIP_ASSERT_CORE_LOCKED()  net_assert_owner()
 #define LWIP_HOOK_FILENAME         "net/hooks.h"
+#define LWIP_HOOK_IP6_INPUT(packet, netif) net_ip6_refuse(packet)
 #define LWIP_HOOK_TCP_ISN          net_initial_sequence_number
 
 // ---- protocols ----------------------------------------------------------------------------------
 
 #define LWIP_IPV4                  1
-// net/timers.c has the timers of IPv6; what is missing is its set-up in net.c.
-#define LWIP_IPV6                  0
+#define LWIP_IPV6                  1
 #define LWIP_ARP                   1
 #define LWIP_ICMP                  1
 #define LWIP_UDP                   1
@@ -33,6 +33,8 @@
 #define LWIP_HAVE_LOOPIF           0
 #define LWIP_NETIF_LOOPBACK        0
 #define IP_DEFAULT_TTL             64
+#define LWIP_IPV6_NUM_ADDRESSES    5 // link-local, and of four prefixes
+#define LWIP_ND6_RDNSS_MAX_DNS_SERVERS NET_DNS_MAX
 
 // ---- memory -------------------------------------------------------------------------------------
 
@@ -82,16 +84,21 @@
 // the answers to the first connections after boot are such packets.
 #define ARP_QUEUEING           1
 #define ARP_QUEUE_LEN          64
+// A destination is found at once by its connection, or by a walk over the table.
+#define LWIP_ND6_NUM_DESTINATIONS 127 // the most its 7 bits of index hold
+#define LWIP_ND6_NUM_NEIGHBORS 64
 #define IP_FORWARD             0
 #define IP_REASS_MAX_PBUFS     64 // one datagram of 64 KiB in frames of 1500 bytes is 45
 #define IP_REASS_MAXAGE        15
+#define IPV6_FRAG_COPYHEADER   1 // pointers do not fit into the header of a fragment
 #define LWIP_NETIF_TX_SINGLE_PBUF 0 // devices take pieces, so written data need not be copied
 
 // A DHCP server checks that an address is free (RFC 2131 section 3.1); checking again here would
 // hold up every boot by a second.
 #define DHCP_DOES_ARP_CHECK    0
 #define LWIP_DHCP_CHECK_LINK_UP 1
-#define DNS_MAX_SERVERS        2
+#define LWIP_DHCP_MAX_DNS_SERVERS NET_DNS_MAX
+#define DNS_MAX_SERVERS        (2 * NET_DNS_MAX) // of each family
 
 // ---- checksums ----------------------------------------------------------------------------------
 
@@ -111,6 +118,11 @@
 #define LINK_STATS             1
 #define ETHARP_STATS           1
 #define IP_STATS               1
+#define IP6_STATS              1
+#define ICMP6_STATS            1
+#define IP6_FRAG_STATS         1
+#define ND6_STATS              1
+#define MLD6_STATS             1
 #define IPFRAG_STATS           1
 #define ICMP_STATS             1
 #define UDP_STATS              1
@@ -118,4 +130,5 @@
 
 // lwIP declares none of these where it needs them.
 #include "kernel/heap.h"
+#include "net/address.h"
 #include "net/arch/cc.h"

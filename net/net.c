@@ -13,7 +13,10 @@
 #include "kernel/scheduler.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "net/address6.h"
 #include "net/counters.h"
+#include "net/dns_servers.h"
+#include "net/ip6.h"
 #include "net/net_core.h"
 #include "net/netif.h"
 #include "net/packet_trace.h"
@@ -46,8 +49,8 @@ static PERCORE struct {
     struct net_device *device; // NULL: there is no network
     struct netif *netif;
     struct poller poller;
-    bool by_dhcp; // core 0's
-    bool had_address;
+    bool by_dhcp;                         // core 0's
+    ip4_addr_t address, netmask, gateway; // as last told
     struct timer patience;
     uint64_t asking_since_ns;
     uint32_t patience_s;
@@ -82,9 +85,14 @@ static void report_no_device(void)
 
 // ---- addresses ----------------------------------------------------------------------------------
 
-static bool has_address(void)
+static bool has_ip4_address(void)
 {
     return !ip4_addr_isany_val(*netif_ip4_addr(state.netif));
+}
+
+static bool has_address(void)
+{
+    return has_ip4_address() || net_ip6_address() != NULL;
 }
 
 static unsigned prefix_bits(void)
@@ -98,25 +106,13 @@ static void address_text(char text[NET_ADDRESS_TEXT_BYTES], const ip4_addr_t *ad
     ip4addr_ntoa_r(address, text, NET_ADDRESS_TEXT_BYTES);
 }
 
-static const ip4_addr_t *dns_server(unsigned index)
-{
-    return ip_2_ip4(dns_getserver((u8_t)index));
-}
-
 static void log_address(void)
 {
     char address[NET_ADDRESS_TEXT_BYTES], gateway[NET_ADDRESS_TEXT_BYTES];
-    char servers[NET_DNS_MAX * (NET_ADDRESS_TEXT_BYTES + 4)] = "";
+    char servers[NET_DNS_TEXT_BYTES];
     address_text(address, netif_ip4_addr(state.netif));
     address_text(gateway, netif_ip4_gw(state.netif));
-    for (unsigned i = 0; i < NET_DNS_MAX; i++) {
-        if (ip4_addr_isany(dns_server(i)))
-            continue;
-        char server[NET_ADDRESS_TEXT_BYTES];
-        address_text(server, dns_server(i));
-        strcat(servers, servers[0] == '\0' ? "" : " and ");
-        strcat(servers, server);
-    }
+    net_dns_text(servers, IPADDR_TYPE_V4);
     bool has_gateway = !ip4_addr_isany_val(*netif_ip4_gw(state.netif));
     const uint8_t *mac = state.device->mac;
     log_info("net: %s/%u by %s, %s%s, %s%s, %s %02x:%02x:%02x:%02x:%02x:%02x", address,
@@ -155,25 +151,36 @@ static void wake_waiters(void)
     }
 }
 
-// lwIP's word that the interface's state changed, its address perhaps.
-static void status_changed(struct netif *netif)
+static void ip4_changed(struct netif *netif)
 {
-    bool has = has_address();
-    struct net_config config;
-    net_core_config(&config);
-    net_spread_config(&config);
-    if (has) {
+    bool had = !ip4_addr_isany_val(state.address);
+    state.address = *netif_ip4_addr(netif);
+    state.netmask = *netif_ip4_netmask(netif);
+    state.gateway = *netif_ip4_gw(netif);
+    if (has_ip4_address()) {
         timer_stop(&state.patience);
         log_address();
         // The gateway's hardware address is asked for now, so that the first answer need not wait.
         if (netif_is_link_up(netif) && !ip4_addr_isany_val(*netif_ip4_gw(netif)))
             etharp_query(netif, netif_ip4_gw(netif), NULL);
-        wake_waiters();
-    } else if (state.had_address) {
+    } else if (had) {
         log_warn("net: the DHCP lease ended: asking for an address again");
         ask_patiently(time_now_ns());
     }
-    state.had_address = has;
+}
+
+// lwIP's word that the interface's state changed, one of its addresses perhaps.
+static void status_changed(struct netif *netif)
+{
+    net_dns_arrange();
+    net_spread_config();
+    net_ip6_tell_changes();
+    if (!ip4_addr_cmp(&state.address, netif_ip4_addr(netif)) ||
+        !ip4_addr_cmp(&state.netmask, netif_ip4_netmask(netif)) ||
+        !ip4_addr_cmp(&state.gateway, netif_ip4_gw(netif)))
+        ip4_changed(netif);
+    if (has_address())
+        wake_waiters();
 }
 
 // ---- start --------------------------------------------------------------------------------------
@@ -255,7 +262,7 @@ static bool arm(void *context)
     return net_netif_arm();
 }
 
-void net_core_start(struct net_device *device)
+static void start_stack(struct net_device *device)
 {
     ASSERT(state.device == NULL);
     net_core_has_stack = true;
@@ -264,11 +271,17 @@ void net_core_start(struct net_device *device)
     state.netif = net_netif_start(device);
     net_packet_trace_start(device, state.netif);
     state.patience.expired = patience_expired;
-    net_timers_start();
     set_hostname();
     netif_set_up(state.netif);
     state.poller = (struct poller){.name = "net", .poll = poll, .arm = arm};
     scheduler_add_poller(&state.poller);
+}
+
+void net_core_join(struct net_device *device)
+{
+    start_stack(device);
+    net_ip6_join(state.netif);
+    net_timers_start();
 }
 
 void net_core_config(struct net_config *out)
@@ -276,14 +289,16 @@ void net_core_config(struct net_config *out)
     out->address = *netif_ip4_addr(state.netif);
     out->netmask = *netif_ip4_netmask(state.netif);
     out->gateway = *netif_ip4_gw(state.netif);
-    for (unsigned i = 0; i < NET_DNS_MAX; i++)
+    for (unsigned i = 0; i < DNS_MAX_SERVERS; i++)
         out->dns[i] = *dns_getserver((u8_t)i);
+    net_ip6_config(&out->ip6);
 }
 
 void net_core_configure(const struct net_config *config)
 {
-    for (unsigned i = 0; i < NET_DNS_MAX; i++)
+    for (unsigned i = 0; i < DNS_MAX_SERVERS; i++)
         dns_setserver((u8_t)i, &config->dns[i]);
+    net_ip6_configure(&config->ip6);
     netif_set_addr(state.netif, &config->address, &config->netmask, &config->gateway);
     if (has_address())
         wake_waiters();
@@ -296,11 +311,13 @@ void net_start(void)
         report_no_device();
         return;
     }
-    net_core_start(device);
+    start_stack(device);
     net_counters_start();
     if (!device->link_up)
         log_warn("net: %s: the link is down", device->name);
     configure();
+    net_ip6_start(state.netif);
+    net_timers_start();
 }
 
 // ---- questions ----------------------------------------------------------------------------------
@@ -349,10 +366,11 @@ static void add_protocol_counters(struct net_facts *out, const struct stats_ *of
     out->tcp_sent += of->tcp.xmit;
     out->udp_received += of->udp.recv;
     out->udp_sent += of->udp.xmit;
-    out->icmp_received += of->icmp.recv;
-    out->icmp_sent += of->icmp.xmit;
-    const struct stats_proto *layers[] = {&of->link, &of->etharp, &of->ip, &of->ip_frag,
-                                          &of->icmp, &of->udp,    &of->tcp};
+    out->icmp_received += of->icmp.recv + of->icmp6.recv;
+    out->icmp_sent += of->icmp.xmit + of->icmp6.xmit;
+    const struct stats_proto *layers[] = {&of->link,  &of->etharp, &of->ip,  &of->ip_frag,
+                                          &of->icmp,  &of->ip6,    &of->nd6, &of->ip6_frag,
+                                          &of->icmp6, &of->udp,    &of->tcp};
     for (size_t i = 0; i < ARRAY_COUNT(layers); i++) {
         out->checksum_errors += layers[i]->chkerr;
         out->length_errors += layers[i]->lenerr;
@@ -396,14 +414,18 @@ bool net_facts(struct net_facts *out)
     out->present = true;
     out->link_up = state.device->link_up;
     out->by_dhcp = ((const typeof(state) *)core_local_of(0, &state))->by_dhcp;
-    out->has_address = has_address();
+    out->has_address = has_ip4_address();
     memcpy(out->device, state.device->name, sizeof(out->device));
     memcpy(out->mac, state.device->mac, sizeof(out->mac));
     address_text(out->address, netif_ip4_addr(state.netif));
     out->prefix_bits = (uint8_t)prefix_bits();
     address_text(out->gateway, netif_ip4_gw(state.netif));
-    for (unsigned i = 0; i < NET_DNS_MAX; i++)
-        address_text(out->dns[i], dns_server(i));
+    if (net_ip6_address() != NULL)
+        net_address6_text(out->address6, net_ip6_address());
+    for (u8_t i = 0; i < NET_DNS_MAX; i++) {
+        const ip_addr_t *server = dns_getserver(i);
+        address_text(out->dns[i], IP_IS_V4(server) ? ip_2_ip4(server) : IP4_ADDR_ANY4);
+    }
     for (unsigned core = 0; core < core_count(); core++)
         add_counters_of(core, out);
     return true;

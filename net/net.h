@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The network: one TCP/IP stack (lwIP) a core, on the core's own device. Apps use the sockets of
-// net/socket.h from threads of that core, or lwIP's raw API ("lwip/tcp.h", "lwip/udp.h"), whose
-// callbacks run in its loop and must not block. Nothing of either may cross cores.
+// The network: one TCP/IP stack (lwIP) a core, IPv4 and IPv6, on the core's own device. Apps use the
+// sockets of net/socket.h from threads of that core, or lwIP's raw API ("lwip/tcp.h", "lwip/udp.h"),
+// whose callbacks run in its loop and must not block. Nothing of either may cross cores. Who listens
+// on IP_ANY_TYPE is reached by both families.
 // Memory handed over without a copy (tcp_write() without TCP_WRITE_FLAG_COPY, PBUF_ROM, PBUF_REF)
 // must stay as it is until it was sent and acknowledged; best is memory that never changes.
 // Everything else that a pbuf holds is kept until the device is done with it.
@@ -10,8 +11,9 @@
 #include "kernel/device.h"
 #include "net/address.h"
 
-// Starts this core's network on the first registered device: the address of option `ip`, else DHCP
-// under the name of option `hostname`. What cannot be used is logged, with what would be.
+// Starts this core's network on the first registered device: the addresses of options `ip` and
+// `ip6`, else DHCP under the name of option `hostname` and what routers advertise. What cannot be
+// used is logged, with what would be.
 // Context: a thread, once, after the devices were found. Blocks: never; the address may come later.
 void net_start(void);
 
@@ -39,6 +41,7 @@ signed char net_bind_own_udp_port(struct udp_pcb *pcb) MUST_CHECK;
 int net_wait_ready(uint64_t deadline_ns) MUST_CHECK;
 
 #define NET_ADDRESS_TEXT_BYTES 16 // "255.255.255.255"
+#define NET_ADDRESS_ANY_TEXT_BYTES 46 // of both families
 
 // What the network is and did, at one moment, on all cores together. Counters only grow.
 struct net_facts {
@@ -46,13 +49,14 @@ struct net_facts {
     bool present; // there is a device; without one all else is empty
     bool link_up;
     bool by_dhcp; // false: option ip
-    bool has_address;
+    bool has_address; // of IPv4
     char device[40];
     uint8_t mac[6];
     char address[NET_ADDRESS_TEXT_BYTES]; // "0.0.0.0" without one, the same below
     uint8_t prefix_bits;
     char gateway[NET_ADDRESS_TEXT_BYTES];
     char dns[NET_DNS_MAX][NET_ADDRESS_TEXT_BYTES];
+    char address6[NET_ADDRESS_ANY_TEXT_BYTES]; // "" without one that is good beyond this link
 
     struct net_device_stats frames; // the device's counters
     uint64_t rx_copied;             // frames copied: an app held too many buffers, or bad pieces

@@ -11,10 +11,12 @@
 #include "net/steer.h"
 
 #include "lwip/etharp.h"
+#include "lwip/ethip6.h"
 #include "lwip/pbuf.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/prot/ethernet.h"
 #include "lwip/prot/ip4.h"
+#include "lwip/prot/ip6.h"
 #include "lwip/prot/tcp.h"
 #include "lwip/prot/udp.h"
 #include "netif/ethernet.h"
@@ -23,8 +25,9 @@
 // Receive buffers lwIP and the app may hold. Beyond, frames are copied and their buffers go back at
 // once, so that a reader that stops reading cannot keep the device from receiving.
 #define RX_HELD_MAX 64
-// lwIP reads Ethernet's and ARP's or IPv4's header (14 + 28 bytes) before it looks at the length.
-#define RX_READABLE_MIN     42
+// lwIP reads Ethernet's and ARP's or IP's header (14 + 28 or 40 bytes) before it looks at the
+// length.
+#define RX_READABLE_MIN     54
 #define IPV4_MTU_MIN        576 // what every host must take, RFC 791; DHCP needs it
 #define ETHERNET_MTU        1500
 #define TSO_MSS_ALWAYS      536 // what every peer takes, RFC 9293 section 3.7.1
@@ -125,9 +128,13 @@ static bool checksum_is_vouched(const struct net_rx_buffer *frame)
     if (!frame->checksum_valid || frame->length < SIZEOF_ETH_HDR + IP_HLEN)
         return false;
     const struct eth_hdr *ethernet = (const struct eth_hdr *)frame->data;
-    const struct ip_hdr *ip = (const struct ip_hdr *)(frame->data + SIZEOF_ETH_HDR);
-    return ethernet->type == PP_HTONS(ETHTYPE_IP) &&
-           (IPH_OFFSET(ip) & PP_HTONS(IP_MF | IP_OFFMASK)) == 0;
+    if (ethernet->type == PP_HTONS(ETHTYPE_IP)) {
+        const struct ip_hdr *ip = (const struct ip_hdr *)(frame->data + SIZEOF_ETH_HDR);
+        return (IPH_OFFSET(ip) & PP_HTONS(IP_MF | IP_OFFMASK)) == 0;
+    }
+    const struct ip6_hdr *ip6 = (const struct ip6_hdr *)(frame->data + SIZEOF_ETH_HDR);
+    return ethernet->type == PP_HTONS(ETHTYPE_IPV6) &&
+           (IP6H_NEXTH(ip6) == IP6_NEXTH_TCP || IP6H_NEXTH(ip6) == IP6_NEXTH_UDP);
 }
 
 void net_netif_take(struct net_rx_buffer *frame)
@@ -208,45 +215,76 @@ static uint16_t pseudo_header_sum(const struct ip_hdr *ip, uint16_t payload_byte
 static void ask_for_segmentation(const struct pbuf *pbuf, struct net_tx_frame *frame,
                                  const struct tcp_hdr *tcp)
 {
+    bool is_ipv6 = ((struct eth_hdr *)pbuf->payload)->type == PP_HTONS(ETHTYPE_IPV6);
     u16_t mss = TSO_MSS_ALWAYS;
     if (state.netif.hints != NULL)
         mss = CONTAINER_OF(state.netif.hints, const struct tcp_pcb, netif_hints)->mss;
     u16_t headers_bytes = (u16_t)(frame->checksum_start + TCPH_HDRLEN_BYTES(tcp));
-    if (pbuf->tot_len <= headers_bytes + mss || !state.device->tso4)
+    if (pbuf->tot_len <= headers_bytes + mss ||
+        !(is_ipv6 ? state.device->tso6 : state.device->tso4))
         return;
     frame->tso_mss = mss;
     frame->tso_headers_bytes = headers_bytes;
-    frame->tso_is_ipv6 = false;
+    frame->tso_is_ipv6 = is_ipv6;
+}
+
+static uint16_t pseudo_header_sum6(const struct ip6_hdr *ip)
+{
+    const uint8_t *words = (const uint8_t *)&ip->src; // then dest
+    uint64_t sum = lwip_htons(IP6H_NEXTH(ip)) + (uint64_t)ip->_plen;
+    for (int i = 0; i < 8; i++) {
+        uint32_t word;
+        memcpy(&word, words + 4 * i, sizeof(word));
+        sum += word;
+    }
+    sum = (sum >> 32) + (sum & 0xffffffff);
+    sum = (sum >> 16) + (sum & 0xffff);
+    sum = (sum >> 16) + (sum & 0xffff);
+    return (uint16_t)((sum >> 16) + sum);
+}
+
+// Asks the device for the checksum of a transport header at `start`, of which `sum` is known.
+static void ask_for_sum(struct pbuf *pbuf, struct net_tx_frame *frame, uint16_t start,
+                        uint8_t protocol, uint16_t sum)
+{
+    uint16_t field;
+    if (protocol == IP_PROTO_TCP && pbuf->len >= start + TCP_HLEN)
+        field = offsetof(struct tcp_hdr, chksum);
+    else if (protocol == IP_PROTO_UDP && pbuf->len >= start + UDP_HLEN)
+        field = offsetof(struct udp_hdr, chksum);
+    else
+        return;
+    memcpy((uint8_t *)pbuf->payload + start + field, &sum, sizeof(sum));
+    frame->checksum_needed = true;
+    frame->checksum_start = start;
+    frame->checksum_offset = field;
+    if (pbuf->tot_len > TSO_FRAME_BYTES_MIN && protocol == IP_PROTO_TCP)
+        ask_for_segmentation(pbuf, frame,
+                             (const struct tcp_hdr *)((uint8_t *)pbuf->payload + start));
 }
 
 // Asks the device for the TCP or UDP checksum, which lwIP left out. lwIP writes link, network and
-// transport header into one piece; a fragment's datagram has no checksum (UDP) or carries its own.
-// Spec: VIRTIO 1.2 section 5.1.6.2 and RFC 793 section 3.1 for the pseudo header.
+// transport header into one piece; a fragment's datagram has no checksum (UDP by IPv4) or carries
+// its own. Spec: VIRTIO 1.2 section 5.1.6.2; RFC 9293 section 3.1 and RFC 8200 section 8.1 for the
+// pseudo header.
 static void ask_for_checksum(struct pbuf *pbuf, struct net_tx_frame *frame)
 {
     uint8_t *start = pbuf->payload;
     if (pbuf->len < SIZEOF_ETH_HDR + IP_HLEN)
         return;
     struct ip_hdr *ip = (struct ip_hdr *)(start + SIZEOF_ETH_HDR);
-    if (((struct eth_hdr *)start)->type != PP_HTONS(ETHTYPE_IP) ||
-        (IPH_OFFSET(ip) & PP_HTONS(IP_MF | IP_OFFMASK)) != 0)
-        return;
-    uint16_t header_bytes = IPH_HL_BYTES(ip);
-    uint16_t transport_start = SIZEOF_ETH_HDR + header_bytes;
-    uint16_t field;
-    if (IPH_PROTO(ip) == IP_PROTO_TCP && pbuf->len >= transport_start + TCP_HLEN)
-        field = offsetof(struct tcp_hdr, chksum);
-    else if (IPH_PROTO(ip) == IP_PROTO_UDP && pbuf->len >= transport_start + UDP_HLEN)
-        field = offsetof(struct udp_hdr, chksum);
-    else
-        return;
-    uint16_t sum = pseudo_header_sum(ip, (uint16_t)(lwip_ntohs(IPH_LEN(ip)) - header_bytes));
-    memcpy(start + transport_start + field, &sum, sizeof(sum));
-    frame->checksum_needed = true;
-    frame->checksum_start = transport_start;
-    frame->checksum_offset = field;
-    if (pbuf->tot_len > TSO_FRAME_BYTES_MIN && IPH_PROTO(ip) == IP_PROTO_TCP)
-        ask_for_segmentation(pbuf, frame, (const struct tcp_hdr *)(start + transport_start));
+    struct ip6_hdr *ip6 = (struct ip6_hdr *)(start + SIZEOF_ETH_HDR);
+    if (((struct eth_hdr *)start)->type == PP_HTONS(ETHTYPE_IP)) {
+        if ((IPH_OFFSET(ip) & PP_HTONS(IP_MF | IP_OFFMASK)) != 0)
+            return;
+        uint16_t header_bytes = IPH_HL_BYTES(ip);
+        ask_for_sum(pbuf, frame, SIZEOF_ETH_HDR + header_bytes, IPH_PROTO(ip),
+                    pseudo_header_sum(ip, (uint16_t)(lwip_ntohs(IPH_LEN(ip)) - header_bytes)));
+    } else if (((struct eth_hdr *)start)->type == PP_HTONS(ETHTYPE_IPV6) &&
+               pbuf->len >= SIZEOF_ETH_HDR + IP6_HLEN) {
+        ask_for_sum(pbuf, frame, SIZEOF_ETH_HDR + IP6_HLEN, IP6H_NEXTH(ip6),
+                    pseudo_header_sum6(ip6));
+    }
 }
 
 // Returns: false if the pbuf is in more pieces than a frame can have.
@@ -342,10 +380,11 @@ static err_t interface_init(struct netif *netif)
     }
     netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
     netif->output = etharp_output;
+    netif->output_ip6 = ethip6_output;
     netif->linkoutput = frame_output;
     if (device->checksum_offload)
         netif->chksum_flags &= (u16_t) ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP);
-    net_segments_allow(device->tso4);
+    net_segments_allow(device->tso4 && device->tso6);
     return ERR_OK;
 }
 

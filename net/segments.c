@@ -10,7 +10,7 @@
 #include "lwip/pbuf.h"
 #include "lwip/prot/ethernet.h"
 
-// The most an IPv4 packet holds whose frame's length still fits a pbuf's 16 bits.
+// The most an IP packet holds whose frame's length still fits a pbuf's 16 bits.
 #define PAYLOAD_BYTES_MAX (UINT16_MAX - SIZEOF_ETH_HDR - 60 - TCP_HLEN)
 // What is copied lies in one piece and is copied once more where it is divided.
 #define COPIED_BYTES_MAX (8 * TCP_MSS)
@@ -227,6 +227,11 @@ err_t net_segments_split_unsent(struct tcp_pcb *pcb, u16_t bytes)
     if (first->len <= bytes)
         return ERR_OK;
     return divide(pcb, &pcb->unsent, bytes) ? ERR_OK : ERR_MEM;
+}
+
+bool net_segments_are_allowed(void)
+{
+    return state.is_allowed;
 }
 
 err_t net_segments_output4(struct pbuf *packet, struct netif *netif, const ip4_addr_t *destination)

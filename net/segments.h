@@ -9,8 +9,9 @@
 
 #include "lwip/priv/tcp_priv.h"
 
-// From now on tcp_write() may make large segments, if every interface cuts them.
+// From now on tcp_write() may make large segments, if every interface cuts them, of both families.
 void net_segments_allow(bool by_this_interface);
+bool net_segments_are_allowed(void);
 
 // An acknowledgement in the middle of a large segment divides it, and what is acknowledged is freed.
 void net_segments_divide_at(struct tcp_pcb *pcb, u32_t acknowledged);

@@ -2,10 +2,10 @@
 // Initial sequence numbers: a clock of 4 us plus a keyed hash of the connection's two ends, so that
 // nobody off the path can guess where a connection counts from. Spec: RFC 6528; the hash is
 // SipHash-2-4 (Aumasson and Bernstein, 2012).
+#include <string.h>
+
 #include "kernel/time.h"
 #include "net/hooks.h"
-
-_Static_assert(!LWIP_IPV6, "IPv6 addresses must be hashed whole");
 
 static PERCORE struct {
     uint64_t key[2];
@@ -55,8 +55,14 @@ u32_t net_initial_sequence_number(const ip_addr_t *local_address, u16_t local_po
         random_bytes(secret.key, sizeof(secret.key));
         secret.drawn = true;
     }
-    uint64_t ends[2] = {(uint64_t)ip_2_ip4(local_address)->addr << 32 |
-                            ip_2_ip4(remote_address)->addr,
-                        (uint64_t)local_port << 16 | remote_port};
-    return (u32_t)(sip_hash(secret.key, ends, ARRAY_COUNT(ends)) + time_now_ns() / 4096);
+    uint64_t ends[5] = {(uint64_t)local_port << 16 | remote_port};
+    size_t words = 2;
+    if (IP_IS_V6(remote_address)) {
+        memcpy(&ends[1], ip_2_ip6(local_address)->addr, sizeof(ip_2_ip6(local_address)->addr));
+        memcpy(&ends[3], ip_2_ip6(remote_address)->addr, sizeof(ip_2_ip6(remote_address)->addr));
+        words = 5;
+    } else {
+        ends[1] = (uint64_t)ip_2_ip4(local_address)->addr << 32 | ip_2_ip4(remote_address)->addr;
+    }
+    return (u32_t)(sip_hash(secret.key, ends, words) + time_now_ns() / 4096);
 }

@@ -50,7 +50,7 @@ static void config_arrived(struct exchange_message *message)
     heap_free(arrived); // goes home
 }
 
-static void tell_config(unsigned count, const struct net_config *config)
+static void tell_config(unsigned count)
 {
     for (unsigned i = 1; i < count; i++) {
         struct config_message *told = heap_alloc(sizeof(*told));
@@ -59,14 +59,15 @@ static void tell_config(unsigned count, const struct net_config *config)
             continue;
         }
         told->message.receive = config_arrived;
-        told->config = *config;
+        net_core_config(&told->config);
         exchange_send(net_spread_core(i), &told->message);
     }
 }
 
-void net_spread_config(const struct net_config *config)
+void net_spread_config(void)
 {
-    tell_config(net_spread_map.count, config);
+    if (net_spread_map.count > 1)
+        tell_config(net_spread_map.count);
 }
 
 // ---- start --------------------------------------------------------------------------------------
@@ -99,7 +100,7 @@ static void join(void *argument)
         joining->error = -ENOMEM;
         return;
     }
-    net_core_start(device);
+    net_core_join(device);
     take_position(&joining->map, joining->position);
     joining->error = joining->prepare(joining->argument, joining->map.count);
 }
@@ -145,9 +146,7 @@ int net_spread(int (*prepare)(void *argument, unsigned cores), void *argument)
     int error = prepare(argument, map.count);
     if (error != 0 || map.count == 1 || join_all(&map, first, prepare, argument) != 0)
         return error;
-    struct net_config config;
-    net_core_config(&config);
-    tell_config(map.count, &config);
+    tell_config(map.count);
     if (map.pairs > 1 && first->ops->spread(first, map.pairs) != 0)
         map.pairs = 1; // all comes in here; they send for themselves
     take_position(&map, 0);

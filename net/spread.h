@@ -13,4 +13,4 @@ extern PERCORE unsigned net_position; // this core's
 // The core at a position.
 unsigned net_spread_core(unsigned position);
 // Tells the other cores what core 0 learned of the network. Context: core 0.
-void net_spread_config(const struct net_config *config);
+void net_spread_config(void);

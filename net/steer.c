@@ -5,25 +5,28 @@
 
 #include <string.h>
 
-#define ETHERNET_BYTES     14
-#define TYPE_IPV4          0x0800
-#define TYPE_ARP           0x0806
-#define TYPE_IPV6          0x86dd
-#define IPV4_BYTES         20
-#define IPV4_FRAGMENT      0x3fff // more fragments, or an offset
-#define IPV6_BYTES         40
-#define PROTOCOL_TCP       6
-#define PROTOCOL_UDP       17
-#define PROTOCOL_ICMPV6    58
-#define ND_ROUTER_ADVERT   134
-#define ND_NEIGHBOR_ADVERT 136
-#define ND_REDIRECT        137
-#define PORT_DNS           53
-#define PORT_DHCP_CLIENT   68
-#define PORT_SNTP          123
-#define PORT_DHCPV6_CLIENT 546
-#define PORTS_FIRST        ((unsigned)NET_STEER_PORT_FIRST)
-#define PORTS              (NET_STEER_PORT_LAST - PORTS_FIRST + 1)
+#define ETHERNET_BYTES      14
+#define TYPE_IPV4           0x0800
+#define TYPE_ARP            0x0806
+#define TYPE_IPV6           0x86dd
+#define IPV4_BYTES          20
+#define IPV4_FRAGMENT       0x3fff // more fragments, or an offset
+#define IPV6_BYTES          40
+#define PROTOCOL_TCP        6
+#define PROTOCOL_UDP        17
+#define PROTOCOL_ICMPV6     58
+#define HOP_BY_HOP_OPTIONS  0 // only multicast listener discovery has them
+#define PACKET_TOO_BIG      2
+#define ND_ROUTER_ADVERT    134
+#define ND_NEIGHBOR_SOLICIT 135
+#define ND_NEIGHBOR_ADVERT  136
+#define ND_REDIRECT         137
+#define PORT_DNS            53
+#define PORT_DHCP_CLIENT    68
+#define PORT_SNTP           123
+#define PORT_DHCPV6_CLIENT  546
+#define PORTS_FIRST         ((unsigned)NET_STEER_PORT_FIRST)
+#define PORTS               (NET_STEER_PORT_LAST - PORTS_FIRST + 1)
 
 static uint16_t get16(const uint8_t *at)
 {
@@ -86,16 +89,31 @@ static unsigned steer_ipv4(const struct net_steer_map *map, unsigned own, const 
     return by_ports(map, own, ip[9], ip + 12, 4, ip + header_bytes);
 }
 
+static unsigned by_icmpv6_type(unsigned own, uint8_t type)
+{
+    switch (type) {
+    case ND_NEIGHBOR_SOLICIT:
+        return 0;
+    case ND_ROUTER_ADVERT:
+    case ND_NEIGHBOR_ADVERT:
+    case ND_REDIRECT:
+    case PACKET_TOO_BIG:
+        return NET_STEER_ALL;
+    default:
+        return own;
+    }
+}
+
 static unsigned steer_ipv6(const struct net_steer_map *map, unsigned own, const uint8_t *ip,
                            uint32_t length)
 {
     if (length < IPV6_BYTES + 4)
         return own;
-    uint8_t protocol = ip[6], type = ip[IPV6_BYTES];
+    uint8_t protocol = ip[6];
     if (protocol == PROTOCOL_ICMPV6)
-        return type == ND_ROUTER_ADVERT || type == ND_NEIGHBOR_ADVERT || type == ND_REDIRECT
-                   ? NET_STEER_ALL
-                   : own;
+        return by_icmpv6_type(own, ip[IPV6_BYTES]);
+    if (protocol == HOP_BY_HOP_OPTIONS)
+        return NET_STEER_ALL;
     if (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP)
         return own;
     return by_ports(map, own, protocol, ip + 8, 16, ip + IPV6_BYTES);

@@ -3,19 +3,17 @@
 
 #include "kernel/core.h"
 #include "kernel/time.h"
+#include "net/ip6.h"
 
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
 #include "lwip/etharp.h"
 #include "lwip/ip4_frag.h"
+#include "lwip/ip6_frag.h"
+#include "lwip/mld6.h"
 #include "lwip/netif.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/sys.h"
-#if LWIP_IPV6
-#include "lwip/ip6_frag.h"
-#include "lwip/mld6.h"
-#include "lwip/nd6.h"
-#endif
 
 // Milliseconds on the monotonic clock; wraps after 49 days, as lwIP expects.
 u32_t sys_now(void)
@@ -65,6 +63,18 @@ static bool dhcp_waits_for_answer(void)
     return dhcp != NULL && dhcp->request_timeout != 0;
 }
 
+// Asked each second: a report is late by that much at most.
+static bool mld6_owes_reports(void)
+{
+    if (netif_default == NULL)
+        return false;
+    for (struct mld_group *group = netif_mld6_data(netif_default); group != NULL;
+         group = group->next)
+        if (group->timer != 0)
+            return true;
+    return false;
+}
+
 // Those that are needed always share one grid, so that they share one wake-up. Whether the others
 // are needed is asked at every wake-up; TCP says so itself (tcp_timer_needed).
 static const struct lwip_clock {
@@ -78,11 +88,9 @@ static const struct lwip_clock {
     {IP_TMR_INTERVAL, always, ip_reass_tmr},
     {DNS_TMR_INTERVAL, always, dns_tmr},
     {DHCP_COARSE_TIMER_SECS * 1000, always, dhcp_coarse_tmr},
-#if LWIP_IPV6
-    {ND6_TMR_INTERVAL, always, nd6_tmr},
-    {IP6_REASS_TMR_INTERVAL, always, ip6_reass_tmr},
-    {MLD6_TMR_INTERVAL, always, mld6_tmr},
-#endif
+    {NET_IP6_TICK_MS, net_ip6_is_on, net_ip6_tick},
+    {IP6_REASS_TMR_INTERVAL, net_ip6_is_on, ip6_reass_tmr},
+    {MLD6_TMR_INTERVAL, mld6_owes_reports, mld6_tmr},
 };
 #define TCP_CLOCK 0
 

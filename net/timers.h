@@ -6,7 +6,7 @@
 
 #include "kernel/compiler.h"
 
-// Starts the clocks. Called once, after lwip_init().
+// Starts the clocks. Called once, when those who need one are there.
 void net_timers_start(void);
 
 struct net_tcp_counts {

@@ -20,9 +20,8 @@ LWIP_SOURCES := $(addprefix $(LWIP_DIR)/src/, \
     core/altcp.c core/altcp_alloc.c core/altcp_tcp.c \
     core/ipv4/autoip.c core/ipv4/dhcp.c core/ipv4/etharp.c core/ipv4/icmp.c \
     core/ipv4/igmp.c core/ipv4/ip4.c core/ipv4/ip4_addr.c core/ipv4/ip4_frag.c \
-    netif/ethernet.c)
-LWIP_SOURCES_IPV6 := $(addprefix $(LWIP_DIR)/src/core/ipv6/, \
-    dhcp6.c ethip6.c icmp6.c inet6.c ip6.c ip6_addr.c ip6_frag.c mld6.c nd6.c)
+    core/ipv6/ethip6.c core/ipv6/icmp6.c core/ipv6/inet6.c core/ipv6/ip6.c core/ipv6/ip6_addr.c \
+    core/ipv6/ip6_frag.c core/ipv6/mld6.c core/ipv6/nd6.c netif/ethernet.c)
 
 MBEDTLS_DIR    := $(B3)/mbedtls/source
 # By what our config.h leaves of them; the others would be empty.
@@ -51,7 +50,7 @@ $(THIRD_PARTY_STAMP) &: third_party/sources | third_party/fetch
 	@third_party/fetch
 	@touch $(THIRD_PARTY_STAMP)
 # The files themselves, for rules that name them: there once everything is fetched.
-$(LWIP_SOURCES) $(LWIP_SOURCES_IPV6) $(MBEDTLS_SOURCES) $(LLHTTP_SOURCES): | $(THIRD_PARTY_STAMP) ;
+$(LWIP_SOURCES) $(MBEDTLS_SOURCES) $(LLHTTP_SOURCES): | $(THIRD_PARTY_STAMP) ;
 
 # musl's headers and its archive are made together, the archive last. What includes <stdio.h> waits:
 #   $(objects): | $(MUSL_LIB)

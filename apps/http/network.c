@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "apps/http/network.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #include "net/net.h"
-
-_Static_assert(sizeof(((struct http_network *)0)->address) == NET_ADDRESS_TEXT_BYTES,
-               "an address is copied whole");
 
 void http_network_get(struct http_network *out)
 {
@@ -15,6 +12,8 @@ void http_network_get(struct http_network *out)
     if (!net_facts(&facts))
         return;
     if (facts.has_address)
-        memcpy(out->address, facts.address, sizeof(out->address));
+        snprintf(out->address, sizeof(out->address), "%s", facts.address);
+    else if (facts.address6[0] != '\0')
+        snprintf(out->address, sizeof(out->address), "[%s]", facts.address6);
     out->tcp_connections = facts.tcp_connections;
 }

@@ -5,7 +5,7 @@
 #include "kernel/compiler.h"
 
 struct http_network {
-    char address[16]; // "" while the machine has none
+    char address[48]; // as in a URL: one of IPv6 in brackets; "" while the machine has none
     uint64_t tcp_connections;
 };
 

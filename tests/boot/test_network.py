@@ -106,15 +106,16 @@ def test_fewer_cores(boot: Starter, namespace: Namespace) -> None:
     machine.stop()
 
 
-def ask_all_cores(namespace: Namespace, url: str) -> dict[int, int]:
+def ask_all_cores(namespace: Namespace, url: str, *more: str) -> dict[int, int]:
     """Makes 100 connections, each with a port of its own. Returns: how many requests each core
     answered so far."""
-    answers = namespace.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}\n", "--retry", "5",
+    answers = namespace.run(["curl", "-g", *more, "-s", "-o", "/dev/null", "-w", "%{http_code}\n",
+                             "--retry", "5",
                              "--retry-connrefused", "-H", "Connection: close",
                              *[f"{url}/hello.txt"] * 100])
     # Output of all but the first goes to stdout.
     assert answers.count("200\n") == 100, answers
-    metrics = namespace.run(["curl", "-s", f"{url}/metrics"])
+    metrics = namespace.run(["curl", "-g", "-s", f"{url}/metrics"])
     found = re.findall(r'^toril_http_requests_total\{core="(\d+)",class="2xx"\} (\d+)$', metrics,
                        re.MULTILINE)
     return {int(core): int(count) for core, count in found}

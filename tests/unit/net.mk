@@ -3,13 +3,13 @@ ifndef LWIP_SOURCES
 include third_party/third_party.mk
 endif
 
-NET_UNIT_SOURCES := $(addprefix net/,address.c checksum.c demux.c net.c netif.c owner.c packet_text.c packet_trace.c relay.c segments.c sequence.c spread.c steer.c timers.c)
+NET_UNIT_SOURCES := $(addprefix net/,address.c address6.c checksum.c demux.c dhcp6.c dns_servers.c ip6.c net.c netif.c owner.c packet_text.c packet_trace.c relay.c segments.c sequence.c spread.c steer.c timers.c)
 # net/timers.c takes the place of lwIP's.
 NET_UNIT_LWIP    := $(LWIP_SOURCES)
 # One core, whose variables are plain ones: lwIP's are.
 NET_UNIT_CFLAGS  := -UTORIL_HOST -iquote net -isystem $(LWIP_INCLUDE)
 
-UNIT_TESTS += net net_address net_dhcp net_fuzz net_steer net_demux net_packet_text net_segments
+UNIT_TESTS += net net_address net_dhcp net_dhcp6 net_ip6 net_fuzz net_steer net_demux net_packet_text net_segments
 NET_UNIT_WORLD           := tests/unit/test_net_world.c $(NET_UNIT_SOURCES) build/unit/lwip/lwip.a
 UNIT_SOURCES_net         := tests/unit/test_net_loop.c $(NET_UNIT_WORLD)
 UNIT_CFLAGS_net          := $(NET_UNIT_CFLAGS)
@@ -17,9 +17,15 @@ UNIT_DEPENDS_net         := tests/unit/test_net_world.h
 UNIT_SOURCES_net_dhcp    := $(UNIT_SOURCES_net)
 UNIT_CFLAGS_net_dhcp     := $(NET_UNIT_CFLAGS)
 UNIT_DEPENDS_net_dhcp    := $(UNIT_DEPENDS_net)
-UNIT_SOURCES_net_fuzz    := $(UNIT_SOURCES_net)
+UNIT_SOURCES_net_ip6     := tests/unit/test_net_world6.c $(UNIT_SOURCES_net)
+UNIT_CFLAGS_net_ip6      := $(NET_UNIT_CFLAGS)
+UNIT_DEPENDS_net_ip6     := $(UNIT_DEPENDS_net) tests/unit/test_net_world6.h
+UNIT_SOURCES_net_dhcp6   := $(UNIT_SOURCES_net_ip6)
+UNIT_CFLAGS_net_dhcp6    := $(NET_UNIT_CFLAGS)
+UNIT_DEPENDS_net_dhcp6   := $(UNIT_DEPENDS_net_ip6)
+UNIT_SOURCES_net_fuzz    := $(UNIT_SOURCES_net_ip6)
 UNIT_CFLAGS_net_fuzz     := $(NET_UNIT_CFLAGS)
-UNIT_DEPENDS_net_fuzz    := $(UNIT_DEPENDS_net)
+UNIT_DEPENDS_net_fuzz    := $(UNIT_DEPENDS_net_ip6)
 UNIT_SOURCES_net_segments := $(UNIT_SOURCES_net)
 UNIT_CFLAGS_net_segments  := $(NET_UNIT_CFLAGS) -DWORLD_FRAME_MAX=65536
 UNIT_DEPENDS_net_segments := $(UNIT_DEPENDS_net)
@@ -28,7 +34,7 @@ UNIT_CFLAGS_net_demux    := $(NET_UNIT_CFLAGS)
 UNIT_DEPENDS_net_demux   := $(UNIT_DEPENDS_net)
 UNIT_SOURCES_net_steer   := net/steer.c
 UNIT_SOURCES_net_packet_text := net/packet_text.c
-UNIT_SOURCES_net_address := net/address.c net/checksum.c
+UNIT_SOURCES_net_address := net/address.c net/address6.c net/checksum.c
 UNIT_CFLAGS_net_address  := $(NET_UNIT_CFLAGS)
 
 # Unaligned loads are lwIP's way on machines that have them.
@@ -38,6 +44,10 @@ NET_LWIP_OBJECTS := $(patsubst $(LWIP_DIR)/src/%.c,build/unit/lwip/%.o,$(NET_UNI
 build/unit/lwip/core/tcp.o: NET_HOOKS = -DNET_HOOKS_OF_TCP
 build/unit/lwip/core/tcp_out.o: NET_HOOKS = -DNET_HOOKS_OF_TCP_OUTPUT
 build/unit/lwip/core/ipv4/ip4.o: NET_HOOKS = -DNET_HOOKS_OF_IP
+build/unit/lwip/core/ipv6/icmp6.o: NET_HOOKS = -Dip6_select_source_address=net_ip6_source_address
+# A member at the start of nothing is nothing to it, which it looks for.
+build/unit/lwip/core/ipv6/ip6.o: NET_HOOKS = -DNET_HOOKS_OF_IP6 -fno-sanitize=null
+build/unit/lwip/core/ipv6/nd6.o: NET_HOOKS = -DNET_HOOKS_OF_ND6
 build/unit/lwip/core/tcp_in.o: NET_HOOKS = -DNET_HOOKS_OF_TCP -DNET_HOOKS_OF_TCP_INPUT
 build/unit/lwip/%.o: $(LWIP_DIR)/src/%.c net/lwipopts.h net/hooks.h net/segments.h net/arch/cc.h tests/unit/net.mk
 	@mkdir -p $(@D)

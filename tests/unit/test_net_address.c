@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Option ip's text, and the checksum against its definition.
+// The texts of options ip and ip6, and the checksum against its definition.
 #include "host.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/address.h"
+#include "net/address6.h"
 #include "net/arch/cc.h"
 
 uint32_t random_u32(void)
@@ -100,6 +100,62 @@ static void every_cut_of_an_address_is_safe(void **unused)
     }
 }
 
+static const struct {
+    const char *text;
+    const char *wrong; // part of the message, NULL: it is right
+} table6[] = {
+    {"2001:db8::2/64", NULL},
+    {"2001:db8::2/128,gw=fe80::1", NULL},
+    {"fd00::2/64,gw=fd00::1,dns=fd00::53,dns=2001:db8::53", NULL},
+    {"", "begin with an IPv6"},
+    {"auto6", "begin with an IPv6"},
+    {"10.0.2.15/24", "begin with an IPv6"},
+    {"2001:db8::2::/64", "begin with an IPv6"},
+    {"2001:db8:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:2/64", "begin with an IPv6"},
+    {" 2001:db8::2/64", "begin with an IPv6"},
+    {"2001:db8::2", "no /PREFIX"},
+    {"2001:db8::2,gw=fe80::1", "no /PREFIX"},
+    {"2001:db8::2/", "neither 64 nor 128"},
+    {"2001:db8::2/48", "neither 64 nor 128"},
+    {"2001:db8::2/640", "something else"},
+    {"2001:db8::2/64,mtu=9000", "only gw= and dns="},
+    {"2001:db8::2/64,gw=", "gw= needs"},
+    {"2001:db8::2/64,gw=::", "gw= needs"},
+    {"2001:db8::2/64,gw=ff02::2", "gw= needs"},
+    {"2001:db8::2/64,gw=fe80::1,gw=fe80::2", "gw= is given twice"},
+    {"2001:db8::2/64,dns=1.1.1.1", "dns= needs"},
+    {"2001:db8::2/64,dns=fd00::1,dns=fd00::2,dns=fd00::3", "more than twice"},
+    {"::/64", "not one a machine can have"},
+    {"::1/128", "not one a machine can have"},
+    {"::ffff:10.0.2.15/128", "not one a machine can have"},
+    {"ff02::1/64", "not one a machine can have"},
+    {"fe80::5/64", "link-local address itself"},
+    {"2001:db8::2/64,gw=2001:db8::2", "own address"},
+    {"2001:db8::2/64,gw=2001:db8:1::1", "neither in the address's network"},
+    {"2001:db8::2/128,gw=2001:db8::1", "neither in the address's network"},
+};
+
+static void addresses6_are_read_strictly(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ARRAY_COUNT(table6); i++) {
+        char *text = strdup(table6[i].text);
+        struct net_static_address6 parsed;
+        const char *wrong = net_static_address6_parse(text, &parsed);
+        free(text);
+        if ((wrong == NULL) != (table6[i].wrong == NULL) ||
+            (wrong != NULL && strstr(wrong, table6[i].wrong) == NULL))
+            fail_msg("\"%s\": %s", table6[i].text, wrong == NULL ? "accepted" : wrong);
+    }
+    struct net_static_address6 parsed;
+    assert_null(net_static_address6_parse("fd00::2/64,dns=fd00::53,gw=fe80::1", &parsed));
+    assert_true(parsed.address[0] == 0xfd && parsed.address[15] == 2);
+    assert_int_equal(parsed.prefix_bits, 64);
+    assert_true(parsed.has_gateway && parsed.gateway[0] == 0xfe && parsed.gateway[15] == 1);
+    assert_int_equal(parsed.dns_count, 1);
+    assert_int_equal(parsed.dns[0][15], 0x53);
+}
+
 static uint16_t checksum_by_the_book(const uint8_t *bytes, int size_bytes)
 {
     uint32_t sum = 0;
@@ -135,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_read_strictly),
+        cmocka_unit_test(addresses6_are_read_strictly),
         cmocka_unit_test(every_cut_of_an_address_is_safe),
         cmocka_unit_test(checksum_equals_its_definition),
     };

@@ -2,7 +2,7 @@
 // Frames as a hostile network or device would send them: cut, lengthened, bits turned, lengths lied
 // about, in buffers of odd sizes, on live connections. The sanitizers watch; in the end everything
 // is given back and the stack still answers.
-#include "test_net_world.h"
+#include "test_net_world6.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -150,10 +150,40 @@ static size_t make_dns(void)
     return world_udp(frame, 0x0a000203, 53, WORLD_OWN_IP, port, message, sizeof(message));
 }
 
+static size_t make_ip6(void)
+{
+    uint8_t data[600] = {random_below(2) ? 128 : (uint8_t)(130 + random_below(8))};
+    const uint8_t *destination = random_below(2) ? world_own_global : world_all_nodes;
+    switch (random_below(5)) {
+    case 0:
+        return world_advertisement(frame, (uint8_t)random(), random_below(10000));
+    case 1:
+        return world_solicitation(frame, world_router_link, world_own_global);
+    case 2:
+        return world_neighbour(frame, destination, world_router_link);
+    case 3:
+        return world_icmp6(frame, world_router_link, destination, data, 8 + random_below(500));
+    default:
+        return world_udp6(frame, world_router_link, 9, world_own_global, 7, data,
+                          random_below(sizeof(data)));
+    }
+}
+
+static void damage_ip6(size_t *size_bytes)
+{
+    static const uint8_t headers[] = {0, 43, 44, 60, 58, 17, 6, 59};
+    frame[20] = headers[random_below(sizeof(headers))]; // options, fragments
+    for (uint32_t count = random_below(8); count > 0; count--)
+        frame[54 + random_below((uint32_t)*size_bytes - 54)] =
+            random_below(2) ? headers[random_below(sizeof(headers))] : (uint8_t)random_below(8);
+    if (random_below(2))
+        world_put16(frame + 56, world_ip6_checksum(frame, 2));
+}
+
 static size_t make_frame(void)
 {
     uint8_t data[600] = {1, 2, 3};
-    switch (random_below(10)) {
+    switch (random_below(13)) {
     case 0:
         return world_arp_request(frame, WORLD_OWN_IP);
     case 1:
@@ -165,6 +195,10 @@ static size_t make_frame(void)
                           world_dhcp_transaction(&sent), WORLD_OWN_IP + random_below(2), 600);
     case 4:
         return make_dns();
+    case 5:
+    case 6:
+    case 7:
+        return make_ip6();
     default:
         return make_tcp();
     }
@@ -172,6 +206,10 @@ static size_t make_frame(void)
 
 static void damage(size_t *size_bytes)
 {
+    if (frame[12] == 0x86 && random_below(2)) {
+        damage_ip6(size_bytes);
+        return;
+    }
     for (uint32_t count = random_below(4); count > 0; count--) {
         uint32_t reach = random_below(2) ? 60 : (uint32_t)*size_bytes;
         frame[random_below(reach)] = random_below(2) ? (uint8_t)random() : 0xff;
@@ -203,6 +241,7 @@ static void damage(size_t *size_bytes)
 static void start(void **unused)
 {
     (void)unused;
+    world_set_option("ip6", "auto");
     world_add_device(false);
     world_peer = follow;
     net_start();
@@ -211,7 +250,7 @@ static void start(void **unused)
     struct tcp_pcb *pcb = tcp_new();
     assert_int_equal(tcp_bind(pcb, IP_ANY_TYPE, 80), ERR_OK);
     tcp_accept(tcp_listen(pcb), connected);
-    struct udp_pcb *udp = udp_new();
+    struct udp_pcb *udp = udp_new_ip_type(IPADDR_TYPE_ANY);
     assert_int_equal(udp_bind(udp, IP_ANY_TYPE, 7), ERR_OK);
     udp_recv(udp, datagram_received, NULL);
     for (size_t i = 0; i < ARRAY_COUNT(peers); i++)

@@ -202,7 +202,7 @@ static int start(void **unused)
         stream[i] = (uint8_t)(i * 2654435761u >> 24 ^ i);
     world_set_option("ip", "10.0.2.15/24,gw=10.0.2.2");
     world_add_device(true);
-    world_device.tso4 = true;
+    world_device.tso4 = world_device.tso6 = true;
     net_start();
     world_turn();
     world_drop_sent();

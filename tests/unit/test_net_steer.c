@@ -68,13 +68,19 @@ static void test_neighbours_are_everybodys(void **state)
     static const struct {
         uint8_t type;
         bool all;
-    } messages[] = {{128, false}, {133, false}, {134, true},
+    } messages[] = {{2, true},    {128, false}, {133, false}, {134, true},
                     {135, false}, {136, true},  {137, true}};
     for (size_t i = 0; i < ARRAY_COUNT(messages); i++) {
         uint32_t length = ipv6(58, 1, 0, 0);
         frame[54] = messages[i].type;
         assert_int_equal(steer(4, 1, 0, length), messages[i].all ? NET_STEER_ALL : 0);
     }
+    assert_int_equal(steer(4, 4, 2, ipv6(0, 1, 0, 0)), NET_STEER_ALL); // who listens to groups?
+    uint32_t length = ipv6(58, 1, 0, 0);
+    frame[54] = 135; // who has this machine's address?
+    assert_int_equal(steer(4, 4, 2, length), 0);
+    frame[54] = 128;
+    assert_int_equal(steer(4, 4, 2, length), 2);
 }
 
 static void test_core_0_asks(void **state)

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: MIT
+#include "net/dhcp6.h"
+
+#include <string.h>
+
+#include "kernel/log.h"
+#include "kernel/random.h"
+#include "kernel/time.h"
+#include "net/dns_servers.h"
+#include "net/hooks.h"
+#include "net/ip6.h"
+
+#include "lwip/prot/ethernet.h"
+#include "lwip/udp.h"
+
+#define CLIENT_PORT    546
+#define SERVER_PORT    547
+#define MESSAGE_BYTES  1232 // the longest that every path carries
+#define DUID_BYTES_MAX 130
+#define FOR_EVER       UINT32_MAX // seconds
+#define REQUEST_TRIES  10
+#define SILENT_TRIES   5 // then the console hears of it
+#define REFUSED_WAIT_S 10
+
+// Section 7.3.
+enum message {
+    NOTHING = 0,
+    SOLICIT = 1,
+    ADVERTISE = 2,
+    REQUEST = 3,
+    RENEW = 5,
+    REBIND = 6,
+    REPLY = 7,
+    DECLINE = 9,
+    INFORMATION_REQUEST = 11,
+};
+// Section 21; RFC 3646 section 3.
+enum option {
+    OPTION_CLIENT_ID = 1,
+    OPTION_SERVER_ID = 2,
+    OPTION_IA_NA = 3,
+    OPTION_IA_ADDRESS = 5,
+    OPTION_REQUEST = 6,
+    OPTION_ELAPSED_TIME = 8,
+    OPTION_STATUS = 13,
+    OPTION_DNS_SERVERS = 23,
+};
+
+// Section 7.6: how long until a message is sent again the first time, and at most.
+static const struct {
+    uint8_t first_s;
+    uint16_t max_s;
+} patience[] = {
+    [SOLICIT] = {1, 3600}, [REQUEST] = {1, 30}, [RENEW] = {10, 600},
+    [REBIND] = {10, 600},  [DECLINE] = {1, 30}, [INFORMATION_REQUEST] = {1, 3600},
+};
+
+static PERCORE struct {
+    struct netif *netif;
+    struct udp_pcb *pcb;
+    struct timer timer;
+    enum message asking; // NOTHING: there is nothing to ask until `timer`
+    uint32_t transaction;
+    unsigned tries;
+    uint64_t since_ns, interval_ms;
+    uint8_t server[DUID_BYTES_MAX];
+    uint16_t server_bytes;
+    bool has_asked, is_managed, is_bound;
+    ip6_addr_t address; // offered or given
+    uint64_t renew_ns, rebind_ns, end_ns;
+} state;
+
+struct bytes {
+    const uint8_t *at, *end;
+};
+
+static uint16_t get16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static uint32_t get32(const uint8_t *at)
+{
+    return (uint32_t)get16(at) << 16 | get16(at + 2);
+}
+
+static uint64_t seconds_from_now(uint32_t seconds)
+{
+    return seconds == FOR_EVER ? TIME_NEVER : time_now_ns() + seconds * NS_PER_S;
+}
+
+// ---- asking -------------------------------------------------------------------------------------
+
+static uint8_t *put16(uint8_t *at, unsigned value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+    return at + 2;
+}
+
+static uint8_t *put_option(uint8_t *at, enum option code, const void *value, size_t size_bytes)
+{
+    at = put16(put16(at, code), (unsigned)size_bytes);
+    memcpy(at, value, size_bytes);
+    return at + size_bytes;
+}
+
+// Sections 11.4: type link-layer address, Ethernet.
+static uint8_t *put_client_id(uint8_t *at)
+{
+    uint8_t duid[4 + ETH_HWADDR_LEN] = {0, 3, 0, 1};
+    memcpy(duid + 4, state.netif->hwaddr, ETH_HWADDR_LEN);
+    return put_option(at, OPTION_CLIENT_ID, duid, sizeof(duid));
+}
+
+// The address association, of which this machine has one, with the address unless there is none.
+static uint8_t *put_association(uint8_t *at)
+{
+    uint8_t association[12 + 4 + 24] = {[3] = 1};
+    put16(put16(association + 12, OPTION_IA_ADDRESS), 24);
+    memcpy(association + 16, state.address.addr, sizeof(state.address.addr));
+    size_t size_bytes = state.asking == SOLICIT ? 12 : sizeof(association);
+    return put_option(at, OPTION_IA_NA, association, size_bytes);
+}
+
+static size_t make_message(uint8_t *bytes)
+{
+    uint64_t elapsed = (time_now_ns() - state.since_ns) / (10 * NS_PER_MS);
+    uint8_t elapsed_bytes[2], wanted[2] = {0, OPTION_DNS_SERVERS};
+    put16(elapsed_bytes, elapsed > UINT16_MAX ? UINT16_MAX : (unsigned)elapsed);
+    bytes[0] = state.asking;
+    bytes[1] = (uint8_t)(state.transaction >> 16);
+    uint8_t *at = put_client_id(put16(bytes + 2, state.transaction & 0xffff));
+    at = put_option(at, OPTION_ELAPSED_TIME, elapsed_bytes, sizeof(elapsed_bytes));
+    at = put_option(at, OPTION_REQUEST, wanted, sizeof(wanted));
+    if (state.asking == REQUEST || state.asking == RENEW || state.asking == DECLINE)
+        at = put_option(at, OPTION_SERVER_ID, state.server, state.server_bytes);
+    if (state.asking != INFORMATION_REQUEST)
+        at = put_association(at);
+    return (size_t)(at - bytes);
+}
+
+static void send(void)
+{
+    uint8_t bytes[256 + DUID_BYTES_MAX];
+    ip_addr_t servers = IPADDR6_INIT_HOST(0xff020000, 0, 0, 0x00010002);
+    size_t size_bytes = make_message(bytes);
+    struct pbuf *message = pbuf_alloc(PBUF_TRANSPORT, (u16_t)size_bytes, PBUF_RAM);
+    if (message != NULL) { // else the next try
+        pbuf_take(message, bytes, (u16_t)size_bytes);
+        udp_sendto_if(state.pcb, message, &servers, SERVER_PORT, state.netif);
+        pbuf_free(message);
+    }
+    // Section 15: a tenth more or less, so that many machines do not ask at the same moment.
+    uint64_t spread_ms = state.interval_ms / 10;
+    uint64_t wait_ms = state.interval_ms - spread_ms + random_u32() % (2 * spread_ms + 1);
+    timer_start(&state.timer, time_now_ns() + wait_ms * NS_PER_MS);
+    uint64_t max_ms = patience[state.asking].max_s * UINT64_C(1000);
+    state.interval_ms = LWIP_MIN(2 * state.interval_ms, max_ms);
+    if (++state.tries == SILENT_TRIES && !state.is_bound)
+        log_warn("net: a router names DHCPv6, but no server answers: still trying");
+}
+
+static void ask(enum message message)
+{
+    state.asking = message;
+    state.transaction = random_u32() & 0xffffff;
+    state.tries = 0;
+    state.since_ns = time_now_ns();
+    state.interval_ms = patience[message].first_s * UINT64_C(1000);
+    send();
+}
+
+static void ask_later(void)
+{
+    state.asking = NOTHING;
+    state.is_bound = false;
+    timer_start(&state.timer, seconds_from_now(REFUSED_WAIT_S));
+}
+
+static void timer_expired(struct timer *timer)
+{
+    (void)timer;
+    uint64_t now_ns = time_now_ns();
+    if (state.is_bound && now_ns >= state.end_ns) {
+        state.is_bound = false; // lwIP forgets the address by itself
+        ask(SOLICIT);
+    } else if (state.asking == NOTHING) {
+        ask(state.is_bound ? RENEW : SOLICIT);
+    } else if (state.asking == RENEW && now_ns >= state.rebind_ns) {
+        ask(REBIND);
+    } else if ((state.asking == REQUEST || state.asking == DECLINE) &&
+               state.tries >= REQUEST_TRIES) {
+        ask(SOLICIT);
+    } else {
+        send();
+    }
+}
+
+// ---- hearing ------------------------------------------------------------------------------------
+
+// Takes the next option. Returns: false at the end, or where one is cut off.
+static bool next_option(struct bytes *options, uint16_t *code, struct bytes *value)
+{
+    if (options->end - options->at < 4)
+        return false;
+    *code = get16(options->at);
+    uint16_t length = get16(options->at + 2);
+    value->at = options->at + 4;
+    if (options->end - value->at < length)
+        return false;
+    options->at = value->end = value->at + length;
+    return true;
+}
+
+static bool find_option(struct bytes options, uint16_t wanted, struct bytes *value)
+{
+    uint16_t code;
+    while (next_option(&options, &code, value))
+        if (code == wanted)
+            return true;
+    return false;
+}
+
+static bool is_refused(struct bytes options)
+{
+    struct bytes status;
+    return find_option(options, OPTION_STATUS, &status) && status.end - status.at >= 2 &&
+           get16(status.at) != 0;
+}
+
+struct lease {
+    ip6_addr_t address;
+    uint32_t preferred_s, valid_s, renew_s, rebind_s;
+};
+
+// The first address that the server has for this machine. Returns: false if there is none.
+static bool read_lease(struct bytes options, struct lease *out)
+{
+    struct bytes association, address;
+    if (is_refused(options) || !find_option(options, OPTION_IA_NA, &association) ||
+        association.end - association.at < 12 || get32(association.at) != 1)
+        return false;
+    out->renew_s = get32(association.at + 4);
+    out->rebind_s = get32(association.at + 8);
+    association.at += 12;
+    if (is_refused(association) || !find_option(association, OPTION_IA_ADDRESS, &address) ||
+        address.end - address.at < 24)
+        return false;
+    memcpy(out->address.addr, address.at, sizeof(out->address.addr));
+    out->preferred_s = get32(address.at + 16);
+    out->valid_s = get32(address.at + 20);
+    if (out->preferred_s > out->valid_s || out->valid_s == 0 ||
+        ip6_addr_ismulticast(&out->address) || ip6_addr_isany_val(out->address) ||
+        ip6_addr_islinklocal(&out->address))
+        return false;
+    // Section 14.2: the server leaves the times to this machine.
+    if (out->renew_s == 0 || out->renew_s > out->valid_s)
+        out->renew_s = out->preferred_s == FOR_EVER ? FOR_EVER : out->preferred_s / 2;
+    if (out->rebind_s < out->renew_s || out->rebind_s > out->valid_s)
+        out->rebind_s = out->preferred_s == FOR_EVER ? FOR_EVER : out->preferred_s / 10 * 8;
+    return true;
+}
+
+static void take_servers(struct bytes options)
+{
+    struct bytes servers;
+    if (!find_option(options, OPTION_DNS_SERVERS, &servers))
+        return;
+    for (unsigned i = 0; servers.end - servers.at >= 16; i++, servers.at += 16) {
+        ip6_addr_t server;
+        memcpy(server.addr, servers.at, sizeof(server.addr));
+        net_dns_hear_ip6(i, &server);
+    }
+}
+
+static void take_lease(const struct lease *lease)
+{
+    if (!net_ip6_add_address(&lease->address, lease->valid_s, lease->preferred_s)) {
+        log_warn("net: no room for the address that a DHCPv6 server gives");
+        ask_later();
+        return;
+    }
+    state.asking = NOTHING;
+    state.is_bound = true;
+    state.address = lease->address;
+    state.renew_ns = seconds_from_now(lease->renew_s);
+    state.rebind_ns = seconds_from_now(lease->rebind_s);
+    state.end_ns = seconds_from_now(lease->valid_s);
+    timer_start(&state.timer, state.renew_ns);
+}
+
+static void reply_arrived(struct bytes options)
+{
+    struct lease lease;
+    take_servers(options);
+    if (state.asking == INFORMATION_REQUEST) {
+        state.asking = NOTHING;
+        timer_stop(&state.timer);
+    } else if (state.asking == DECLINE) {
+        ask_later();
+    } else if (read_lease(options, &lease)) {
+        take_lease(&lease);
+    } else if (state.asking == REQUEST || is_refused(options)) {
+        ask_later(); // it changed its mind
+    }
+}
+
+static void advertisement_arrived(struct bytes options, struct bytes server)
+{
+    struct lease lease;
+    if (!read_lease(options, &lease))
+        return;
+    state.server_bytes = (uint16_t)(server.end - server.at);
+    memcpy(state.server, server.at, state.server_bytes);
+    state.address = lease.address;
+    ask(REQUEST);
+}
+
+static void message_arrived(struct bytes message)
+{
+    if (message.end - message.at < 4 || state.asking == NOTHING ||
+        (get32(message.at) & 0xffffff) != state.transaction)
+        return;
+    uint8_t type = message.at[0], own_id[4 + 4 + ETH_HWADDR_LEN];
+    message.at += 4;
+    struct bytes client, server;
+    put_client_id(own_id);
+    if (!find_option(message, OPTION_CLIENT_ID, &client) ||
+        client.end - client.at != sizeof(own_id) - 4 ||
+        memcmp(client.at, own_id + 4, sizeof(own_id) - 4) != 0 ||
+        !find_option(message, OPTION_SERVER_ID, &server) || server.end == server.at ||
+        server.end - server.at > DUID_BYTES_MAX)
+        return;
+    if (type == ADVERTISE && state.asking == SOLICIT)
+        advertisement_arrived(message, server);
+    else if (type == REPLY && state.asking != SOLICIT)
+        reply_arrived(message);
+}
+
+static void received(void *argument, struct udp_pcb *pcb, struct pbuf *data,
+                     const ip_addr_t *address, u16_t port)
+{
+    (void)argument;
+    (void)pcb;
+    (void)address;
+    (void)port;
+    uint8_t bytes[MESSAGE_BYTES];
+    u16_t size_bytes = pbuf_copy_partial(data, bytes, sizeof(bytes), 0);
+    pbuf_free(data);
+    message_arrived((struct bytes){bytes, bytes + size_bytes});
+}
+
+// ---- start --------------------------------------------------------------------------------------
+
+static bool open_port(struct netif *netif)
+{
+    state.pcb = udp_new_ip_type(IPADDR_TYPE_V6);
+    if (state.pcb == NULL || udp_bind(state.pcb, IP6_ADDR_ANY, CLIENT_PORT) != ERR_OK) {
+        log_warn("net: no DHCPv6: port %d is not to be had", CLIENT_PORT);
+        return false;
+    }
+    udp_recv(state.pcb, received, NULL);
+    state.netif = netif;
+    state.timer.expired = timer_expired;
+    return true;
+}
+
+void net_dhcp6_follow(struct netif *netif, bool is_managed, bool has_other)
+{
+    if ((!is_managed && !has_other) || (state.pcb == NULL && !open_port(netif)))
+        return;
+    if (is_managed && !state.is_managed) {
+        state.is_managed = true;
+        ask(SOLICIT);
+    } else if (has_other && !state.is_managed && !state.has_asked) {
+        ask(INFORMATION_REQUEST);
+    }
+    state.has_asked = true;
+}
+
+bool net_dhcp6_gave(const ip6_addr_t *address)
+{
+    return state.is_bound && ip6_addr_cmp(&state.address, address);
+}
+
+void net_dhcp6_decline(void)
+{
+    state.is_bound = false;
+    ask(DECLINE);
+}

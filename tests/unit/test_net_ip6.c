@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+// IPv6 frame by frame: addresses from a router, duplicates, neighbours, checksums, option ip6.
+#include "test_net_world6.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/pci.h"
+#include "kernel/time.h"
+#include "net/dns_servers.h"
+#include "net/ip6.h"
+#include "net/net.h"
+
+#include "lwip/dns.h"
+#include "lwip/nd6.h"
+#include "lwip/priv/nd6_priv.h"
+#include "lwip/tcp.h"
+#include "lwip/udp.h"
+
+#define ROUTER_SOLICITATION 133
+#define SOLICITATION        135
+#define NEIGHBOUR           136
+#define LISTENER_REPORT     131
+
+static uint8_t frame[WORLD_FRAME_MAX];
+static struct world_frame sent;
+static const uint8_t nobody[16];
+
+struct pci_device *pci_first(void)
+{
+    return NULL;
+}
+
+const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
+{
+    (void)device;
+    return text;
+}
+
+// The next frame sent that is of this ICMPv6 type, in `sent`.
+static bool take_type(uint8_t type)
+{
+    while (world_take(&sent))
+        if (world_icmp6_type(&sent) == type)
+            return true;
+    return false;
+}
+
+// ---- addresses ----------------------------------------------------------------------------------
+
+static void it_looks_for_itself_and_for_routers(void **unused)
+{
+    (void)unused;
+    world_set_option("ip6", "auto");
+    world_set_option("ip", "10.0.2.15/24,gw=10.0.2.2,dns=10.0.2.3");
+    world_add_device(true);
+    net_start();
+    world_pass_ms(1000);
+    assert_true(take_type(LISTENER_REPORT));
+    assert_true(take_type(SOLICITATION)); // nobody answers
+    assert_memory_equal(sent.bytes + 22, nobody, 16);
+    assert_memory_equal(sent.bytes + 62, world_own_link, 16);
+    assert_true(take_type(ROUTER_SOLICITATION));
+    world_pass_ms(1000);
+    assert_null(net_ip6_address());
+}
+
+static void a_router_gives_an_address(void **unused)
+{
+    (void)unused;
+    host_log_clear();
+    world_deliver(frame, world_advertisement(frame, 0, 3600), false);
+    world_turn();
+    world_drop_sent();
+    world_pass_ms(1000);
+    assert_null(net_ip6_address()); // it is being looked for
+    assert_true(take_type(SOLICITATION));
+    assert_memory_equal(sent.bytes + 62, world_own_global, 16);
+    world_pass_ms(1000);
+    assert_non_null(net_ip6_address());
+    assert_true(host_log_has("net: 2001:db8:0:1:5054:ff:fe12:3456/64 by router advertisement, "
+                             "router fe80::2, DNS 2001:db8:0:1::53"));
+    // IPv4's DNS server is still asked first.
+    assert_true(IP_IS_V4(dns_getserver(0)) && IP_IS_V6(dns_getserver(1)));
+    assert_true(ip_addr_isany(dns_getserver(2)));
+    world_pass_ms(100000); // no router asked for any more
+    assert_false(take_type(ROUTER_SOLICITATION));
+    assert_int_equal(world_buffers_out, 0);
+}
+
+static void who_looks_for_it_is_answered(void **unused)
+{
+    (void)unused;
+    world_drop_sent();
+    world_deliver(frame, world_solicitation(frame, world_router_link, world_own_global), false);
+    world_turn();
+    assert_true(take_type(NEIGHBOUR));
+    assert_memory_equal(sent.bytes + 62, world_own_global, 16);
+    assert_memory_equal(sent.bytes + 80, world_own_mac, 6);
+    assert_int_equal(world_get16(sent.bytes + 56), world_ip6_checksum(sent.bytes, 2));
+    // Who wants to have it hears that it is taken.
+    world_deliver(frame, world_solicitation(frame, nobody, world_own_global), false);
+    world_turn();
+    assert_true(take_type(NEIGHBOUR));
+    assert_memory_equal(sent.bytes + 38, world_all_nodes, 16);
+}
+
+static void ping_is_answered(void **unused)
+{
+    (void)unused;
+    uint8_t echo[64] = {128, [4] = 1, [5] = 2, [63] = 9};
+    world_deliver(frame, world_icmp6(frame, world_router_link, world_own_global, echo, 64), false);
+    world_turn();
+    assert_true(take_type(129));
+    assert_memory_equal(sent.bytes + 58, echo + 4, 60);
+    assert_int_equal(world_get16(sent.bytes + 56), world_ip6_checksum(sent.bytes, 2));
+}
+
+// ---- TCP and UDP --------------------------------------------------------------------------------
+
+static unsigned accepted;
+
+static err_t connected(void *argument, struct tcp_pcb *pcb, err_t error)
+{
+    (void)argument;
+    assert_int_equal(error, ERR_OK);
+    assert_true(IP_IS_V6_VAL(pcb->remote_ip));
+    accepted++;
+    tcp_abort(pcb);
+    return ERR_ABRT;
+}
+
+static size_t segment(uint8_t flags, uint32_t sequence, uint32_t acknowledged)
+{
+    uint8_t *tcp = frame + 54;
+    memset(tcp, 0, 20);
+    world_put16(tcp, 40000);
+    world_put16(tcp + 2, 80);
+    world_put32(tcp + 4, sequence);
+    world_put32(tcp + 8, acknowledged);
+    tcp[12] = 0x50;
+    tcp[13] = flags;
+    world_put16(tcp + 14, 60000);
+    size_t size_bytes = world_ip6_headers(frame, 6, world_router_link, world_own_global, 20);
+    world_put16(tcp + 16, world_ip6_checksum(frame, 16));
+    return size_bytes;
+}
+
+// The device fills checksums in, and vouches for received ones.
+static void tcp_connects(void **unused)
+{
+    (void)unused;
+    struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
+    assert_int_equal(tcp_bind(pcb, IP_ANY_TYPE, 80), ERR_OK);
+    struct tcp_pcb *listener = tcp_listen(pcb);
+    tcp_accept(listener, connected);
+    world_drop_sent();
+    world_deliver(frame, segment(WORLD_SYN, 7, 0), false);
+    world_turn();
+    assert_true(world_take(&sent));
+    assert_int_equal(sent.bytes[20], 6);
+    assert_true(sent.checksum_needed);
+    assert_int_equal(sent.checksum_start, 54);
+    assert_int_equal(world_get16(sent.bytes + 70), world_ip6_checksum(sent.bytes, 16));
+    uint32_t sequence = world_get32(sent.bytes + 58);
+    size_t size_bytes = segment(WORLD_ACK, 8, sequence + 1);
+    frame[70] ^= 1; // the checksum
+    world_deliver(frame, size_bytes, false);
+    world_turn();
+    assert_int_equal(accepted, 0);
+    world_deliver(frame, size_bytes, true);
+    world_turn();
+    assert_int_equal(accepted, 1);
+    tcp_close(listener);
+    world_drop_sent();
+}
+
+// What does not fit into a frame cannot be summed by the device.
+static void long_datagrams_carry_their_checksum(void **unused)
+{
+    (void)unused;
+    struct udp_pcb *udp = udp_new_ip_type(IPADDR_TYPE_V6);
+    struct pbuf *data = pbuf_alloc(PBUF_TRANSPORT, 2500, PBUF_RAM);
+    memset(data->payload, 3, 2500);
+    ip_addr_t peer = {.type = IPADDR_TYPE_V6};
+    memcpy(ip_2_ip6(&peer)->addr, world_router_link, 16);
+    assert_int_equal(udp_sendto(udp, data, &peer, 9), ERR_OK);
+    world_turn();
+    static uint8_t whole[4000];
+    unsigned pieces = 0;
+    while (world_take(&sent)) {
+        assert_int_equal(sent.bytes[20], 44);
+        assert_false(sent.checksum_needed);
+        unsigned offset = world_get16(sent.bytes + 56) & 0xfff8u;
+        memcpy(whole + 54 + offset, sent.bytes + 62, sent.size_bytes - 62);
+        pieces++;
+    }
+    assert_true(pieces >= 2);
+    world_ip6_headers(whole, 17, world_own_link, world_router_link, 2508);
+    assert_int_equal(world_get16(whole + 60), world_ip6_checksum(whole, 6));
+    pbuf_free(data);
+    udp_remove(udp);
+}
+
+// ---- what other cores are told ------------------------------------------------------------------
+
+static void what_is_known_can_be_told(void **unused)
+{
+    (void)unused;
+    struct net_ip6_config config, again;
+    net_ip6_config(&config);
+    assert_memory_equal(&config.addresses[0].address.addr, world_own_link, 16);
+    assert_memory_equal(&config.addresses[1].address.addr, world_own_global, 16);
+    assert_memory_equal(&config.routers[0].address.addr, world_router_link, 16);
+    assert_memory_equal(config.routers[0].mac, world_peer_mac, 6);
+    assert_true(config.routers[0].lifetime_s > 1000);
+    assert_memory_equal(&config.prefixes[0].prefix.addr, world_prefix, 16);
+    // A core that has forgotten all learns it anew.
+    struct netif *netif = netif_default;
+    nd6_cleanup_netif(netif);
+    netif_ip6_addr_set_state(netif, 1, IP6_ADDR_INVALID);
+    net_ip6_configure(&config);
+    net_ip6_config(&again);
+    assert_memory_equal(&again, &config, sizeof(config));
+    net_ip6_configure(&config); // nothing twice
+    net_ip6_config(&again);
+    assert_memory_equal(&again, &config, sizeof(config));
+}
+
+// ---- changes ------------------------------------------------------------------------------------
+
+static void a_twin_takes_the_address_away(void **unused)
+{
+    (void)unused;
+    host_log_clear();
+    world_deliver(frame, world_neighbour(frame, world_all_nodes, world_own_global), false);
+    world_turn();
+    assert_true(host_log_has("net: 2001:db8:0:1:5054:ff:fe12:3456 is no longer this machine's"));
+    assert_true(host_log_has("is another machine's already: it is not used"));
+    assert_null(net_ip6_address());
+}
+
+static void idle_machine_wakes_once_a_second(void **unused)
+{
+    (void)unused;
+    world_pass_ms(60000);
+    unsigned before = world_wakeups;
+    world_pass_ms(100000);
+    assert_true(world_wakeups - before <= 100);
+    assert_int_equal(world_buffers_out, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_looks_for_itself_and_for_routers),
+        cmocka_unit_test(a_router_gives_an_address),
+        cmocka_unit_test(who_looks_for_it_is_answered),
+        cmocka_unit_test(ping_is_answered),
+        cmocka_unit_test(tcp_connects),
+        cmocka_unit_test(long_datagrams_carry_their_checksum),
+        cmocka_unit_test(what_is_known_can_be_told),
+        cmocka_unit_test(a_twin_takes_the_address_away),
+        cmocka_unit_test(idle_machine_wakes_once_a_second),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
