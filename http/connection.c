@@ -10,6 +10,7 @@
 #include "http/counters.h"
 #include "http/date.h"
 #include "http/file.h"
+#include "http/hosts.h"
 #include "http/memo.h"
 #include "http/target.h"
 #include "kernel/heap.h"
@@ -356,6 +357,9 @@ static int on_url_complete(llhttp_t *parser)
         connection->allowed = READING_METHODS;
     if (!connection->resource || !reads)
         error = route_search(connection, error);
+    if (error == 0 && http_hosts_count > 0)
+        error = http_known_fields_keep(&connection->fields, HTTP_FIELD_TARGET, connection->text,
+                                       connection->text_length);
     text_drop(connection);
     return error == 0 ? 0 : refuse(connection, error == -ENOMEM ? 503 : 400);
 }
@@ -441,6 +445,13 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t length)
     return connection->field == HTTP_FIELD_OTHER ? 0 : text_add(connection, at, length);
 }
 
+static int field_keep(struct http_connection *connection, enum http_field field, const char *value,
+                      size_t length)
+{
+    int error = http_known_fields_keep(&connection->fields, field, value, length);
+    return error == 0 ? 0 : refuse(connection, 503);
+}
+
 static int on_header_value_complete(llhttp_t *parser)
 {
     struct http_connection *connection = parser->data;
@@ -460,24 +471,49 @@ static int on_header_value_complete(llhttp_t *parser)
     case HTTP_FIELD_USER_AGENT:
         return 0;
     case HTTP_FIELD_HOST:
-        return host_is_plausible(value, length) ? 0 : refuse(connection, 400);
+        if (!host_is_plausible(value, length))
+            return refuse(connection, 400);
+        return http_hosts_count > 0 ? field_keep(connection, field, value, length) : 0;
     case HTTP_FIELD_EXPECT:
         connection->expects_continue =
             length == 12 && strncasecmp(value, "100-continue", length) == 0;
         return connection->expects_continue ? 0 : refuse(connection, 417);
     default:
-        return http_known_fields_keep(&connection->fields, field, value, length) == 0
-                   ? 0
-                   : refuse(connection, 503);
+        return field_keep(connection, field, value, length);
     }
+}
+
+// A virtual host serves what is in its folder and nothing else. What the target names is preferred
+// to field Host. Spec: RFC 9112, 3.2.2. Returns: 0, or -EINVAL for a target that names no path.
+static int host_apply(struct http_connection *connection)
+{
+    struct http_slice target = http_known_fields_get(connection->fields, HTTP_FIELD_TARGET);
+    struct http_slice name = http_known_fields_get(connection->fields, HTTP_FIELD_HOST);
+    size_t length;
+    const char *authority = http_target_authority(target.at, target.length, &length);
+    if (authority)
+        name = (struct http_slice){authority, length};
+    const struct http_host *host = name.at ? http_host_find(name.at, name.length) : NULL;
+    if (!host)
+        return 0;
+    char path[HTTP_TARGET_BYTES_MAX];
+    int path_length = http_target_path(target.at, target.length, path);
+    if (path_length < 0)
+        return path_length;
+    request_leave(connection);
+    connection->resource = http_host_resource(host, path, (size_t)path_length);
+    connection->allowed = connection->resource ? READING_METHODS : 0;
+    return 0;
 }
 
 static int on_headers_complete(llhttp_t *parser)
 {
     struct http_connection *connection = parser->data;
     bool chunked = parser->flags & F_TRANSFER_ENCODING;
-    struct http_request *request = connection->request;
     connection->in_body = true;
+    if (http_hosts_count > 0 && host_apply(connection) != 0)
+        return refuse(connection, 400);
+    struct http_request *request = connection->request;
     connection->body_bytes_max =
         request ? (uint32_t)request->route->body_bytes_max : HTTP_BODY_BYTES_MAX;
     // No protocol to upgrade to: the header is ignored, the message read as any other.

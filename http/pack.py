@@ -155,7 +155,9 @@ def form_entry(output, content_type, modified, body, encoding, has_others):
         etag.replace('"', '\\"'), full, not_modified, len(head(200, "OK", own)[1]) - len("\r\n"))
 
 
-def file_entry(output, path, modified, body):
+def file_entries(output, path, modified, body):
+    """Returns: the struct http_resource initialisers of a file, by path; a folder's index.html is there
+    under the folder's name, too."""
     suffix = path.rsplit("/", 1)[-1].rpartition(".")[2].lower()
     content_type = TYPES.get(suffix, UNKNOWN_TYPE)
     compressed = gzip.compress(body, 9, mtime=0)
@@ -163,8 +165,12 @@ def file_entry(output, path, modified, body):
     forms = form_entry(output, content_type, modified, body, None, is_worth_it)
     if is_worth_it:
         forms += ",\n      " + form_entry(output, content_type, modified, compressed, "gzip", True)
-    return ('    {.path = "%s",\n     .path_length = %d,\n     .content_type = "%s",\n     .forms = {%s},\n'
-            "     .modified_unix_seconds = %d},\n" % (path, len(path), content_type, forms, modified))
+    paths = [path]
+    if path.endswith("/index.html"):
+        paths.append(path[:-len("index.html")])
+    row = ('    {.path = "%s",\n     .path_length = %d,\n     .content_type = "%s",\n     .forms = {%s},\n'
+           "     .modified_unix_seconds = %d},\n")
+    return {each: row % (each, len(each), content_type, forms, modified) for each in paths}
 
 
 def status_entry(output, status):
@@ -213,8 +219,10 @@ def pack_files(folder, target):
     files = read_files(folder)
     template = files.pop("/index.html", None)
     output = Output()
-    rows = [file_entry(output, path, *files[path])
-            for path in sorted(files, key=lambda path: (len(path), path.encode()))]
+    entries = {}
+    for path in sorted(files):
+        entries.update(file_entries(output, path, *files[path]))
+    rows = [entries[path] for path in sorted(entries, key=lambda path: (len(path), path.encode()))]
     headers = ["http/resources.h"]
     tables = table("struct http_resource", "http_files", rows)
     if template is not None:

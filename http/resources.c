@@ -59,6 +59,18 @@ const struct http_resource *http_find(const char *path, size_t length)
     return found;
 }
 
+bool http_has_folder(const char *folder, size_t length)
+{
+    for (size_t i = 0; i < HTTP_TABLES_MAX; i++) {
+        for (size_t k = 0; k < tables[i].count; k++) {
+            const char *path = tables[i].resources[k].path;
+            if (strncmp(path + 1, folder, length) == 0 && path[1 + length] == '/')
+                return true;
+        }
+    }
+    return false;
+}
+
 int http_render(const struct http_resource *resource, struct http_text *text,
                 struct http_response *response)
 {

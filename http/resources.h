@@ -59,6 +59,8 @@ struct http_resource {
 void http_serve(const struct http_resource *table, size_t count);
 // Returns: what is served at a path, or NULL.
 const struct http_resource *http_find(const char *path, size_t length);
+// true if something is served below "/FOLDER/".
+bool http_has_folder(const char *folder, size_t length);
 // Renders a page, with its head, into *text. Returns: 0, or -ENOMEM.
 // Owns: the caller frees *text in both cases; *response points into it.
 int http_render(const struct http_resource *resource, struct http_text *text,

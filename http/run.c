@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/hosts.h"
 #include "http/server.h"
 #include "kernel/core.h"
 #include "kernel/log.h"
@@ -21,9 +22,10 @@
 static unsigned port = 80, connections_max = HTTP_CONNECTIONS_DEFAULT, stop_s = 10;
 
 static const struct http_setting own[] = {
-    {"port", &port, 1, 65535},
-    {"connections", &connections_max, 1, 65535},
-    {"stop", &stop_s, 0, 3600},
+    {"port", &port, 1, 65535, NULL},
+    {"connections", &connections_max, 1, 65535, NULL},
+    {"stop", &stop_s, 0, 3600, NULL},
+    {"vhost", NULL, 0, 0, http_host_add},
 };
 
 // ---- arguments ----------------------------------------------------------------------------------
@@ -42,7 +44,12 @@ static const struct http_setting *setting_find(const struct http_setting *settin
 static int setting_read(const char *argument, const struct http_setting *setting)
 {
     const char *text = argument + strlen(setting->key) + 1;
+    const char *wrong = setting->take ? setting->take(text) : NULL;
     char *end;
+    if (wrong)
+        log_warn("http: %s: %s", argument, wrong);
+    if (setting->take)
+        return wrong ? 2 : 0;
     unsigned long value = strtoul(text, &end, 10);
     if (*text < '0' || *text > '9' || *end || value < setting->min || value > setting->max) {
         log_warn("http: %s: not a number from %u to %u", argument, setting->min, setting->max);
@@ -59,7 +66,8 @@ static void say_unknown(const char *argument, const struct http_setting *more, s
         const struct http_setting *setting =
             i < ARRAY_COUNT(own) ? &own[i] : &more[i - ARRAY_COUNT(own)];
         size_t used = strlen(known);
-        snprintf(known + used, sizeof(known) - used, "%s%s=NUMBER", i ? ", " : "", setting->key);
+        snprintf(known + used, sizeof(known) - used, "%s%s=%s", i ? ", " : "", setting->key,
+                 setting->take ? "..." : "NUMBER");
     }
     log_warn("http: %s: unknown; there are %s", argument, known);
 }
@@ -140,6 +148,11 @@ static void finish(void)
 
 int http_run(void)
 {
+    const char *empty = http_host_without_files();
+    if (empty) {
+        log_warn("http: vhost=%s: there are no files in that folder", empty);
+        return 2;
+    }
     address_wait();
     int error = net_spread(serve_here, NULL);
     if (error) {

@@ -2,6 +2,7 @@
 // A server as an app: its arguments, waiting for an address, listening on every core.
 //   port=80            TCP port to listen on
 //   connections=1024   how many may be open; more end the oldest idle one
+//   vhost=NAME:FOLDER  clients that ask for NAME get this folder of the files; repeatable
 //   stop=10            seconds that answers under way have when the machine is to end
 #pragma once
 
@@ -11,13 +12,15 @@ struct http_setting {
     const char *key; // without '='
     unsigned *value; // what holds without an argument
     unsigned min, max;
+    const char *(*take)(const char *text); // if it is no number; returns NULL, or what is wrong
 };
 
-// Reads the app's arguments, "key=number" each: those above, and `more` of its own.
+// Reads the app's arguments, "key=value" each: those above, and `more` of its own.
 // Returns: 0, or 2 after saying on the console what is wrong, which main() returns.
 int http_arguments(int argc, char **argv, const struct http_setting *more,
                    size_t more_count) MUST_CHECK;
 // Serves on every core that has a network, until somebody wishes the end (kernel/stop.h): then
 // nobody is let in any more, and the answers under way are finished. Context: a thread of core 0.
-// Blocks. Returns: 0 then, or 1 after saying why it cannot serve.
+// Blocks. Returns: 0 then, or 1 after saying why it cannot serve, 2 for
+// arguments that do not fit what is served.
 int http_run(void);

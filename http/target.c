@@ -13,17 +13,24 @@ static int hex_digit(char digit)
     return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
+const char *http_target_authority(const char *target, size_t length, size_t *authority_length)
+{
+    static const char scheme[] = "http://";
+    size_t scheme_length = sizeof(scheme) - 1, end = scheme_length;
+    if (length <= scheme_length || strncasecmp(target, scheme, scheme_length) != 0)
+        return NULL;
+    while (end < length && target[end] != '/' && target[end] != '?' && target[end] != '#')
+        end++;
+    *authority_length = end - scheme_length;
+    return target + scheme_length;
+}
+
 // Skips "http://authority" of an absolute-form target. Returns: where the path begins.
 static const char *target_skip_authority(const char *target, const char *end)
 {
-    static const char scheme[] = "http://";
-    size_t scheme_length = sizeof(scheme) - 1;
-    if ((size_t)(end - target) <= scheme_length || strncasecmp(target, scheme, scheme_length) != 0)
-        return target;
-    target += scheme_length;
-    while (target < end && *target != '/' && *target != '?' && *target != '#')
-        target++;
-    return target;
+    size_t length;
+    const char *authority = http_target_authority(target, (size_t)(end - target), &length);
+    return authority ? authority + length : target;
 }
 
 int http_decode(const char *text, size_t length, bool plus, char *out)

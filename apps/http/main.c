@@ -9,7 +9,7 @@
 int main(int argc, char **argv)
 {
     unsigned kv_mib = 64;
-    const struct http_setting settings[] = {{"kv", &kv_mib, 0, 1 << 20}};
+    const struct http_setting settings[] = {{"kv", &kv_mib, 0, 1 << 20, NULL}};
     int status = http_arguments(argc, argv, settings, ARRAY_COUNT(settings));
     if (status)
         return status;

@@ -46,6 +46,16 @@ def ask_monitor(path: pathlib.Path, command: str) -> str:
     return said.decode(errors="replace")
 
 
+def press_power_button(monitor: pathlib.Path) -> None:
+    """Has QEMU press the machine's power button; it says so once it did."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(monitor))
+        connection.sendall(b"system_powerdown\n")
+        said = b""
+        while said.count(b"(qemu) ") < 2 and (part := connection.recv(4096)):
+            said += part
+
+
 @functools.cache
 def build(app: str) -> str:
     """Builds an app, once a test run. Returns: what went wrong, or nothing."""

@@ -11,21 +11,24 @@ HTTP_UNIT_HEADERS := $(wildcard http/*.h apps/http/*.h) tests/unit/http_client.h
 build/unit/llhttp_%.o: $(LLHTTP_DIR)/%.c | $(THIRD_PARTY_STAMP)
 	@mkdir -p $(@D)
 	@gcc -g -O1 -DLLHTTP_STRICT_MODE=1 -fsanitize=address,undefined -c -o $@ $<
-build/unit/http_www.c: http/pack.py $(wildcard apps/http/www/*)
+build/unit/http_www.c: http/pack.py $(shell find apps/http/www -type f)
 	@mkdir -p $(@D)
 	@/usr/bin/python3 http/pack.py apps/http/www $@
 build/unit/http_statuses.c: http/pack.py
 	@mkdir -p $(@D)
 	@/usr/bin/python3 http/pack.py --statuses $@
 
-UNIT_TESTS += http http_files http_routes http_pages
+UNIT_TESTS += http http_files http_hosts http_routes http_pages
 UNIT_CFLAGS_http := -isystem $(LLHTTP_DIR)
 UNIT_CFLAGS_http_routes := -isystem $(LLHTTP_DIR)
 UNIT_SOURCES_http := $(HTTP_UNIT_SOURCES) $(HTTP_UNIT_LLHTTP)
 UNIT_DEPENDS_http := $(HTTP_UNIT_HEADERS)
 UNIT_CFLAGS_http_files := $(UNIT_CFLAGS_http)
+UNIT_CFLAGS_http_hosts := $(UNIT_CFLAGS_http)
 UNIT_SOURCES_http_files := $(UNIT_SOURCES_http)
+UNIT_SOURCES_http_hosts := $(UNIT_SOURCES_http)
 UNIT_DEPENDS_http_files := $(HTTP_UNIT_HEADERS)
+UNIT_DEPENDS_http_hosts := $(HTTP_UNIT_HEADERS)
 UNIT_SOURCES_http_routes := $(filter-out apps/% %/http_www.c,$(HTTP_UNIT_SOURCES)) $(HTTP_UNIT_LLHTTP)
 UNIT_DEPENDS_http_routes := $(HTTP_UNIT_HEADERS)
 UNIT_SOURCES_http_pages := $(filter-out $(addprefix http/,connection.c route.c request.c answer.c), \
