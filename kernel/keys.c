@@ -37,8 +37,7 @@ static atomic_uint typed_in, typed_out;
 static bool is_answering;
 static run_on_core_fn run_on;
 
-static void show(const char *format, ...) PRINTF_LIKE(1, 2);
-static void show(const char *format, ...)
+void keys_show(const char *format, ...)
 {
     char line[LINE_MAX_BYTES];
     va_list arguments;
@@ -71,7 +70,7 @@ static void show_counter(const struct counter *counter, void *context)
                          (unsigned long long)(is_time ? value / NS_PER_US : value));
     }
     if (any != 0)
-        show("%s\n", line);
+        keys_show("%s\n", line);
 }
 
 static void show_columns(struct columns *columns)
@@ -81,7 +80,7 @@ static void show_columns(struct columns *columns)
     for (unsigned i = 0; i < columns->count; i++)
         used += snprintf(line + used, sizeof(line) - (size_t)used, " %11s %4u", "core",
                          columns->cores[i]);
-    show("%s\n", line);
+    keys_show("%s\n", line);
     counters_each(show_counter, columns);
     columns->count = 0;
     thread_yield();
@@ -119,14 +118,14 @@ static void show_threads_here(void *argument)
 {
     (void)argument;
     uint64_t count = scheduler_stats_of(core_index()).threads, shown = 0;
-    show("core %u: %llu threads\n", core_index(), (unsigned long long)count);
+    keys_show("core %u: %llu threads\n", core_index(), (unsigned long long)count);
     for (struct thread *thread = thread_all; thread != NULL && shown < THREADS_SHOWN;
          thread = thread->all_next, shown++)
-        show("  %-24s %-8s %s  stack %zu of %zu KiB used\n", thread->name, state_of(thread),
-             thread->priority == THREAD_NORMAL ? "normal    " : "background",
-             thread_stack_used_bytes(thread) >> 10, thread_stack_bytes(thread) >> 10);
+        keys_show("  %-24s %-8s %s  stack %zu of %zu KiB used\n", thread->name, state_of(thread),
+                  thread->priority == THREAD_NORMAL ? "normal    " : "background",
+                  thread_stack_used_bytes(thread) >> 10, thread_stack_bytes(thread) >> 10);
     if (shown < count)
-        show("  and %llu more\n", (unsigned long long)(count - shown));
+        keys_show("  and %llu more\n", (unsigned long long)(count - shown));
 }
 
 static void show_threads(void)
@@ -146,18 +145,19 @@ static void show_memory(void)
             continue;
         struct page_stats pages = page_stats_of(core);
         struct heap_stats heap = heap_stats_of(core);
-        show("core %u: %llu of %llu KiB free, %llu in one run; heap: %llu blocks, %llu of %llu KiB "
-             "in use\n",
-             core, (unsigned long long)pages.free_bytes >> 10,
-             (unsigned long long)pages.total_bytes >> 10,
-             (unsigned long long)page_longest_free_bytes(core) >> 10,
-             (unsigned long long)heap.blocks, (unsigned long long)heap.used_bytes >> 10,
-             (unsigned long long)heap.held_bytes >> 10);
+        keys_show(
+            "core %u: %llu of %llu KiB free, %llu in one run; heap: %llu blocks, %llu of %llu KiB "
+            "in use\n",
+            core, (unsigned long long)pages.free_bytes >> 10,
+            (unsigned long long)pages.total_bytes >> 10,
+            (unsigned long long)page_longest_free_bytes(core) >> 10,
+            (unsigned long long)heap.blocks, (unsigned long long)heap.used_bytes >> 10,
+            (unsigned long long)heap.held_bytes >> 10);
         total += pages.total_bytes;
         free += pages.free_bytes;
     }
-    show("together: %llu of %llu KiB free\n", (unsigned long long)free >> 10,
-         (unsigned long long)total >> 10);
+    keys_show("together: %llu of %llu KiB free\n", (unsigned long long)free >> 10,
+              (unsigned long long)total >> 10);
 }
 
 static void show_trace(void)
@@ -165,7 +165,7 @@ static void show_trace(void)
     if (option_get_bool("trace", false))
         trace_dump(TRACE_EVENTS, console_write);
     else
-        show("nothing is traced: option trace=on does it\n");
+        keys_show("nothing is traced: option trace=on does it\n");
 }
 
 static void show_profile(void)
@@ -173,7 +173,7 @@ static void show_profile(void)
     if (option_get("profile") != NULL)
         profile_dump();
     else
-        show("nothing is sampled: option profile=HZ does it\n");
+        keys_show("nothing is sampled: option profile=HZ does it\n");
 }
 
 static void quit(void)
@@ -197,10 +197,20 @@ static const struct {
     {'t', "threads of each core", show_threads},
 };
 
+static struct key_answer *others;
+
+void keys_add(struct key_answer *added)
+{
+    added->next = others;
+    others = added;
+}
+
 static void show_keys(void)
 {
     for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
-        show("keys:   %c  %s\n", keys[i].key, keys[i].help);
+        keys_show("keys:   %c  %s\n", keys[i].key, keys[i].help);
+    for (const struct key_answer *other = others; other != NULL; other = other->next)
+        keys_show("keys:   %c  %s\n", other->key, other->help);
 }
 
 static void answer(uint8_t key)
@@ -213,7 +223,13 @@ static void answer(uint8_t key)
             return;
         }
     }
-    show("keys: '%c' does nothing; '?' lists those that do\n", key);
+    for (const struct key_answer *other = others; other != NULL; other = other->next) {
+        if (other->key == key) {
+            other->answer();
+            return;
+        }
+    }
+    keys_show("keys: '%c' does nothing; '?' lists those that do\n", key);
 }
 
 // ---- listening ----------------------------------------------------------------------------------

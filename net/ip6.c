@@ -28,9 +28,12 @@ OPTION_TEXT(ip6, "auto, off, or ADDRESS/PREFIX[,gw=ADDRESS][,dns=ADDRESS]");
 #define STATIC_INDEX 1    // of the address that option ip6 gives; 0 is link-local
 #define FOR_EVER     UINT32_MAX
 
+enum origin { LINK_LOCAL, ROUTER, OPTION, DHCP6 };
+
 static PERCORE struct {
-    struct netif *netif; // NULL: no IPv6
-    bool is_given;       // option ip6 names an address
+    struct netif *netif;                      // NULL: no IPv6
+    bool is_given;                            // option ip6 names an address
+    uint8_t origins[LWIP_IPV6_NUM_ADDRESSES]; // of another core than 0: as it was told
     struct {
         ip6_addr_t address;
         bool is_valid, is_duplicate;
@@ -48,6 +51,33 @@ const ip6_addr_t *net_ip6_address(void)
         if (ip6_addr_isvalid(netif_ip6_addr_state(state.netif, i)))
             return netif_ip6_addr(state.netif, i);
     return NULL;
+}
+
+static enum origin origin_of(int index)
+{
+    if (net_position != 0)
+        return state.origins[index];
+    if (index == 0)
+        return LINK_LOCAL;
+    if (state.is_given && index == STATIC_INDEX)
+        return OPTION;
+    return net_dhcp6_gave(netif_ip6_addr(state.netif, index)) ? DHCP6 : ROUTER;
+}
+
+const char *net_ip6_origin(int index)
+{
+    static const char *const texts[] = {[LINK_LOCAL] = "link-local",
+                                        [ROUTER] = "router advertisement",
+                                        [OPTION] = "option ip6",
+                                        [DHCP6] = "DHCPv6"};
+    return texts[origin_of(index)];
+}
+
+unsigned net_ip6_prefix_bits(int index)
+{
+    enum origin origin = origin_of(index);
+    bool is_alone = origin == OPTION && !netif_ip6_addr_isstatic(state.netif, index);
+    return origin == DHCP6 || is_alone ? 128 : 64;
 }
 
 // ---- routers ------------------------------------------------------------------------------------
@@ -121,6 +151,7 @@ void net_ip6_config(struct net_ip6_config *out)
         if (!ip6_addr_isvalid(out->addresses[i].state))
             continue;
         out->addresses[i].address = *netif_ip6_addr(state.netif, i);
+        out->addresses[i].origin = origin_of(i);
         out->addresses[i].has_network = netif_ip6_addr_isstatic(state.netif, i);
     }
     for (int i = 0; i < LWIP_ND6_NUM_ROUTERS; i++) {
@@ -152,6 +183,7 @@ void net_ip6_configure(const struct net_ip6_config *config)
             netif_ip6_addr_set_state(netif, i, IP6_ADDR_INVALID);
             continue;
         }
+        state.origins[i] = config->addresses[i].origin;
         netif_ip6_addr_set(netif, i, &config->addresses[i].address);
         // Core 0 says when it ends.
         uint32_t life = config->addresses[i].has_network ? IP6_ADDR_LIFE_STATIC : FOR_EVER;
@@ -184,14 +216,8 @@ static void log_valid(s8_t index)
         if (default_router_list[i].neighbor_entry != NULL)
             net_address6_text(router, &default_router_list[i].neighbor_entry->next_hop_address);
     net_dns_text(servers, IPADDR_TYPE_V6);
-    bool is_given = state.is_given && index == STATIC_INDEX;
-    bool is_leased = net_dhcp6_gave(netif_ip6_addr(state.netif, index));
-    bool is_alone = is_leased || (is_given && !netif_ip6_addr_isstatic(state.netif, index));
-    log_info("net: %s/%d by %s, %s%s, %s%s", address, is_alone ? 128 : 64,
-             is_given    ? "option ip6"
-             : is_leased ? "DHCPv6"
-                         : "router advertisement",
-             router[0] != '\0' ? "router " : "no router", router,
+    log_info("net: %s/%u by %s, %s%s, %s%s", address, net_ip6_prefix_bits(index),
+             net_ip6_origin(index), router[0] != '\0' ? "router " : "no router", router,
              servers[0] != '\0' ? "DNS " : "no DNS", servers);
 }
 

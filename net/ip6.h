@@ -18,6 +18,7 @@ struct net_ip6_config {
         ip6_addr_t address;
         uint8_t state;    // lwIP's: preferred or deprecated
         bool has_network; // its /64 is on this link
+        uint8_t origin;
     } addresses[LWIP_IPV6_NUM_ADDRESSES];
     struct {
         ip6_addr_t address;
@@ -50,5 +51,8 @@ bool net_ip6_add_address(const ip6_addr_t *address, uint32_t valid_s, uint32_t p
 #define NET_IP6_TICK_MS 1000
 // Once a second: what lwIP does then, and what routers say is followed.
 void net_ip6_tick(void);
+// Where the address at lwIP's `index` is from: "link-local", "option ip6", "DHCPv6", "router".
+const char *net_ip6_origin(int index);
+unsigned net_ip6_prefix_bits(int index);
 // Says on the console which addresses came and went. After lwIP's status callback.
 void net_ip6_tell_changes(void);

@@ -22,6 +22,7 @@
 #include "net/packet_trace.h"
 #include "net/relay.h"
 #include "net/spread.h"
+#include "net/tables.h"
 #include "net/timers.h"
 
 #include "lwip/dhcp.h"
@@ -95,7 +96,7 @@ static bool has_address(void)
     return has_ip4_address() || net_ip6_address() != NULL;
 }
 
-static unsigned prefix_bits(void)
+unsigned net_core_prefix_bits(void)
 {
     uint32_t mask = lwip_ntohl(netif_ip4_netmask(state.netif)->addr);
     return mask == UINT32_MAX ? 32 : (unsigned)__builtin_clz(~mask);
@@ -116,7 +117,7 @@ static void log_address(void)
     bool has_gateway = !ip4_addr_isany_val(*netif_ip4_gw(state.netif));
     const uint8_t *mac = state.device->mac;
     log_info("net: %s/%u by %s, %s%s, %s%s, %s %02x:%02x:%02x:%02x:%02x:%02x", address,
-             prefix_bits(), state.by_dhcp ? "DHCP" : "option ip",
+             net_core_prefix_bits(), state.by_dhcp ? "DHCP" : "option ip",
              has_gateway ? "gateway " : "no gateway", has_gateway ? gateway : "",
              servers[0] != '\0' ? "DNS " : "no DNS", servers, state.device->name, mac[0], mac[1],
              mac[2], mac[3], mac[4], mac[5]);
@@ -294,6 +295,11 @@ void net_core_config(struct net_config *out)
     net_ip6_config(&out->ip6);
 }
 
+bool net_core_by_dhcp(void)
+{
+    return ((const typeof(state) *)core_local_of(0, &state))->by_dhcp;
+}
+
 void net_core_configure(const struct net_config *config)
 {
     for (unsigned i = 0; i < DNS_MAX_SERVERS; i++)
@@ -313,6 +319,7 @@ void net_start(void)
     }
     start_stack(device);
     net_counters_start();
+    net_tables_start();
     if (!device->link_up)
         log_warn("net: %s: the link is down", device->name);
     configure();
@@ -413,12 +420,12 @@ bool net_facts(struct net_facts *out)
         return false;
     out->present = true;
     out->link_up = state.device->link_up;
-    out->by_dhcp = ((const typeof(state) *)core_local_of(0, &state))->by_dhcp;
+    out->by_dhcp = net_core_by_dhcp();
     out->has_address = has_ip4_address();
     memcpy(out->device, state.device->name, sizeof(out->device));
     memcpy(out->mac, state.device->mac, sizeof(out->mac));
     address_text(out->address, netif_ip4_addr(state.netif));
-    out->prefix_bits = (uint8_t)prefix_bits();
+    out->prefix_bits = (uint8_t)net_core_prefix_bits();
     address_text(out->gateway, netif_ip4_gw(state.netif));
     if (net_ip6_address() != NULL)
         net_address6_text(out->address6, net_ip6_address());

@@ -19,3 +19,6 @@ struct net_config {
 void net_core_join(struct net_device *device);
 void net_core_configure(const struct net_config *config);
 void net_core_config(struct net_config *out);
+// Of IPv4: whether DHCP gave this machine's address, and how long its network's prefix is.
+bool net_core_by_dhcp(void);
+unsigned net_core_prefix_bits(void);

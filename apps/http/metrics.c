@@ -128,6 +128,7 @@ static void network_metrics(struct http_text *text)
     http_network_get(&network);
     metric_put(text, "toril_tcp_connections", "gauge",
                "TCP connections, opening and closing ones included.", network.tcp_connections);
+    http_network_tables(text);
 }
 
 void http_metrics_render(struct http_text *text)

@@ -10,3 +10,6 @@ struct http_network {
 };
 
 void http_network_get(struct http_network *out);
+// Addresses, routes and neighbours, as this core knows them, for /metrics.
+struct http_text;
+void http_network_tables(struct http_text *text);

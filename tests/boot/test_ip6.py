@@ -52,6 +52,10 @@ def test_router(boot: Starter, namespace: Namespace, router: Callable[..., None]
     again = ask_all_cores(namespace, f"http://[2001:db8:78:0:{OWN}]",
                           "--interface", CLIENT)
     assert all(again[core] > served[core] + 4 for core in served), (served, again)
+    metrics = namespace.run(["curl", "-s", "http://10.78.0.2/metrics"])
+    assert f'toril_network_address{{address="2001:db8:78:0:{OWN}/64",' in metrics, metrics
+    assert 'toril_network_route{destination="::/0",router="fe80::' in metrics, metrics
+    assert 'toril_network_neighbour{address="10.78.0.1",' in metrics, metrics
     ask_all_cores(namespace, f"http://[fe80::{OWN}%tap1]")
     ask_all_cores(namespace, "http://10.78.0.2")
     assert " 0% packet loss" in namespace.run(["ping", "-6", "-c", "3", "-i", "0.2", "-s", "4000",

@@ -40,10 +40,20 @@ def test_log_levels(machine: Machine) -> None:
 
 def test_list(machine: Machine) -> None:
     """`?` lists the keys; a key that is none says so; ends of lines say nothing."""
-    shown = answer(machine, "?", r"keys:   t  .*")
-    assert re.findall(r"^keys:   (\S)  \w", shown, re.M) == ["?", "c", "m", "p", "q", "r", "t"]
+    shown = answer(machine, "?", r"keys:   n  .*")
+    assert re.findall(r"^keys:   (\S)  \w", shown, re.M) == ["?", "c", "m", "p", "q", "r", "t", "n"]
     shown = answer(machine, "\r\n\x1b~", "keys: '~' does nothing; .*")
     assert shown.count("does nothing") == 1
+
+
+def test_network(machine: Machine) -> None:
+    """`n` shows addresses, routes and neighbours of both families."""
+    machine.type("n")
+    machine.wait_for(r"^network    virtio-net at \S+, link up, \d cores?, \d+ TCP connections$")
+    machine.wait_for(r"^address    10\.0\.2\.15/24 by DHCP, preferred$")
+    machine.wait_for(r"^address    fe80::5054:ff:fe12:3456/64 by link-local, ")
+    machine.wait_for(r"^route      0\.0\.0\.0/0 via 10\.0\.2\.2$")
+    machine.wait_for(r"^neighbour  10\.0\.2\.2 at 52:55:0a:00:02:02, stable, core 0$")
 
 
 def test_counters(machine: Machine) -> None:

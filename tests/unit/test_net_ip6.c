@@ -11,6 +11,7 @@
 #include "net/dns_servers.h"
 #include "net/ip6.h"
 #include "net/net.h"
+#include "net/tables.h"
 
 #include "lwip/dns.h"
 #include "lwip/nd6.h"
@@ -228,6 +229,32 @@ static void what_is_known_can_be_told(void **unused)
     assert_memory_equal(&again, &config, sizeof(config));
 }
 
+static void gather(const struct net_table_row *row, void *context)
+{
+    char *text = context;
+    strcat(strcat(strcat(text, row->what), " "), row->via);
+    strcat(strcat(strcat(text, " "), row->state != NULL ? row->state : ""), "\n");
+}
+
+static void tables_show_both_families(void **unused)
+{
+    (void)unused;
+    char text[2000] = "";
+    world_introduce_peer();
+    net_table_each(NET_ADDRESSES, gather, text);
+    assert_string_equal(text, "10.0.2.15/24  preferred\n"
+                              "fe80::5054:ff:fe12:3456/64  preferred\n"
+                              "2001:db8:0:1:5054:ff:fe12:3456/64  preferred\n");
+    text[0] = '\0';
+    net_table_each(NET_ROUTES, gather, text);
+    assert_string_equal(text, "10.0.2.0/24  \n0.0.0.0/0 10.0.2.2 \n2001:db8:0:1::/64  \n"
+                              "::/0 fe80::2 \n");
+    text[0] = '\0';
+    net_table_each(NET_NEIGHBOURS, gather, text);
+    assert_non_null(strstr(text, "10.0.2.2 52:55:0a:00:02:02 stable\n"));
+    assert_non_null(strstr(text, "fe80::2 52:55:0a:00:02:02 "));
+}
+
 // ---- changes ------------------------------------------------------------------------------------
 
 static void a_twin_takes_the_address_away(void **unused)
@@ -261,6 +288,7 @@ int main(void)
         cmocka_unit_test(tcp_connects),
         cmocka_unit_test(long_datagrams_carry_their_checksum),
         cmocka_unit_test(what_is_known_can_be_told),
+        cmocka_unit_test(tables_show_both_families),
         cmocka_unit_test(a_twin_takes_the_address_away),
         cmocka_unit_test(idle_machine_wakes_once_a_second),
     };

@@ -28,6 +28,10 @@ void net_counters_start(void)
 {
 }
 
+void net_tables_start(void)
+{
+}
+
 // ---- one core -----------------------------------------------------------------------------------
 
 // Weak: tests of an app that runs on many cores have their own.
