@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The files that the app's table names (kernel/boot_files.h), read from the boot volume. In an
-// archive, for apps of the smallest size. Spec: UEFI 2.10, 13.4 and 13.5.
+// The files that are declared with BOOT_FILE(), read from the boot volume. In an archive, for apps
+// of the smallest size. Spec: UEFI 2.10, 13.4 and 13.5.
 #include "kernel/boot_files.h"
 
 #include <string.h>
@@ -8,27 +8,15 @@
 #include "efi/gather.h"
 #include "kernel/options.h"
 
-// An app without files has no table.
-#pragma weak boot_files
-#pragma weak boot_files_count
+// efi/image.ld
+extern struct boot_file __start_boot_files[], __stop_boot_files[];
 
 static EFI_GUID file_info_guid = EFI_FILE_INFO_ID;
 
-// The last argument of the app that begins so, or NULL.
-static const char *argument_value(const char *name)
+static void take_path(struct boot_file *file, const struct boot_info *info)
 {
-    const char *value = NULL;
-    size_t length = strlen(name);
-    char **arguments = options_argv();
-    for (int i = 1; i < options_argc(); i++)
-        if (strncmp(arguments[i], name, length) == 0)
-            value = arguments[i] + length;
-    return value;
-}
-
-static void take_path(struct boot_file *file)
-{
-    const char *value = argument_value(file->argument);
+    const char *value =
+        option_peek(file->option, info->load_options, info->config_text, info->config_bytes);
     if (value == NULL)
         return;
     file->named = true;
@@ -92,15 +80,13 @@ static void read_file(struct efi_world *world, EFI_FILE_HANDLE root, struct boot
 
 void efi_gather_files(struct efi_world *world, const struct boot_info *info)
 {
-    if (boot_files == NULL)
+    if (&__start_boot_files[0] == &__stop_boot_files[0])
         return;
-    // The app's arguments, for which the boot's own parsing comes later.
-    (void)option_peek("args", info->load_options, info->config_text, info->config_bytes);
     EFI_FILE_HANDLE root = efi_open_volume(world);
-    for (size_t i = 0; i < boot_files_count; i++) {
-        take_path(&boot_files[i]);
+    for (struct boot_file *file = __start_boot_files; file < __stop_boot_files; file++) {
+        take_path(file, info);
         if (root != NULL)
-            read_file(world, root, &boot_files[i]);
+            read_file(world, root, file);
     }
     if (root != NULL)
         root->Close(root);

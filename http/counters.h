@@ -20,6 +20,8 @@ enum http_counter {
     HTTP_CONNECTIONS_EVICTED, // idle ones, to make room
     HTTP_CONNECTIONS_REFUSED, // 503, or dropped without memory
     HTTP_TIMEOUTS,
+    HTTP_TLS_HANDSHAKES, // done
+    HTTP_TLS_FAILURES,   // of handshakes, and of records later
     HTTP_COUNTERS,
 };
 

@@ -19,7 +19,7 @@
 #define WAIT_NS (10 * NS_PER_S)  // between two lines that say what is missing
 #define LOOK_NS (20 * NS_PER_MS) // at what is still under way
 
-static unsigned port = 80, connections_max = HTTP_CONNECTIONS_DEFAULT, stop_s = 10;
+static unsigned port, connections_max = HTTP_CONNECTIONS_DEFAULT, stop_s = 10;
 
 static const struct http_setting own[] = {
     {"port", &port, 1, 65535, NULL},
@@ -106,8 +106,15 @@ static void address_wait(void)
 // On each core. Each has its part of the connections.
 static int serve_here(void *argument, unsigned cores)
 {
-    (void)argument;
-    return http_server_start((uint16_t)port, (connections_max + cores - 1) / cores);
+    const struct http_listening *listening = argument;
+    unsigned share = (connections_max + cores - 1) / cores;
+    int error = listening->plain ? http_server_start((uint16_t)port, share) : 0;
+    return error == 0 && listening->secure ? listening->secure(share) : error;
+}
+
+bool http_port_is_given(void)
+{
+    return port != 0;
 }
 
 static void stop_here(void *argument)
@@ -146,26 +153,45 @@ static void finish(void)
                  stop_s);
 }
 
-int http_run(void)
+static void say_listening(unsigned on_port, const char *how)
 {
+    struct net_facts facts;
+    bool known = net_facts(&facts);
+    if (known && !facts.has_address && facts.address6[0] != '\0')
+        log_info("http: listening on [%s]:%u%s", facts.address6, on_port, how);
+    else
+        log_info("http: listening on %s:%u%s", known ? facts.address : "?", on_port, how);
+}
+
+int http_run_as(const struct http_listening *listening)
+{
+    struct http_listening on_each_core = *listening;
     const char *empty = http_host_without_files();
     if (empty) {
         log_warn("http: vhost=%s: there are no files in that folder", empty);
         return 2;
     }
+    if (port == 0)
+        port = 80;
     address_wait();
-    int error = net_spread(serve_here, NULL);
+    int error = net_spread(serve_here, &on_each_core);
+    if (listening->spread_done)
+        listening->spread_done();
     if (error) {
-        log_warn("http: cannot listen on port %u: %s", port, strerror(-error));
+        log_warn("http: cannot listen on port %u: %s",
+                 listening->plain ? port : listening->secure_port, strerror(-error));
         return 1;
     }
-    struct net_facts facts;
-    bool known = net_facts(&facts);
-    if (known && !facts.has_address && facts.address6[0] != '\0')
-        log_info("http: listening on [%s]:%u", facts.address6, port);
-    else
-        log_info("http: listening on %s:%u", known ? facts.address : "?", port);
+    if (listening->plain)
+        say_listening(port, "");
+    if (listening->secure)
+        say_listening(listening->secure_port, " with TLS");
     (void)stop_wait();
     finish();
     return 0;
+}
+
+int http_run(void)
+{
+    return http_run_as(&(struct http_listening){.plain = true});
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A server as an app: its arguments, waiting for an address, listening on every core.
-//   port=80            TCP port to listen on
+//   port=80            TCP port for plain HTTP
 //   connections=1024   how many may be open; more end the oldest idle one
 //   vhost=NAME:FOLDER  clients that ask for NAME get this folder of the files; repeatable
 //   stop=10            seconds that answers under way have when the machine is to end
@@ -24,3 +24,19 @@ int http_arguments(int argc, char **argv, const struct http_setting *more,
 // Blocks. Returns: 0 then, or 1 after saying why it cannot serve, 2 for
 // arguments that do not fit what is served.
 int http_run(void);
+// The same with HTTPS, by the certificate and key on the boot volume. Plain HTTP only if it is
+// asked for: by option plain_http or argument port.
+//   options tls_cert, tls_key, tls_port, plain_http: see README.md
+int http_run_secure(void);
+
+// ---- what both are made of
+
+struct http_listening {
+    bool plain;                              // HTTP, too
+    int (*secure)(unsigned connections_max); // listens for HTTPS on this core, or NULL
+    unsigned secure_port;
+    void (*spread_done)(void); // all cores listen, or it failed; or NULL
+};
+int http_run_as(const struct http_listening *listening);
+// Argument port was given.
+bool http_port_is_given(void);

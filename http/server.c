@@ -3,16 +3,12 @@
 
 #include <errno.h>
 
-#include "http/connection.h"
-#include "http/counters.h"
 #include "http/date.h"
 #include "http/memo.h"
+#include "http/session.h"
 #include "kernel/heap.h"
 #include "kernel/panic.h"
-#include "kernel/time.h"
-#include "lwip/pbuf.h"
 #include "lwip/priv/tcp_priv.h"
-#include "lwip/tcp.h"
 
 // Time limits are exact to this: the timer looks no more often.
 #define TIMER_SLACK_NS (500 * NS_PER_MS)
@@ -31,8 +27,6 @@
 // A connection that was silent so long may go when room is needed.
 #define SILENT_SPARED_NS NS_PER_S
 
-// Each list has one time limit, so each is in the order of its deadlines, oldest first.
-enum session_list_id { SILENT, IDLE, HEAD, BODY, WAITING, WRITING, LINGERING, LISTS };
 static const uint64_t limits_ns[LISTS] = {
     [SILENT] = 10 * NS_PER_S,    // for a first byte
     [IDLE] = 60 * NS_PER_S,      // between requests
@@ -41,33 +35,6 @@ static const uint64_t limits_ns[LISTS] = {
     [WAITING] = 60 * NS_PER_S,   // for a handler
     [WRITING] = 30 * NS_PER_S,   // for each TAKEN_BYTES_MIN
     [LINGERING] = 10 * NS_PER_S, // the same, and then for the client to close
-};
-
-struct session {
-    struct http_connection http; // first: CONTAINER_OF
-    struct server *server;
-    struct tcp_pcb *pcb;
-    struct pbuf *unread; // what came in and was not read yet
-    uint16_t unread_at;  // bytes of its first buffer that were
-    bool peer_closed;    // it sends no more
-    bool closing;        // we send no more
-    uint8_t list;
-    uint32_t answered;    // of http, when the deadline was set
-    uint32_t body_bytes;  // likewise
-    uint32_t taken_bytes; // by the client since then
-    uint64_t deadline_ns;
-    struct session *next, *previous;
-};
-
-struct server {
-    struct server *next;
-    struct tcp_pcb *listener; // NULL: it is stopping
-    struct timer timer;
-    unsigned connections_max, connections;
-    size_t unread_bytes; // of all sessions
-    struct session_list {
-        struct session *first, *last;
-    } lists[LISTS];
 };
 
 static PERCORE struct server *servers;
@@ -152,6 +119,8 @@ static void session_free(struct session *session)
     session_unlist(session);
     session->server->connections--;
     http_count(HTTP_CONNECTIONS_CLOSED, 1);
+    if (session->tls)
+        session->server->security->free(session);
     http_connection_release(&session->http);
     heap_free(session);
 }
@@ -182,6 +151,8 @@ static err_t session_abort(struct session *session)
 static err_t session_close(struct session *session)
 {
     session_drop_unread(session); // else lwIP would reset the connection
+    if (session->tls)
+        (void)session->server->security->end(session);
     struct tcp_pcb *pcb = session_detach(session);
     session->pcb = NULL;
     session_free(session);
@@ -216,32 +187,18 @@ static size_t session_write(struct http_connection *http, const char *data, size
     return taken;
 }
 
-// Reads until all is read or an answer waits for room. Only what was read opens the window again.
-static void session_read(struct session *session)
+static size_t take_plain(struct session *session, const char *data, size_t size_bytes)
 {
-    uint32_t total = 0;
-    while (session->unread) {
-        struct pbuf *head = session->unread;
-        size_t size = head->len - session->unread_at;
-        const char *data = (const char *)head->payload + session->unread_at;
-        size_t read = http_connection_receive(&session->http, data, size);
-        total += (uint32_t)read;
-        if (read < size) {
-            session->unread_at += (uint16_t)read;
-            break;
-        }
-        session->unread = head->next;
-        session->unread_at = 0;
-        if (head->next)
-            pbuf_ref(head->next);
-        pbuf_free(head);
-    }
-    session->server->unread_bytes -= total;
-    http_count(HTTP_BYTES_RECEIVED, total);
-    for (uint16_t now; total > 0; total -= now) {
-        now = (uint16_t)LWIP_MIN(total, UINT16_MAX);
-        tcp_recved(session->pcb, now);
-    }
+    return http_connection_receive(&session->http, data, size_bytes);
+}
+
+// Returns: false if the session is to be closed.
+static bool session_read(struct session *session)
+{
+    if (session->tls)
+        return session->server->security->read(session);
+    session_read_by(session, take_plain);
+    return true;
 }
 
 // What comes in waits meanwhile.
@@ -254,10 +211,11 @@ static bool answer_is_under_way(enum http_state state)
 // Returns: what a callback of this connection returns to lwIP.
 static err_t session_advance(struct session *session)
 {
-    if (!session->closing)
-        session_read(session);
+    if (!session->closing && !session_read(session))
+        return session_close(session);
     enum http_state state = http_connection_state(&session->http);
-    if (state == HTTP_FINISHED && !session->closing) {
+    if (state == HTTP_FINISHED && !session->closing &&
+        (!session->tls || session->server->security->end(session))) {
         // Only our side ends: closing all while the client still sends would reset the connection,
         // and it might lose the answer. Spec: RFC 9112, 9.6.
         session->closing = true;
@@ -271,6 +229,16 @@ static err_t session_advance(struct session *session)
     session_settle(session);
     tcp_output(session->pcb);
     return ERR_OK;
+}
+
+// There is room again. Returns: true if something waited for it.
+static bool session_resume(struct session *session)
+{
+    bool waited = session->tls && session->server->security->flush(session);
+    if (http_connection_state(&session->http) != HTTP_WRITING)
+        return waited;
+    http_connection_resume(&session->http);
+    return true;
 }
 
 // ---- what lwIP calls ----------------------------------------------------------------------------
@@ -309,10 +277,8 @@ static err_t on_sent(void *argument, struct tcp_pcb *pcb, uint16_t size_bytes)
     struct session *session = argument;
     (void)pcb;
     session->taken_bytes += size_bytes;
-    if (http_connection_state(&session->http) == HTTP_WRITING) {
-        http_connection_resume(&session->http);
+    if (session_resume(session))
         return session_advance(session);
-    }
     if (session->closing)
         session_settle(session);
     return ERR_OK;
@@ -330,10 +296,7 @@ static err_t on_poll(void *argument, struct tcp_pcb *pcb)
 {
     struct session *session = argument;
     (void)pcb;
-    if (http_connection_state(&session->http) != HTTP_WRITING)
-        return ERR_OK;
-    http_connection_resume(&session->http);
-    return session_advance(session);
+    return session_resume(session) ? session_advance(session) : ERR_OK;
 }
 
 static void on_error(void *argument, err_t error)
@@ -368,8 +331,8 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error)
     if (crowded)
         http_count(HTTP_CONNECTIONS_REFUSED, 1);
     // Being told 503 takes a session too, of which there are some more.
-    bool hopeless =
-        server->connections >= server->connections_max + server->connections_max / 8 + 8;
+    bool hopeless = server->security || server->connections >= server->connections_max +
+                                                                   server->connections_max / 8 + 8;
     struct session *session = crowded && hopeless ? NULL : heap_alloc_zeroed(sizeof(*session));
     if (!session) {
         if (!crowded)
@@ -379,7 +342,14 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error)
     }
     session->server = server;
     session->pcb = pcb;
-    http_connection_start(&session->http, session_write, on_wake);
+    http_connection_start(&session->http,
+                          server->security ? server->security->write : session_write, on_wake);
+    if (server->security && !server->security->open(session)) {
+        http_count(HTTP_CONNECTIONS_REFUSED, 1);
+        heap_free(session);
+        tcp_abort(pcb);
+        return ERR_ABRT;
+    }
     session_list_last(session, SILENT);
     server->connections++;
     http_count(HTTP_CONNECTIONS_ACCEPTED, 1);
@@ -438,7 +408,8 @@ static void on_timer(struct timer *timer)
         timer_start(timer, next_ns + TIMER_SLACK_NS);
 }
 
-int http_server_start(uint16_t port, unsigned connections_max)
+int http_server_listen(uint16_t port, unsigned connections_max,
+                       const struct session_security *security, struct tls_context *context)
 {
     ASSERT(connections_max > 0);
     struct server *server = heap_alloc_zeroed(sizeof(*server));
@@ -448,6 +419,8 @@ int http_server_start(uint16_t port, unsigned connections_max)
         return -ENOMEM;
     }
     server->connections_max = connections_max;
+    server->security = security;
+    server->tls_context = context;
     server->timer.expired = on_timer;
     if (tcp_bind(pcb, IP_ANY_TYPE, port) != ERR_OK) {
         tcp_abort(pcb);
@@ -465,6 +438,11 @@ int http_server_start(uint16_t port, unsigned connections_max)
     server->next = servers;
     servers = server;
     return 0;
+}
+
+int http_server_start(uint16_t port, unsigned connections_max)
+{
+    return http_server_listen(port, connections_max, NULL, NULL);
 }
 
 // ---- the end ------------------------------------------------------------------------------------

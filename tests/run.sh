@@ -7,7 +7,7 @@ needs_lint="/usr/bin/python3:python3"
 needs_model="spin:spin gcc:gcc /usr/include/stdio.h:libc6-dev /usr/bin/python3:python3"
 needs_boot="/usr/lib/python3/dist-packages/pytest:python3-pytest
     /usr/lib/python3/dist-packages/xdist:python3-pytest-xdist ip:iproute2 ping:iputils-ping
-    gdb:gdb"
+    gdb:gdb openssl:openssl"
 
 passed=0 failed=0 skipped=0
 

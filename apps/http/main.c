@@ -15,5 +15,5 @@ int main(int argc, char **argv)
         return status;
     site_serve();
     kv_serve(kv_mib);
-    return http_run();
+    return http_run_secure();
 }

@@ -108,6 +108,11 @@ static void server_metrics(struct http_text *text)
                http_counted_total(HTTP_CONNECTIONS_REFUSED));
     metric_put(text, "toril_http_timeouts_total", "counter", "Connections ended by a time limit.",
                http_counted_total(HTTP_TIMEOUTS));
+    metric_put(text, "toril_http_tls_handshakes_total", "counter", "TLS handshakes done.",
+               http_counted_total(HTTP_TLS_HANDSHAKES));
+    metric_put(text, "toril_http_tls_failures_total", "counter",
+               "TLS handshakes that failed, and connections whose records were wrong.",
+               http_counted_total(HTTP_TLS_FAILURES));
     metric_put(text, "toril_http_sent_bytes_total", "counter", "Bytes of responses.",
                http_counted_total(HTTP_BYTES_SENT));
     metric_put(text, "toril_http_received_bytes_total", "counter", "Bytes of requests.",

@@ -4,7 +4,7 @@ ifndef LLHTTP_DIR
 include third_party/third_party.mk
 endif
 HTTP_UNIT_LLHTTP := $(LLHTTP_SOURCES:$(LLHTTP_DIR)/%.c=build/unit/llhttp_%.o)
-HTTP_UNIT_SOURCES := $(filter-out http/server.c http/run.c,$(sort $(wildcard http/*.c))) \
+HTTP_UNIT_SOURCES := $(filter-out http/server.c http/secure.c http/run.c http/run_secure.c,$(sort $(wildcard http/*.c))) \
     $(addprefix apps/http/,metrics.c page.c site.c) build/unit/http_www.c build/unit/http_statuses.c
 HTTP_UNIT_HEADERS := $(wildcard http/*.h apps/http/*.h) tests/unit/http_client.h tests/unit/http_machine.h
 
