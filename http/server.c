@@ -12,6 +12,9 @@
 
 // Time limits are exact to this: the timer looks no more often.
 #define TIMER_SLACK_NS (500 * NS_PER_MS)
+// A deadline is renewed no more often, so a limit may be this much shorter: a busy session moves in
+// its list a few times a second, not for each request.
+#define RENEW_NS (100 * NS_PER_MS)
 // Below, copying costs less than a descriptor of its own and lets answers share a segment.
 #define COPY_BYTES_MAX 512
 // Of copied answers a client may leave unread: what it pipelines beyond waits.
@@ -89,7 +92,8 @@ static void session_settle(struct session *session)
                                                   : session->answered != session->http.answered;
     if (id == BODY && session->http.body_bytes - session->body_bytes >= RECEIVED_BYTES_MIN)
         renew = true;
-    if (id == session->list && !renew)
+    bool stays = id == session->list;
+    if (stays && (!renew || time_now_ns() < session->deadline_ns - limits_ns[id] + RENEW_NS))
         return;
     session_unlist(session);
     session_list_last(session, id);

@@ -104,7 +104,7 @@
 
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1 // a device may make and check those of TCP and UDP
 #define LWIP_CHECKSUM_ON_COPY  0       // with such a device there is nothing to sum while copying
-#define LWIP_CHKSUM            net_checksum
+#define LWIP_CHKSUM            net_checksum_of
 #define LWIP_INLINE_IP_CHKSUM  1       // IPv4's own header is always summed here, on the way
 
 // ---- counters -----------------------------------------------------------------------------------

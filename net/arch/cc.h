@@ -41,3 +41,17 @@ static inline void net_assert_owner(void)
 
 // The Internet checksum's sum of `size_bytes` bytes, not inverted, as lwIP's LWIP_CHKSUM.
 uint16_t net_checksum(const void *data, int size_bytes);
+
+// The same, at once for IPv4's header without options, which each packet has.
+static inline uint16_t net_checksum_of(const void *data, int size_bytes)
+{
+    if (size_bytes != 20)
+        return net_checksum(data, size_bytes);
+    uint32_t words[5];
+    __builtin_memcpy(words, data, sizeof(words));
+    uint64_t sum = (uint64_t)words[0] + words[1] + words[2] + words[3] + words[4];
+    sum = (sum >> 32) + (sum & 0xffffffff);
+    sum = (sum >> 16) + (sum & 0xffff);
+    sum = (sum >> 16) + (sum & 0xffff);
+    return (uint16_t)((sum >> 16) + (sum & 0xffff));
+}

@@ -475,6 +475,7 @@ static void the_oldest_idle_connection_makes_room(void **state)
         open[i] = client_open();
         client_send(open[i], HELLO);
     }
+    pass_s(1);
     client_send(open[0], HELLO); // now open[1] is the oldest
     struct client *more = client_open();
     client_send(more, HELLO);
