@@ -125,7 +125,7 @@ $(MBEDTLS_LIB): $(MBEDTLS_OBJECTS)
 	@ar rcsD $@ $^
 TLS_LIB := build/libtls.a
 TLS_OBJECTS := $(call object,$(TLS_SOURCES))
-$(O)/tls/%.o: EXTRA_CFLAGS = $(MBEDTLS_CFLAGS)
+$(O)/tls/%.o: EXTRA_CFLAGS = $(MBEDTLS_CFLAGS) $(LWIP_CFLAGS)
 $(O)/tls/buffers.o: EXTRA_CFLAGS += -isystem $(MBEDTLS_DIR)/library
 $(TLS_LIB): $(TLS_OBJECTS)
 	@rm -f $@

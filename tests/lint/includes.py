@@ -21,6 +21,7 @@ ALSO = {
     "virtio": {"smp"},
     "drivers": {"smp"},
     "net": {"smp"},
+    "tls": {"net"},
     "http": {"smp", "net", "tls"},
     "posix": {"smp", "net", "fs"},
     "apps": {"smp", "net", "tls", "http", "fs", "posix"},

@@ -6,53 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "kernel/compiler.h"
-#include "kernel/core.h"
-#include "kernel/cpu.h"
-#include "kernel/random.h"
-#include "kernel/time.h"
 #include "seeded.h"
 #include "tls/connection.h"
 #include "tls/context_internal.h"
 #include "tls/core.h"
+#include "tls_below.h"
 
-#define CERTIFICATES "build/unit/certificates/"
-#define WIRE_BYTES   (1 << 20)
-
-// ---- what is below ------------------------------------------------------------------------------
-
-static bool strong = true;
-static unsigned seeded;
-static uint64_t now_ns;
-
-void random_bytes(void *buffer, size_t size_bytes)
-{
-    assert_int_equal(getrandom(buffer, size_bytes, 0), size_bytes);
-}
-
-void random_seed(const void *data, size_t size_bytes)
-{
-    (void)data, (void)size_bytes;
-    seeded++;
-    strong = true;
-}
-
-bool random_is_strong(void)
-{
-    return strong;
-}
-
-uint64_t time_now_ns(void)
-{
-    return now_ns;
-}
-
-void cpu_id(uint32_t leaf, uint32_t subleaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
-{
-    __asm__ volatile("cpuid" : "=a"(*a), "=b"(*b), "=c"(*c), "=d"(*d) : "a"(leaf), "c"(subleaf));
-}
+#define WIRE_BYTES (1 << 20)
 
 // ---- two ends of a wire -------------------------------------------------------------------------
 
@@ -67,6 +28,7 @@ struct end {
 static struct end server, client;
 static struct tls_context *server_context, *client_context;
 static char why[TLS_WHY_BYTES];
+static const char *protocols[] = {"http/1.1", NULL};
 
 static size_t wire(void *owner, const void *data, size_t size_bytes)
 {
@@ -79,40 +41,9 @@ static size_t wire(void *owner, const void *data, size_t size_bytes)
     return now;
 }
 
-static struct tls_pem pem_of(const char *name)
-{
-    char path[128];
-    snprintf(path, sizeof(path), CERTIFICATES "%s", name);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    char *text = calloc(1, 65536);
-    size_t size_bytes = fread(text, 1, 65535, file);
-    fclose(file);
-    return (struct tls_pem){name, text, size_bytes};
-}
-
-static void pem_free(struct tls_pem *pem)
-{
-    free((char *)pem->text);
-}
-
 static struct tls_context *make_server(const char *certificates, const char *key)
 {
-    static const char *protocols[] = {"http/1.1", NULL};
-    struct tls_pem a = pem_of(certificates), b = pem_of(key);
-    struct tls_context *context = tls_server_create(&a, &b, protocols, why);
-    pem_free(&a);
-    pem_free(&b);
-    return context;
-}
-
-static struct tls_context *make_client(const char *authorities)
-{
-    static const char *protocols[] = {"http/1.1", NULL};
-    struct tls_pem a = pem_of(authorities);
-    struct tls_context *context = tls_client_create(&a, protocols, why);
-    pem_free(&a);
-    return context;
+    return tls_below_server(certificates, key, protocols, why);
 }
 
 static void end_open(struct end *end, struct tls_context *context, const char *host)
@@ -192,11 +123,11 @@ static int set_up(void **state)
 {
     (void)state;
     random_state = 1;
-    strong = true;
-    now_ns = 0;
+    tls_below_strong = true;
+    tls_below_now_ns = 0;
     assert_int_equal(tls_start(why), 0);
     server_context = make_server("chain.pem", "server.key");
-    client_context = make_client("ca.pem");
+    client_context = tls_below_client("ca.pem", protocols, why);
     return server_context != NULL && client_context != NULL ? 0 : -1;
 }
 
@@ -380,7 +311,7 @@ static void test_resumed_elsewhere(void **state)
 {
     (void)state;
     for (unsigned round = 0; round < 3; round++) {
-        now_ns = 0;
+        tls_below_now_ns = 0;
         mbedtls_ssl_conf_max_tls_version(&client_context->config, MBEDTLS_SSL_VERSION_TLS1_2);
         open_both("toril.test");
         carry_all(1460);
@@ -391,7 +322,7 @@ static void test_resumed_elsewhere(void **state)
         assert_int_equal(mbedtls_ssl_get_session(ssl, &session), 0);
         close_both();
         use_server("chain.pem", "server.key");
-        now_ns = round * 13ull * 3600 * NS_PER_S; // the key changes every 12 hours
+        tls_below_now_ns = round * 13ull * 3600 * NS_PER_S; // the key changes every 12 hours
         end_open(&server, server_context, NULL);
         end_open(&client, client_context, "toril.test");
         assert_int_equal(mbedtls_ssl_set_session((mbedtls_ssl_context *)client.tls, &session), 0);
@@ -442,9 +373,9 @@ static void expect_refusal(const char *certificates, const char *key, const char
     if (context != NULL || strstr(why, words) == NULL)
         fail_msg("%s with %s: %s, not: %s", certificates, key, why, words);
     // Nothing of a key is ever in the reason.
-    struct tls_pem pem = pem_of(key);
+    struct tls_pem pem = tls_below_pem(key);
     assert_null(strstr(pem.text, why));
-    pem_free(&pem);
+    tls_below_free(&pem);
 }
 
 static void test_bad_files(void **state)
@@ -453,7 +384,7 @@ static void test_bad_files(void **state)
     expect_refusal("rsa.pem", "server.key", "the key in server.key is not that of");
     expect_refusal("server.key", "server.key", "holds no certificate");
     expect_refusal("server.pem", "server.pem", "holds no private key");
-    struct tls_pem good = pem_of("server.pem"), key = pem_of("server.key");
+    struct tls_pem good = tls_below_pem("server.pem"), key = tls_below_pem("server.key");
     struct tls_pem text = {"bad.pem", "hello\n", 6};
     assert_null(tls_server_create(&text, &key, NULL, why));
     assert_non_null(strstr(why, "bad.pem holds no certificate"));
@@ -478,8 +409,8 @@ static void test_bad_files(void **state)
         tls_context_destroy(context);
         free(copy);
     }
-    pem_free(&good);
-    pem_free(&key);
+    tls_below_free(&good);
+    tls_below_free(&key);
 }
 
 static void test_expired_is_said(void **state)
@@ -551,7 +482,7 @@ static void test_changed_on_the_way(void **state)
 static void test_weak_random(void **state)
 {
     (void)state;
-    strong = false;
+    tls_below_strong = false;
     uint8_t byte;
     assert_int_not_equal(tls_random(NULL, &byte, 1), 0);
 }
@@ -559,7 +490,7 @@ static void test_weak_random(void **state)
 int main(void)
 {
     // Before anything was started.
-    strong = false;
+    tls_below_strong = false;
     if (tls_start(why) == 0 || strstr(why, "virtio-rng") == NULL)
         return 1;
     const struct CMUnitTest tests[] = {

@@ -20,4 +20,9 @@ UNIT_TESTS += tls
 UNIT_CFLAGS_tls  := -iquote tests/unit/shadow $(MBEDTLS_CFLAGS) -isystem $(MBEDTLS_DIR)/library
 UNIT_SOURCES_tls := $(addprefix tls/,buffers.c connection.c context.c core.c errors.c tickets.c) \
     build/unit/mbedtls/mbedtls.a
-UNIT_DEPENDS_tls := $(wildcard tls/*.h) build/unit/certificates/chain.pem
+UNIT_DEPENDS_tls := $(wildcard tls/*.h) tests/unit/tls_below.h build/unit/certificates/chain.pem
+
+UNIT_TESTS += tls_stream
+UNIT_CFLAGS_tls_stream  = $(UNIT_CFLAGS_tls) $(NET_UNIT_CFLAGS)
+UNIT_SOURCES_tls_stream := tls/stream.c $(UNIT_SOURCES_tls)
+UNIT_DEPENDS_tls_stream := $(UNIT_DEPENDS_tls)
