@@ -208,12 +208,12 @@ $(foreach app,$(APPS),$(eval $(call app_rules,$(app))))
 
 # ---- everything else -----------------------------------------------------------------------------
 
-include tests/unit/unit.mk tests/boot/firmware/firmware.mk bench/bench.mk
+include tests/unit/unit.mk tests/fuzz/fuzz.mk tests/boot/firmware/firmware.mk bench/bench.mk
 
 .PHONY: all help clean check-no-traps
 all: $(APPS) ## every app
 clean: ## remove what was built, but not what was fetched
-	rm -rf build/obj build/unit build/firmware $(LWIP_LIB) $(NET_LIB) $(TLS_LIB) $(MBEDTLS_LIB) $(HTTP_LIB) $(INSIGHT_LIB) build/font_glyphs.c \
+	rm -rf build/obj build/unit build/fuzz build/firmware $(LWIP_LIB) $(NET_LIB) $(TLS_LIB) $(MBEDTLS_LIB) $(HTTP_LIB) $(INSIGHT_LIB) build/font_glyphs.c \
 	    build/http_statuses.c $(APPS:%=build/%)
 help: ## this list
 	@echo "make APP       build/APP/BOOTX64.EFI, toril.elf and toril.map; APP is one of: $(APPS)"

@@ -44,8 +44,8 @@ static int weight_read(const char *at, const char *end)
 int http_encoding_choose(const char *value, size_t length, bool has_gzip)
 {
     int identity = UNSAID, gzip = UNSAID, other = UNSAID;
-    const char *end = value + length;
-    while (value && value < end) {
+    const char *end = value ? value + length : NULL;
+    while (value < end) {
         value = skip_blanks(value, end);
         const char *comma = memchr(value, ',', (size_t)(end - value));
         const char *element_end = comma ? comma : end;

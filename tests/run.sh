@@ -5,6 +5,8 @@
 needs_unit="/usr/include/cmocka.h:libcmocka-dev openssl:openssl"
 needs_lint="/usr/bin/python3:python3"
 needs_model="spin:spin gcc:gcc /usr/include/stdio.h:libc6-dev /usr/bin/python3:python3"
+needs_fuzz="clang:clang /usr/share/doc/libclang-rt-dev:libclang-rt-dev llvm-symbolizer:llvm
+    /usr/include/cmocka.h:libcmocka-dev"
 needs_boot="/usr/lib/python3/dist-packages/pytest:python3-pytest
     /usr/lib/python3/dist-packages/xdist:python3-pytest-xdist ip:iproute2 ping:iputils-ping
     gdb:gdb openssl:openssl"
@@ -77,6 +79,39 @@ test_model() { # NAME, or nothing for all
     count "$(grep -c '^model/.*: passed' "$log")" "$(grep -c '^model/.*: FAILED$' "$log")"
 }
 
+# All together run for FUZZ_SECONDS (60) of each of this host's CPUs, from the kept inputs on. What is
+# found lies in build/fuzz/: new inputs in NAME.found, one that fails in NAME-crash-... .
+test_fuzz() { # NAME, or nothing for all
+    names=$(sed -n 's/^FUZZ_TESTS *+= *//p' tests/fuzz/*.mk | tr ' ' '\n' |
+        grep -F -e "$1" | sort) || :
+    [ -n "$names" ] || return 0
+    # shellcheck disable=SC2046,SC2086 # lists of words
+    if ! run_make $(printf 'build/fuzz/%s ' $names); then
+        say "fuzzers: the build failed"
+        count 0 1
+        return
+    fi
+    seconds=$((${FUZZ_SECONDS:-60} * $(nproc) / $(printf '%s\n' "$names" | wc -l)))
+    [ "$seconds" -le "${FUZZ_SECONDS:-60}" ] || seconds=${FUZZ_SECONDS:-60}
+    printf '%s\n' "$names" | xargs -P "$(nproc)" -I '{}' sh -c "
+        mkdir -p build/fuzz/{}.found
+        build/fuzz/{} -max_total_time=$((seconds + 1)) -timeout=20 -print_final_stats=1 \\
+            -artifact_prefix=build/fuzz/{}- build/fuzz/{}.found tests/fuzz/corpus/{} \\
+            >build/fuzz/{}.log 2>&1; echo \$? >build/fuzz/{}.status"
+    for name in $names; do
+        log=build/fuzz/$name.log
+        inputs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+        if [ "$(cat "build/fuzz/$name.status")" = 0 ]; then
+            count 1
+            echo "fuzz/$name: passed, $inputs inputs"
+        else
+            count 0 1
+            tail -n 60 "$log"
+            echo "fuzz/$name: FAILED"
+        fi
+    done
+}
+
 test_boot() { # NAME, or nothing for all
     report=$PWD/build/boot-tests.xml
     rm -f "$report"
@@ -100,19 +135,20 @@ test_boot() { # NAME, or nothing for all
 }
 
 run_tests() {
-    parts='unit lint model boot' only=
+    parts='unit lint model fuzz boot' only=
     case ${1-} in
-    unit | lint | model | boot) parts=$1; shift ;;
+    unit | lint | model | fuzz | boot) parts=$1; shift ;;
     esac
     case $#,${1-} in
     0,) ;;
     2,-k) only=$2 ;;
-    *) usage "test [unit|lint|model|boot] [-k NAME], not '$*'" ;;
+    *) usage "test [unit|lint|model|fuzz|boot] [-k NAME], not '$*'" ;;
     esac
     needs=$needs_build
     case $parts in *unit*) needs="$needs $needs_unit" ;; esac
     case $parts in *lint*) needs="$needs $needs_lint" ;; esac
     case $parts in *model*) needs="$needs $needs_model" ;; esac
+    case $parts in *fuzz*) needs="$needs $needs_fuzz" ;; esac
     case $parts in *boot*) needs="$needs $needs_boot $needs_run" ;; esac
     # shellcheck disable=SC2086 # a list of words
     install_needs $needs

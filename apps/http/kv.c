@@ -133,10 +133,12 @@ static bool list_key(void *context, const char *key, size_t key_bytes)
     struct operation *operation = context;
     if (key_bytes < operation->key_bytes || memcmp(key, operation->key, operation->key_bytes) != 0)
         return true;
+    // As they are, a path with them leads elsewhere.
+    bool is_dots = key_bytes <= 2 && memcmp(key, "..", key_bytes) == 0;
     for (size_t i = 0; i < key_bytes; i++) {
         unsigned letter = (unsigned char)key[i];
         bool is_word = (letter | 0x20u) - 'a' < 26 || letter - '0' < 10;
-        if (letter && (is_word || strchr(plain, (int)letter)))
+        if (letter && (is_word || (!is_dots && strchr(plain, (int)letter))))
             http_text_put(&operation->keys, &key[i], 1);
         else
             http_text_format(&operation->keys, "%%%02X", letter);
