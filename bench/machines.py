@@ -88,7 +88,7 @@ class Machine:
         command = [str(ROOT / "toril"), "run", "--image", str(image), "--smp", str(shape.cores),
                    "--memory", str(shape.memory_mib), "--net", "tap=tap0", "--card", shape.card,
                    "--accel", "tcg,thread=single" if shape.counted else "auto",
-                   "--append", f"ip={GUEST}/24,gw={HOST} {append}", "--qemu", " ".join(qemu)]
+                   "--append", f"ip={GUEST}/24,gw={HOST} plain_http=on {append}", "--qemu", " ".join(qemu)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                          stderr=subprocess.STDOUT, text=True, errors="replace")
         self._reader = threading.Thread(target=self._read, daemon=True)
