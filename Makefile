@@ -16,7 +16,7 @@ SMP_SOURCES := $(sort $(wildcard smp/*.c))
 SMP_ASSEMBLY := smp/trampoline.asm
 VIRTIO_SOURCES = $(filter-out $(NET_DRIVER_SOURCES),$(sort $(wildcard virtio/*.c)))
 DRIVER_SOURCES = $(filter-out $(NET_DRIVER_SOURCES),$(sort $(wildcard drivers/*.c)))
-NET_DRIVER_SOURCES := kernel/device.c virtio/net.c virtio/net_queue.c $(sort $(wildcard drivers/e1000*.c))
+NET_DRIVER_SOURCES := kernel/device.c virtio/net.c virtio/net_queue.c virtio/virtq_packed.c $(sort $(wildcard drivers/e1000*.c))
 NET_SOURCES := $(sort $(wildcard net/*.c))
 HTTP_SOURCES := $(sort $(wildcard http/*.c)) build/http_statuses.c
 TLS_SOURCES := $(sort $(wildcard tls/*.c))
@@ -60,7 +60,7 @@ $(O)/posix/start.o: FIRST_CFLAGS = $(POSIX_START_CFLAGS)
 # runs when something is wrong.
 SMALL := $(call object,$(EFI_SOURCES) $(addprefix kernel/, backtrace.c clock.c debugport.c framebuffer.c kvm_clock.c \
     mtrr.c nmi.c numa.c options.c panic.c pci.c power.c snapshot.c symbols.c trace.c watchdog.c) \
-    $(addprefix smp/, borrow.c bringup.c tsc_sync.c))
+    $(addprefix smp/, borrow.c bringup.c tsc_sync.c) $(addprefix virtio/, probe.c rng.c virtq.c))
 $(SMALL): private OPTIMISE := -Os
 
 $(O)/%.o: %.c Makefile | $(MUSL_LIB)

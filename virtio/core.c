@@ -10,11 +10,12 @@
 #include "kernel/pages.h"
 #include "kernel/trace.h"
 
-// What every device is offered. Packed rings are not in it: split ones are enough and everywhere.
+// What every device is offered.
 static const struct virtio_feature common_features[] = {
     {VIRTIO_F_VERSION_1, VIRTIO_REQUIRED, "version_1", 0},
     {VIRTIO_F_EVENT_IDX, VIRTIO_WANTED, "event_idx", 0},
     {VIRTIO_F_INDIRECT_DESC, VIRTIO_WANTED, "indirect_desc", 0},
+    {VIRTIO_F_RING_PACKED, VIRTIO_ACCEPTED, "ring_packed", 0},
     // DMA addresses are physical, and the rings' barriers the CPU's own, whatever the device says.
     {VIRTIO_F_ACCESS_PLATFORM, VIRTIO_ACCEPTED, "access_platform", 0},
     {VIRTIO_F_ORDER_PLATFORM, VIRTIO_ACCEPTED, "order_platform", 0},
@@ -51,6 +52,8 @@ static const char *agree_on_features(struct virtio_device *device)
 {
     struct transport *transport = device->transport;
     struct negotiation state = {.offered = transport->ops->features_read(transport)};
+    if (device->driver->packed == NULL)
+        state.offered &= ~(1ull << VIRTIO_F_RING_PACKED);
     negotiate(&state, common_features, ARRAY_COUNT(common_features));
     negotiate(&state, device->driver->features, device->driver->feature_count);
     log_info("virtio: %s:%s", device->name, state.line);
@@ -141,6 +144,7 @@ int virtio_queue_create(struct virtio_device *device, struct virtio_queue *queue
         .size = size,
         .indirect_entries = virtio_has(device, VIRTIO_F_INDIRECT_DESC) ? indirect_entries : 0,
         .event_index = virtio_has(device, VIRTIO_F_EVENT_IDX),
+        .layout = virtio_has(device, VIRTIO_F_RING_PACKED) ? device->driver->packed : NULL,
     };
     memset(queue, 0, sizeof(*queue));
     size_t shared_bytes = virtq_shared_bytes(&config);
@@ -157,9 +161,9 @@ int virtio_queue_create(struct virtio_device *device, struct virtio_queue *queue
     queue->place = (struct transport_queue){
         .index = index,
         .size = size,
-        .descriptors_phys = (uintptr_t)queue->ring.descriptors,
-        .driver_phys = (uintptr_t)queue->ring.available,
-        .device_phys = (uintptr_t)queue->ring.used,
+        .descriptors_phys = (uintptr_t)queue->shared,
+        .driver_phys = (uintptr_t)queue->ring.driver_area,
+        .device_phys = (uintptr_t)queue->ring.device_area,
         .interrupt = interrupt,
         .context = context,
     };

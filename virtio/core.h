@@ -37,6 +37,7 @@ struct virtio_driver {
     const char *name;
     const struct virtio_feature *features; // wanted, besides those every queue uses
     size_t feature_count;
+    const struct virtq_ops *packed; // how it works with packed rings; NULL: with split ones only
     // Step 7: reads the configuration, makes queues; the device does nothing yet.
     int (*setup)(struct virtio_device *device);
     // After step 8: the device works.

@@ -25,9 +25,8 @@
 #define RSS_TABLE_BYTES_MAX (RSS_TABLE_ENTRIES * sizeof(uint16_t))
 
 // 5.1.3.1. A large frame comes in as many buffers as it takes, so that none need be 64 KiB long.
-#define NEEDED_TO_SEND_LARGE (1ull << VIRTIO_NET_F_CSUM)
-#define NEEDED_TO_RECEIVE_LARGE                                                                    \
-    (1ull << VIRTIO_NET_F_GUEST_CSUM | 1ull << VIRTIO_NET_F_MRG_RXBUF)
+#define NEEDED_TO_SEND_LARGE    (1ull << VIRTIO_NET_F_CSUM)
+#define NEEDED_TO_RECEIVE_LARGE (1ull << VIRTIO_NET_F_GUEST_CSUM | 1ull << VIRTIO_NET_F_MRG_RXBUF)
 
 static const struct virtio_feature features[] = {
     {VIRTIO_NET_F_CSUM, VIRTIO_WANTED, "csum", 0},
@@ -342,6 +341,7 @@ const struct virtio_driver virtio_net_driver = {
     .name = "net",
     .features = features,
     .feature_count = ARRAY_COUNT(features),
+    .packed = &virtq_packed,
     .setup = net_setup,
     .start = net_start,
     .undo = net_undo,

@@ -215,18 +215,17 @@ static void net_rx_release(struct net_device *device, struct net_rx_buffer *lent
 
 static void refill(struct queue_pair *pair)
 {
-    while (pair->free_buffers != NULL && virtq_room(&pair->rx.ring) > 0) {
-        struct rx_buffer *buffer = pair->free_buffers;
-        if (virtq_add_writable(&pair->rx.ring, (uintptr_t)buffer->memory, pair->buffer_bytes,
-                               buffer) != 0)
-            return;
+    struct rx_buffer *buffer;
+    while ((buffer = pair->free_buffers) != NULL &&
+           virtq_add_writable(&pair->rx.ring, (uintptr_t)buffer->memory, pair->buffer_bytes,
+                              buffer) == 0)
         pair->free_buffers = buffer->next_free;
-    }
 }
 
 // ---- transmit -----------------------------------------------------------------------------------
 
-static void fill_header(struct virtio_net_header *header, const struct net_tx_frame *frame)
+static void fill_header(struct virtio_net_header *header, const struct net_device *device,
+                        const struct net_tx_frame *frame)
 {
     *header = (struct virtio_net_header){0};
     if (frame->checksum_needed) {
@@ -235,6 +234,7 @@ static void fill_header(struct virtio_net_header *header, const struct net_tx_fr
         header->checksum_offset = frame->checksum_offset;
     }
     if (frame->tso_mss != 0) {
+        ASSERT(frame->checksum_needed && (frame->tso_is_ipv6 ? device->tso6 : device->tso4));
         header->gso_type =
             frame->tso_is_ipv6 ? VIRTIO_NET_HEADER_GSO_TCPV6 : VIRTIO_NET_HEADER_GSO_TCPV4;
         header->gso_size = frame->tso_mss;
@@ -247,14 +247,12 @@ static int net_transmit(struct net_device *device, const struct net_tx_frame *fr
     struct queue_pair *pair = from(device);
     ASSERT(frame->segment_count > 0 && frame->segment_count <= NET_TX_SEGMENTS_MAX);
     ASSERT(!frame->checksum_needed || device->checksum_offload);
-    ASSERT(frame->tso_mss == 0 ||
-           (frame->checksum_needed && (frame->tso_is_ipv6 ? device->tso6 : device->tso4)));
     struct tx_slot *slot = pair->free_slots;
     if (slot == NULL) {
         pair->tx_is_full = true;
         return pair->owner->device->is_shut_off ? -EIO : -ENOBUFS;
     }
-    fill_header(&slot->header, frame);
+    fill_header(&slot->header, device, frame);
     struct virtq_buffer buffers[TX_BUFFERS_MAX];
     buffers[0] = (struct virtq_buffer){(uintptr_t)&slot->header, HEADER_BYTES};
     uint32_t frame_bytes = 0;

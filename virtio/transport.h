@@ -9,10 +9,10 @@
 // What a transport must know of one queue.
 struct transport_queue {
     uint16_t index;
-    uint16_t size;             // entries
-    uint64_t descriptors_phys; // descriptor area
-    uint64_t driver_phys;      // available ring
-    uint64_t device_phys;      // used ring
+    uint16_t size;                    // entries
+    uint64_t descriptors_phys;        // descriptor area
+    uint64_t driver_phys;             // available ring
+    uint64_t device_phys;             // used ring
     void (*interrupt)(void *context); // raised on this core; NULL: the queue is only polled
     void *context;
     volatile void *doorbell; // set by the transport
@@ -46,6 +46,6 @@ struct transport_ops {
 
 struct transport {
     const struct transport_ops *ops;
-    char place[24];     // where it is, for the log: "00:02.0"
+    char place[24]; // where it is, for the log: "00:02.0"
     uint32_t device_type;
 };

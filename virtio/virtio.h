@@ -24,6 +24,7 @@
 #define VIRTIO_F_EVENT_IDX       29
 #define VIRTIO_F_VERSION_1       32
 #define VIRTIO_F_ACCESS_PLATFORM 33
+#define VIRTIO_F_RING_PACKED     34
 #define VIRTIO_F_ORDER_PLATFORM  36
 
 // ---- split virtqueue, 2.7 -----------------------------------------------------------------------
@@ -64,6 +65,19 @@ struct virtio_used { // 2.7.8, written by the device
     struct virtio_used_element ring[]; // then, with VIRTIO_F_EVENT_IDX, avail_event
 };
 _Static_assert(offsetof(struct virtio_used, ring) == 4, "2.7.8");
+
+// ---- packed virtqueue, 2.8 ----------------------------------------------------------------------
+#define VIRTIO_PACKED_AVAILABLE 0x0080 // flags beside those of split rings' descriptors
+#define VIRTIO_PACKED_USED      0x8000
+
+struct virtio_packed_descriptor { // 2.8.13; the device writes all but the address
+    uint64_t address_phys;
+    _Atomic uint32_t length;
+    _Atomic uint16_t id;
+    _Atomic uint16_t flags;
+};
+_Static_assert(sizeof(struct virtio_packed_descriptor) == sizeof(struct virtio_descriptor),
+               "indirect tables have room for either");
 
 // ---- PCI transport, 4.1 -------------------------------------------------------------------------
 #define VIRTIO_PCI_VENDOR                0x1af4

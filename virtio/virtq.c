@@ -1,39 +1,22 @@
 // SPDX-License-Identifier: MIT
+// What both layouts share.
 #include "virtio/virtq.h"
 
-#include <errno.h>
 #include <string.h>
 
-#include "kernel/cpu.h"
 #include "kernel/panic.h"
 
-// Chains up to this length take ring descriptors even where indirect tables may be used: a table
-// costs the device one more access to guest memory, which two descriptors side by side do not.
-#define DIRECT_COUNT_MAX 2
-
-#define NOT_IN_FLIGHT UINT64_MAX
-
-static size_t available_bytes(uint16_t size)
+static size_t indirect_offset(const struct virtq_config *config)
 {
-    return sizeof(struct virtio_available) + sizeof(uint16_t) * size + sizeof(uint16_t);
-}
-
-static size_t used_offset(uint16_t size)
-{
-    size_t end = sizeof(struct virtio_descriptor) * size + available_bytes(size);
-    return ALIGN_UP(end, CACHE_LINE_BYTES);
-}
-
-static size_t indirect_offset(uint16_t size)
-{
-    size_t used = sizeof(struct virtio_used) + sizeof(struct virtio_used_element) * size;
-    return ALIGN_UP(used_offset(size) + used + sizeof(uint16_t), CACHE_LINE_BYTES);
+    size_t ring = config->layout != NULL ? config->layout->ring_bytes(config->size)
+                                         : virtq_split_ring_bytes(config->size);
+    return ALIGN_UP(ring, CACHE_LINE_BYTES);
 }
 
 size_t virtq_shared_bytes(const struct virtq_config *config)
 {
     size_t tables = sizeof(struct virtio_descriptor) * config->size * config->indirect_entries;
-    return indirect_offset(config->size) + tables;
+    return indirect_offset(config) + tables;
 }
 
 size_t virtq_private_bytes(const struct virtq_config *config)
@@ -46,25 +29,21 @@ void virtq_init(struct virtq *queue, const struct virtq_config *config, void *sh
 {
     uint16_t size = config->size;
     ASSERT(size > 0 && size <= VIRTIO_QUEUE_SIZE_MAX && (size & (size - 1)) == 0);
-    uint8_t *base = shared;
     memset(queue, 0, sizeof(*queue));
     queue->config = *config;
+    queue->ops = config->layout;
     queue->mask = size - 1;
-    queue->descriptors = shared;
-    queue->available = (void *)(base + sizeof(struct virtio_descriptor) * size);
-    queue->used_event = &queue->available->ring[size];
-    queue->used = (void *)(base + used_offset(size));
-    queue->avail_event = (void *)&queue->used->ring[size];
-    queue->indirect = (void *)(base + indirect_offset(size));
+    queue->indirect = (void *)((uint8_t *)shared + indirect_offset(config));
     queue->slots = private_memory;
     for (uint32_t i = 0; i < size; i++) {
-        queue->slots[i].sequence = NOT_IN_FLIGHT;
+        queue->slots[i].sequence = VIRTQ_NOT_IN_FLIGHT;
         queue->slots[i].next = (uint16_t)(i + 1);
     }
     queue->free_count = size;
-    virtq_disable_interrupts(queue);
-    if (config->event_index) // the farthest index there is: no interrupt until one is asked for
-        atomic_store_explicit(queue->used_event, UINT16_MAX, memory_order_relaxed);
+    if (queue->ops != NULL)
+        queue->ops->init(queue, shared);
+    else
+        virtq_split_init(queue, shared);
 }
 
 void virtq_break(struct virtq *queue, const char *reason, uint32_t value)
@@ -82,239 +61,14 @@ const char *virtq_broken(const struct virtq *queue, uint32_t *value)
     return queue->broken;
 }
 
-static void fill_descriptor(struct virtio_descriptor *descriptor, const struct virtq_buffer *buffer,
-                            uint16_t flags, uint16_t next)
-{
-    descriptor->address_phys = buffer->phys;
-    descriptor->length = buffer->length;
-    descriptor->flags = flags;
-    descriptor->next = next; // means nothing in the last one
-}
-
-static uint16_t flags_of(uint32_t i, uint32_t readable)
-{
-    return i < readable ? 0 : VIRTIO_DESCRIPTOR_WRITE;
-}
-
-// Fills ring descriptors from the free list. Returns: the last one.
-static uint16_t fill_direct(struct virtq *queue, const struct virtq_buffer *buffers,
-                            uint32_t readable, uint32_t total)
-{
-    uint16_t id = queue->free_head;
-    for (uint32_t i = 0; i + 1 < total; i++) {
-        uint16_t next = queue->slots[id].next;
-        fill_descriptor(&queue->descriptors[id], &buffers[i],
-                        flags_of(i, readable) | VIRTIO_DESCRIPTOR_NEXT, next);
-        id = next;
-    }
-    fill_descriptor(&queue->descriptors[id], &buffers[total - 1], flags_of(total - 1, readable), 0);
-    return id;
-}
-
-static void fill_indirect(struct virtq *queue, const struct virtq_buffer *buffers,
-                          uint32_t readable, uint32_t total)
-{
-    uint16_t id = queue->free_head;
-    struct virtio_descriptor *table = &queue->indirect[(size_t)id * queue->config.indirect_entries];
-    uint32_t last = total - 1;
-    for (uint32_t i = 0; i < last; i++)
-        fill_descriptor(&table[i], &buffers[i], flags_of(i, readable) | VIRTIO_DESCRIPTOR_NEXT,
-                        (uint16_t)(i + 1));
-    fill_descriptor(&table[last], &buffers[last], flags_of(last, readable), 0);
-    struct virtq_buffer whole = {(uintptr_t)table, // RAM is identity-mapped
-                                 total * (uint32_t)sizeof(struct virtio_descriptor)};
-    fill_descriptor(&queue->descriptors[id], &whole, VIRTIO_DESCRIPTOR_INDIRECT, 0);
-}
-
-// Takes the descriptors from the free head to `tail` as one chain, and puts it on the ring.
-static inline void add_chain(struct virtq *queue, uint16_t tail, uint16_t count,
-                             uint32_t writable_bytes, void *token)
-{
-    uint16_t head = queue->free_head;
-    struct virtq_slot *slot = &queue->slots[head];
-    queue->free_head = queue->slots[tail].next;
-    queue->free_count = (uint16_t)(queue->free_count - count);
-    slot->token = token;
-    slot->writable_bytes = writable_bytes;
-    slot->tail = tail;
-    slot->count = count;
-    slot->sequence = queue->added;
-    atomic_store_explicit(&queue->available->ring[(uint16_t)queue->added & queue->mask], head,
-                          memory_order_relaxed);
-    queue->added++;
-}
-
-int virtq_add(struct virtq *queue, const struct virtq_buffer *buffers, uint32_t readable,
-              uint32_t writable, void *token)
-{
-    uint32_t total = readable + writable;
-    bool is_indirect = total > DIRECT_COUNT_MAX && total <= queue->config.indirect_entries;
-    uint32_t needed = is_indirect ? 1 : total;
-    ASSERT(total > 0 && needed <= queue->config.size && token != NULL);
-    if (queue->broken != NULL)
-        return -EIO;
-    if (needed > queue->free_count)
-        return -ENOBUFS;
-
-    uint16_t tail = queue->free_head;
-    if (is_indirect)
-        fill_indirect(queue, buffers, readable, total);
-    else
-        tail = fill_direct(queue, buffers, readable, total);
-    uint64_t writable_bytes = 0;
-    for (uint32_t i = readable; i < total; i++)
-        writable_bytes += buffers[i].length;
-    if (writable_bytes > UINT32_MAX)
-        writable_bytes = UINT32_MAX;
-    add_chain(queue, tail, (uint16_t)needed, (uint32_t)writable_bytes, token);
-    return 0;
-}
-
-int virtq_add_writable(struct virtq *queue, uint64_t phys, uint32_t length, void *token)
-{
-    if (queue->broken != NULL)
-        return -EIO;
-    if (queue->free_count == 0)
-        return -ENOBUFS;
-    ASSERT(token != NULL);
-    struct virtq_buffer buffer = {phys, length};
-    fill_descriptor(&queue->descriptors[queue->free_head], &buffer, VIRTIO_DESCRIPTOR_WRITE, 0);
-    add_chain(queue, queue->free_head, 1, length, token);
-    return 0;
-}
-
-void virtq_publish(struct virtq *queue)
-{
-    if (queue->published == queue->added)
-        return;
-    queue->published = queue->added;
-    // Pairs with the device's read of the index: descriptors and ring entries come before it.
-    atomic_store_explicit(&queue->available->index, (uint16_t)queue->published,
-                          memory_order_release);
-}
-
-bool virtq_needs_notify(struct virtq *queue)
-{
-    uint16_t now = (uint16_t)queue->published;
-    uint16_t before = queue->notified;
-    if (queue->broken != NULL || now == before)
-        return false;
-    queue->notified = now;
-    // Pairs with the device's, between asking to be notified and its last look at our index.
-    cpu_full_barrier();
-    if (!queue->config.event_index) {
-        uint16_t flags = atomic_load_explicit(&queue->used->flags, memory_order_relaxed);
-        return (flags & VIRTIO_USED_NO_NOTIFY) == 0;
-    }
-    uint16_t event = atomic_load_explicit(queue->avail_event, memory_order_relaxed);
-    return (uint16_t)(now - event - 1) < (uint16_t)(now - before); // 2.7.10
-}
-
-// Reads the used index and checks it. Returns: true if it is new and believable.
-static bool read_used_index(struct virtq *queue)
-{
-    // Pairs with the device's store of the index: the entries below it are there.
-    uint16_t index = atomic_load_explicit(&queue->used->index, memory_order_acquire);
-    uint16_t ready = (uint16_t)(index - queue->used_next);
-    if (ready > queue->published - queue->taken) {
-        virtq_break(queue, "used index is ahead of what is in flight", index);
-        return false;
-    }
-    queue->used_seen = index;
-    return ready != 0;
-}
-
-int virtq_take(struct virtq *queue, struct virtq_used *used)
-{
-    if (queue->broken != NULL)
-        return -EIO;
-    if (queue->used_next == queue->used_seen && !read_used_index(queue))
-        return queue->broken != NULL ? -EIO : 0;
-
-    // Each is read once: the device may change them at any time.
-    struct virtio_used_element *element = &queue->used->ring[queue->used_next & queue->mask];
-    uint32_t id = atomic_load_explicit(&element->id, memory_order_relaxed);
-    uint32_t length = atomic_load_explicit(&element->length, memory_order_relaxed);
-    if (id >= queue->config.size) {
-        virtq_break(queue, "used id is out of range", id);
-        return -EIO;
-    }
-    struct virtq_slot *slot = &queue->slots[id];
-    if (slot->sequence >= queue->published) {
-        virtq_break(queue, "used id is not in flight", id);
-        return -EIO;
-    }
-    if (slot->writable_bytes == 0)
-        length = 0; // 2.7.8.2: some devices tell how much they read
-    if (length > slot->writable_bytes) {
-        virtq_break(queue, "used length is larger than the buffers", length);
-        return -EIO;
-    }
-    used->token = slot->token;
-    used->length = length;
-    slot->sequence = NOT_IN_FLIGHT;
-    queue->slots[slot->tail].next = queue->free_head;
-    queue->free_head = (uint16_t)id;
-    queue->free_count = (uint16_t)(queue->free_count + slot->count);
-    queue->used_next++;
-    queue->taken++;
-    return 1;
-}
-
-bool virtq_has_used(const struct virtq *queue)
-{
-    return queue->broken != NULL || queue->used_next != queue->used_seen ||
-           atomic_load_explicit(&queue->used->index, memory_order_acquire) != queue->used_next;
-}
-
-bool virtq_enable_interrupts(struct virtq *queue)
-{
-    return virtq_enable_interrupts_after(queue, 1);
-}
-
-bool virtq_enable_interrupts_after(struct virtq *queue, uint16_t count)
-{
-    if (queue->config.event_index) {
-        atomic_store_explicit(queue->used_event, (uint16_t)(queue->used_next + count - 1),
-                              memory_order_relaxed);
-    } else {
-        count = 1;
-        atomic_store_explicit(&queue->available->flags, 0, memory_order_relaxed);
-    }
-    // Pairs with the device's, between moving the used index and looking whether we want to hear.
-    cpu_full_barrier();
-    if (queue->broken != NULL)
-        return true;
-    read_used_index(queue);
-    return queue->broken != NULL || (uint16_t)(queue->used_seen - queue->used_next) >= count;
-}
-
-void virtq_disable_interrupts(struct virtq *queue)
-{
-    // With event index an index that was passed stays silent for 65,536 chains: nothing to do.
-    if (!queue->config.event_index)
-        atomic_store_explicit(&queue->available->flags, VIRTIO_AVAILABLE_NO_INTERRUPT,
-                              memory_order_relaxed);
-}
-
-uint32_t virtq_room(const struct virtq *queue)
-{
-    return queue->free_count;
-}
-
-uint32_t virtq_in_flight(const struct virtq *queue)
-{
-    return (uint32_t)(queue->added - queue->taken);
-}
-
 void *virtq_reclaim(struct virtq *queue)
 {
     virtq_break(queue, "shut off", 0);
     for (uint32_t id = 0; id < queue->config.size; id++) {
         struct virtq_slot *slot = &queue->slots[id];
-        if (slot->sequence == NOT_IN_FLIGHT)
+        if (slot->sequence == VIRTQ_NOT_IN_FLIGHT)
             continue;
-        slot->sequence = NOT_IN_FLIGHT;
+        slot->sequence = VIRTQ_NOT_IN_FLIGHT;
         queue->taken++;
         return slot->token;
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// One split virtqueue: memory only. No device register is touched here, nothing is allocated, and
-// nothing the device writes is believed before it was checked; what must be remembered of a chain
-// is kept in private slots, descriptors are never read back.
+// One virtqueue: memory only. Its ring is split (virtq_split.c) or packed (virtq_packed.c), by what
+// was agreed with the device, and nobody above need know. No device register is touched here,
+// nothing is allocated, and nothing the device writes is believed before it was checked; what must
+// be remembered of a chain is kept in private slots, descriptors are never read back.
 //
 // Recipe, sending side:
 //     r = virtq_add(queue, buffers, readable, writable, token)   for each chain
@@ -19,7 +20,7 @@
 // After -EIO: reset the device, then virtq_reclaim() gives back every token it still held.
 //
 // Context: all calls from threads of the one core that owns the queue; none blocks.
-// Spec: VIRTIO 1.2, 2.7.
+// Spec: VIRTIO 1.2, 2.7 and 2.8.
 #pragma once
 
 #include "kernel/compiler.h"
@@ -35,41 +36,88 @@ struct virtq_used {
     uint32_t length; // bytes the device wrote, at most what it was given to write
 };
 
-struct virtq_slot { // of one descriptor; only a chain's head uses more than `next`
+struct virtq_slot { // of one buffer id. Split: of a descriptor, where only a head uses more than
+                    // `next`
     void *token;
     uint64_t sequence;       // of the chain; not below `published`: not the device's
     uint32_t writable_bytes; // the most that `length` may say
-    uint16_t next;           // of the chain, or of the free list
-    uint16_t tail;           // last descriptor of the chain
+    uint16_t next;           // of the chain (split), or of the free list
+    uint16_t tail;           // last descriptor of the chain (split)
     uint16_t count;          // ring descriptors of the chain
 };
 
 struct virtq_config {
-    uint16_t size;             // entries, a power of two
-    uint16_t indirect_entries; // longest chain that may go through an indirect table, 0: none
-    bool event_index;          // VIRTIO_F_EVENT_IDX
+    uint16_t size;                  // entries, a power of two
+    uint16_t indirect_entries;      // longest chain that may go through an indirect table, 0: none
+    bool event_index;               // VIRTIO_F_EVENT_IDX
+    const struct virtq_ops *layout; // NULL: split
 };
 
+struct virtq;
+
+// What a layout other than split does; the functions below say what each is.
+struct virtq_ops {
+    size_t (*ring_bytes)(uint16_t size);
+    void (*init)(struct virtq *queue, void *shared);
+    int (*add)(struct virtq *queue, const struct virtq_buffer *buffers, uint32_t readable,
+               uint32_t writable, void *token);
+    int (*add_writable)(struct virtq *queue, uint64_t phys, uint32_t length, void *token);
+    void (*publish)(struct virtq *queue);
+    bool (*needs_notify)(struct virtq *queue);
+    int (*take)(struct virtq *queue, struct virtq_used *used);
+    bool (*has_used)(const struct virtq *queue);
+    bool (*enable_interrupts_after)(struct virtq *queue, uint16_t count);
+    void (*disable_interrupts)(struct virtq *queue);
+};
+extern const struct virtq_ops virtq_packed;
+
 struct virtq {
-    // shared with the device
-    struct virtio_descriptor *descriptors;
-    struct virtio_available *available;
-    struct virtio_used *used;
-    _Atomic uint16_t *used_event;  // behind available: interrupt when passing this index
-    _Atomic uint16_t *avail_event; // behind used: the device wants a notification when passing it
-    struct virtio_descriptor *indirect; // `indirect_entries` for each descriptor
-    // private
+    const struct virtq_ops *ops; // NULL: split, whose functions are called as such, so that an app
+                                 // is linked without those that it does not use
+    void *driver_area, *device_area;    // shared with the device, behind the descriptors
+    struct virtio_descriptor *indirect; // likewise: `indirect_entries` for each descriptor
     struct virtq_slot *slots;
     struct virtq_config config;
     uint16_t mask;
-    uint16_t free_head, free_count;
-    uint16_t notified;  // available index when virtq_needs_notify() was last asked
-    uint16_t used_next; // used entry to take next
-    uint16_t used_seen; // used index as last read and checked
+    uint16_t free_head, free_count;   // ids in their list; descriptors
     uint64_t added, published, taken; // chains since the start
-    const char *broken; // why, NULL while all is well
+    const char *broken;               // why, NULL while all is well
     uint32_t broken_value;
+    union {
+        struct { // split
+            struct virtio_descriptor *descriptors;
+            struct virtio_available *available;
+            struct virtio_used *used;
+            _Atomic uint16_t *used_event;  // behind available: interrupt when passing this index
+            _Atomic uint16_t *avail_event; // behind used: notify when passing this one
+            uint16_t notified;             // available index when needs_notify() was last asked
+            uint16_t used_next;            // used entry to take next
+            uint16_t used_seen;            // used index as last read and checked
+        };
+        struct { // packed; positions are of descriptors and count on, lap after lap
+            struct virtio_packed_descriptor *ring;
+            uint32_t head;        // position to add at
+            uint32_t tail;        // position to take from
+            uint32_t shown;       // `head` when last published
+            uint32_t notified_at; // `shown` when needs_notify() was last asked
+            uint32_t unpublished; // position of the first descriptor the device may not see yet
+            uint16_t unpublished_flags; // which it gets when it may
+        };
+    };
 };
+
+// The functions of split rings, for those below.
+size_t virtq_split_ring_bytes(uint16_t size);
+void virtq_split_init(struct virtq *queue, void *shared);
+int virtq_split_add(struct virtq *queue, const struct virtq_buffer *buffers, uint32_t readable,
+                    uint32_t writable, void *token);
+int virtq_split_add_writable(struct virtq *queue, uint64_t phys, uint32_t length, void *token);
+void virtq_split_publish(struct virtq *queue);
+bool virtq_split_needs_notify(struct virtq *queue);
+int virtq_split_take(struct virtq *queue, struct virtq_used *used);
+bool virtq_split_has_used(const struct virtq *queue);
+bool virtq_split_enable_interrupts_after(struct virtq *queue, uint16_t count);
+void virtq_split_disable_interrupts(struct virtq *queue);
 
 // Bytes of page-aligned zeroed memory that queue and device share, and of private memory.
 size_t virtq_shared_bytes(const struct virtq_config *config);
@@ -81,32 +129,84 @@ void virtq_init(struct virtq *queue, const struct virtq_config *config, void *sh
 // Makes one chain: `readable` buffers, then `writable` ones. The device does not see it until
 // virtq_publish(). The token is not NULL. Owns: the device, until virtq_take() gives it back.
 // Returns: 0, -ENOBUFS or -EIO; the caller then still owns the buffers.
-int virtq_add(struct virtq *queue, const struct virtq_buffer *buffers, uint32_t readable,
-              uint32_t writable, void *token) MUST_CHECK;
+MUST_CHECK static inline int virtq_add(struct virtq *queue, const struct virtq_buffer *buffers,
+                                       uint32_t readable, uint32_t writable, void *token)
+{
+    if (__builtin_expect(queue->ops != NULL, 0))
+        return queue->ops->add(queue, buffers, readable, writable, token);
+    return virtq_split_add(queue, buffers, readable, writable, token);
+}
 // The same for one writable buffer, in fewer instructions: what a receive queue is refilled with.
-int virtq_add_writable(struct virtq *queue, uint64_t phys, uint32_t length, void *token) MUST_CHECK;
+MUST_CHECK static inline int virtq_add_writable(struct virtq *queue, uint64_t phys, uint32_t length,
+                                                void *token)
+{
+    if (__builtin_expect(queue->ops != NULL, 0))
+        return queue->ops->add_writable(queue, phys, length, token);
+    return virtq_split_add_writable(queue, phys, length, token);
+}
 // Shows the device all chains added so far.
-void virtq_publish(struct virtq *queue);
+static inline void virtq_publish(struct virtq *queue)
+{
+    if (__builtin_expect(queue->ops != NULL, 0))
+        queue->ops->publish(queue);
+    else
+        virtq_split_publish(queue);
+}
 // Whether the device wants to hear of what was published since the last call.
-bool virtq_needs_notify(struct virtq *queue) MUST_CHECK;
+MUST_CHECK static inline bool virtq_needs_notify(struct virtq *queue)
+{
+    if (__builtin_expect(queue->ops != NULL, 0))
+        return queue->ops->needs_notify(queue);
+    return virtq_split_needs_notify(queue);
+}
 
 // Takes one chain back. Returns: 1, or 0 when there is none, or -EIO.
-int virtq_take(struct virtq *queue, struct virtq_used *used) MUST_CHECK;
+MUST_CHECK static inline int virtq_take(struct virtq *queue, struct virtq_used *used)
+{
+    if (__builtin_expect(queue->ops != NULL, 0))
+        return queue->ops->take(queue, used);
+    return virtq_split_take(queue, used);
+}
 // Whether virtq_take() would not return 0.
-bool virtq_has_used(const struct virtq *queue);
-// Asks for an interrupt at the next used chain. Returns: true if there is one already (or the
-// queue is broken, which virtq_take() will tell).
-bool virtq_enable_interrupts(struct virtq *queue) MUST_CHECK;
-// Asks for an interrupt when `count` more chains are used (without event index: at the next one).
-// Returns: true if they are already.
-bool virtq_enable_interrupts_after(struct virtq *queue, uint16_t count) MUST_CHECK;
+static inline bool virtq_has_used(const struct virtq *queue)
+{
+    if (__builtin_expect(queue->ops != NULL, 0))
+        return queue->ops->has_used(queue);
+    return virtq_split_has_used(queue);
+}
+// Asks for an interrupt when about `count` more chains are used (without event index: at the next
+// one). Returns: true if there is something to take already that may be all of it (or the queue is
+// broken, which virtq_take() will tell).
+MUST_CHECK static inline bool virtq_enable_interrupts_after(struct virtq *queue, uint16_t count)
+{
+    if (__builtin_expect(queue->ops != NULL, 0))
+        return queue->ops->enable_interrupts_after(queue, count);
+    return virtq_split_enable_interrupts_after(queue, count);
+}
+// At the next used chain. Returns: true if there is one already.
+MUST_CHECK static inline bool virtq_enable_interrupts(struct virtq *queue)
+{
+    return virtq_enable_interrupts_after(queue, 1);
+}
 // Asks for no interrupts. A late one may still come.
-void virtq_disable_interrupts(struct virtq *queue);
+static inline void virtq_disable_interrupts(struct virtq *queue)
+{
+    if (__builtin_expect(queue->ops != NULL, 0))
+        queue->ops->disable_interrupts(queue);
+    else
+        virtq_split_disable_interrupts(queue);
+}
 
 // Descriptors that are free.
-uint32_t virtq_room(const struct virtq *queue);
+static inline uint32_t virtq_room(const struct virtq *queue)
+{
+    return queue->free_count;
+}
 // Chains added and not taken back.
-uint32_t virtq_in_flight(const struct virtq *queue);
+static inline uint32_t virtq_in_flight(const struct virtq *queue)
+{
+    return (uint32_t)(queue->added - queue->taken);
+}
 // What the device did wrong, with the number that shows it; NULL while all is well.
 const char *virtq_broken(const struct virtq *queue, uint32_t *value);
 // Marks the queue broken for a reason found above it; the first reason stays.
@@ -114,3 +214,27 @@ void virtq_break(struct virtq *queue, const char *reason, uint32_t value);
 // One token still in flight, or NULL when none is left.
 // Context: only when the device can no longer touch memory. The queue is broken from then on.
 void *virtq_reclaim(struct virtq *queue);
+
+// ---- for the layouts ----------------------------------------------------------------------------
+
+#define VIRTQ_NOT_IN_FLIGHT UINT64_MAX
+
+// Whether a chain goes through an indirect table. Up to two descriptors it takes the ring's even
+// where it might: a table costs the device one more access to guest memory, which two descriptors
+// side by side do not.
+static inline bool virtq_is_indirect(const struct virtq *queue, uint32_t total)
+{
+    return total > 2 && total <= queue->config.indirect_entries;
+}
+static inline struct virtio_descriptor *virtq_table(const struct virtq *queue, uint16_t id)
+{
+    return &queue->indirect[(size_t)id * queue->config.indirect_entries];
+}
+// The most that the device may write into a chain.
+static inline uint32_t virtq_writable_bytes(const struct virtq_buffer *buffers, uint32_t count)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++)
+        bytes += buffers[i].length;
+    return bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
+}

@@ -40,6 +40,7 @@ CLIENT = textwrap.dedent("""
 OFFLOADS = "csum=off,guest_csum=off,host_tso4=off,host_tso6=off,guest_tso4=off,guest_tso6=off"
 CARDS = {
     "all": ("", r"\+host_tso4 .*\+guest_tso4 .*\+mrg_rxbuf"),
+    "packed": ("packed=on", r"\+ring_packed"),
     "no mrg_rxbuf": ("mrg_rxbuf=off", r"\+host_tso4 .*-guest_tso4 .*-mrg_rxbuf"),
     "no offloads": (OFFLOADS + ",indirect_desc=off", r"-indirect_desc -csum .*-host_tso4"),
 }

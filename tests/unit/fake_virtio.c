@@ -49,8 +49,129 @@ static void walk(struct fake_chain *chain, const struct virtio_descriptor *table
     }
 }
 
+// ---- packed rings, 2.8 --------------------------------------------------------------------------
+
+static bool is_odd_lap(const struct fake_queue *queue, uint32_t position)
+{
+    return position / queue->size % 2 == 0;
+}
+
+static uint32_t event_at(const struct fake_queue *queue, uint32_t position)
+{
+    uint32_t wrap = is_odd_lap(queue, position) ? 0x8000 : 0;
+    return 2u << 16 | wrap | position % queue->size;
+}
+
+void fake_queue_attach_packed(struct fake_queue *queue, uint16_t size, bool event_index,
+                              void *descriptors, void *driver, void *device)
+{
+    memset(queue, 0, sizeof(*queue));
+    assert_true(size <= FAKE_PACKED_MAX);
+    assert_int_equal((uintptr_t)descriptors % 16, 0); // 2.8.10.1
+    assert_int_equal((uintptr_t)driver % 4, 0);
+    assert_int_equal((uintptr_t)device % 4, 0);
+    queue->size = size;
+    queue->event_index = event_index;
+    queue->is_packed = true;
+    queue->packed.ring = descriptors;
+    queue->packed.driver_event = driver;
+    queue->packed.device_event = device;
+    (void)fake_queue_ask_notify(queue);
+}
+
+static bool is_available(const struct fake_queue *queue, uint32_t position)
+{
+    uint16_t flags = atomic_load_explicit(&queue->packed.ring[position % queue->size].flags,
+                                          memory_order_acquire);
+    uint16_t expected = is_odd_lap(queue, position) ? VIRTIO_PACKED_AVAILABLE : VIRTIO_PACKED_USED;
+    return (flags & (VIRTIO_PACKED_AVAILABLE | VIRTIO_PACKED_USED)) == expected;
+}
+
+static void add_packed(struct fake_chain *chain, const struct virtio_packed_descriptor *descriptor)
+{
+    struct virtio_descriptor same = {descriptor->address_phys, descriptor->length,
+                                     descriptor->flags, 0};
+    add_buffer(chain, &same);
+}
+
+static bool pop_packed(struct fake_queue *queue, struct fake_chain *chain)
+{
+    struct fake_packed *packed = &queue->packed;
+    if (!is_available(queue, packed->position))
+        return false;
+    memset(chain, 0, sizeof(*chain));
+    uint16_t count = 0;
+    const struct virtio_packed_descriptor *descriptor;
+    do {
+        assert_true(is_available(queue, packed->position));
+        descriptor = &packed->ring[packed->position++ % queue->size];
+        if (descriptor->flags & VIRTIO_DESCRIPTOR_INDIRECT) {
+            assert_int_equal(descriptor->flags & 7, VIRTIO_DESCRIPTOR_INDIRECT); // and alone
+            assert_int_equal(count, 0);
+            chain->is_indirect = true;
+            const struct virtio_packed_descriptor *table = (void *)descriptor->address_phys;
+            for (uint32_t i = 0; i < descriptor->length / sizeof(*table); i++)
+                add_packed(chain, &table[i]);
+        } else {
+            add_packed(chain, descriptor);
+        }
+        assert_true(++count <= queue->size);
+    } while (descriptor->flags & VIRTIO_DESCRIPTOR_NEXT);
+    chain->id = descriptor->id;
+    assert_true(chain->id < queue->size);
+    packed->counts[chain->id] = count;
+    return true;
+}
+
+static void write_used_packed(struct fake_packed *packed, uint32_t id, uint32_t length)
+{
+    assert_true(packed->waiting_count < FAKE_PACKED_MAX);
+    packed->waiting[packed->waiting_count].position = packed->used;
+    packed->waiting[packed->waiting_count].id = id;
+    packed->waiting[packed->waiting_count++].length = length;
+    uint16_t count = id < FAKE_PACKED_MAX ? packed->counts[id] : 0;
+    packed->used += count > 0 ? count : 1; // a hostile id
+}
+
+static void show_packed(struct fake_queue *queue)
+{
+    struct fake_packed *packed = &queue->packed;
+    while (packed->waiting_count > 0) { // the first one last: the driver goes by order
+        uint32_t i = --packed->waiting_count, position = packed->waiting[i].position;
+        struct virtio_packed_descriptor *descriptor = &packed->ring[position % queue->size];
+        descriptor->id = (uint16_t)packed->waiting[i].id;
+        descriptor->length = packed->waiting[i].length;
+        atomic_store_explicit(
+            &descriptor->flags,
+            is_odd_lap(queue, position) ? VIRTIO_PACKED_AVAILABLE | VIRTIO_PACKED_USED : 0,
+            memory_order_release);
+    }
+    packed->shown = packed->used;
+}
+
+static bool wants_interrupt_packed(struct fake_queue *queue)
+{
+    struct fake_packed *packed = &queue->packed;
+    uint32_t before = packed->signalled, event = *packed->driver_event;
+    packed->signalled = packed->shown;
+    if (event >> 16 == 0 && !queue->event_index)
+        return before != packed->shown;
+    if (event >> 16 == 1)
+        return false;
+    assert_int_equal(event >> 16, 2);
+    assert_true(queue->event_index);
+    for (uint32_t i = before; i != packed->shown; i++) // by counting
+        if (event == event_at(queue, i))
+            return true;
+    return false;
+}
+
+// ---- both ---------------------------------------------------------------------------------------
+
 bool fake_queue_pop(struct fake_queue *queue, struct fake_chain *chain)
 {
+    if (queue->is_packed)
+        return pop_packed(queue, chain);
     uint16_t index = atomic_load_explicit(&queue->available->index, memory_order_acquire);
     if (index == queue->seen)
         return false;
@@ -74,6 +195,10 @@ bool fake_queue_pop(struct fake_queue *queue, struct fake_chain *chain)
 
 void fake_queue_write_used(struct fake_queue *queue, uint32_t id, uint32_t length)
 {
+    if (queue->is_packed) {
+        write_used_packed(&queue->packed, id, length);
+        return;
+    }
     struct virtio_used_element *element = &queue->used->ring[queue->used_index % queue->size];
     element->id = id;
     element->length = length;
@@ -82,11 +207,17 @@ void fake_queue_write_used(struct fake_queue *queue, uint32_t id, uint32_t lengt
 
 void fake_queue_show(struct fake_queue *queue)
 {
+    if (queue->is_packed) {
+        show_packed(queue);
+        return;
+    }
     atomic_store_explicit(&queue->used->index, queue->used_index, memory_order_release);
 }
 
 bool fake_queue_wants_interrupt(struct fake_queue *queue)
 {
+    if (queue->is_packed)
+        return wants_interrupt_packed(queue);
     uint16_t before = queue->signalled;
     queue->signalled = queue->used_index;
     if (before == queue->used_index)
@@ -109,6 +240,11 @@ static _Atomic uint16_t *avail_event(struct fake_queue *queue)
 
 bool fake_queue_ask_notify(struct fake_queue *queue)
 {
+    if (queue->is_packed) {
+        *queue->packed.device_event =
+            queue->event_index ? event_at(queue, queue->packed.position) : 0;
+        return is_available(queue, queue->packed.position);
+    }
     queue->used->flags = 0;
     if (queue->event_index)
         *avail_event(queue) = queue->seen;
@@ -117,7 +253,9 @@ bool fake_queue_ask_notify(struct fake_queue *queue)
 
 void fake_queue_ignore_notify(struct fake_queue *queue)
 {
-    if (queue->event_index)
+    if (queue->is_packed)
+        *queue->packed.device_event = 1u << 16;
+    else if (queue->event_index)
         *avail_event(queue) = (uint16_t)(queue->seen - 1);
     else
         queue->used->flags = VIRTIO_USED_NO_NOTIFY;
@@ -196,10 +334,11 @@ static int queue_start(struct transport *transport, struct transport_queue *queu
     assert_int_equal(self->status, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER |
                                        VIRTIO_STATUS_FEATURES_OK); // 3.1.1, step 7
     self->places[queue->index] = *queue;
-    fake_queue_attach(&self->queues[queue->index], queue->size,
-                      (self->accepted >> VIRTIO_F_EVENT_IDX & 1) != 0,
-                      (void *)(uintptr_t)queue->descriptors_phys,
-                      (void *)(uintptr_t)queue->driver_phys, (void *)(uintptr_t)queue->device_phys);
+    bool is_packed = (self->accepted >> VIRTIO_F_RING_PACKED & 1) != 0;
+    (is_packed ? fake_queue_attach_packed : fake_queue_attach)(
+        &self->queues[queue->index], queue->size, (self->accepted >> VIRTIO_F_EVENT_IDX & 1) != 0,
+        (void *)(uintptr_t)queue->descriptors_phys, (void *)(uintptr_t)queue->driver_phys,
+        (void *)(uintptr_t)queue->device_phys);
     return 0;
 }
 

@@ -1,15 +1,31 @@
 // SPDX-License-Identifier: MIT
-// The device's side of virtio in plain C, on the same memory, one step at a time: a queue that obeys
-// the specification (and checks that the driver does), and a device behind a fake transport. Tests
-// turn it hostile by writing into the rings themselves.
+// The device's side of virtio in plain C, on the same memory, one step at a time: a queue that
+// obeys the specification (and checks that the driver does), and a device behind a fake transport.
+// Tests turn it hostile by writing into the rings themselves.
 #pragma once
 
 #include "virtio/transport.h"
 #include "virtio/virtio.h"
 
+#define FAKE_PACKED_MAX 512 // entries of a packed queue
+
+// A packed queue's own; positions count descriptors, lap after lap.
+struct fake_packed {
+    struct virtio_packed_descriptor *ring;
+    _Atomic uint32_t *driver_event, *device_event;
+    uint32_t position;                // of the next chain
+    uint32_t used, shown, signalled;  // written so far; shown; when last asked for an interrupt
+    uint16_t counts[FAKE_PACKED_MAX]; // descriptors of a chain taken, by id
+    struct {
+        uint32_t position, id, length;
+    } waiting[FAKE_PACKED_MAX]; // written, not shown
+    uint32_t waiting_count;
+};
+
 struct fake_queue {
     uint16_t size;
-    bool event_index;
+    bool event_index, is_packed;
+    struct fake_packed packed;
     struct virtio_descriptor *descriptors;
     struct virtio_available *available;
     struct virtio_used *used;
@@ -33,6 +49,9 @@ struct fake_chain {
 
 void fake_queue_attach(struct fake_queue *queue, uint16_t size, bool event_index, void *descriptors,
                        void *available, void *used);
+// The same for a packed ring.
+void fake_queue_attach_packed(struct fake_queue *queue, uint16_t size, bool event_index,
+                              void *descriptors, void *driver, void *device);
 // Takes the next chain, and fails the test if it breaks a rule. Returns: false without one.
 bool fake_queue_pop(struct fake_queue *queue, struct fake_chain *chain);
 // Writes one used entry; fake_queue_show() moves the index over all written so far.

@@ -98,7 +98,7 @@ static void test_start(void **state)
 static void test_unknown_features_are_left(void **state)
 {
     (void)state;
-    struct net_device *net = start_net(OFFERED_LESS | BIT(34) | BIT(7) | BIT(23) | BIT(63));
+    struct net_device *net = start_net(OFFERED_LESS | BIT(35) | BIT(7) | BIT(23) | BIT(63));
     assert_true(fake.accepted == OFFERED_LESS);
     assert_false(net->checksum_offload);
     assert_true(net->link_up); // without STATUS
@@ -563,6 +563,49 @@ static void test_link_change(void **state)
     assert_true(net->link_up);
 }
 
+// The same through packed rings: frames each way, over many laps, and interrupts.
+static void test_packed_rings(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        uint64_t without = (i % 2 ? BIT(VIRTIO_F_EVENT_IDX) : 0) |
+                           (i / 2 ? BIT(VIRTIO_F_INDIRECT_DESC) : 0);
+        struct net_device *net = start_net((OFFERED_LARGE | BIT(VIRTIO_F_RING_PACKED)) & ~without);
+        assert_true(host_log_has("+ring_packed"));
+        uintptr_t sent = 0;
+        for (uint32_t round = 0; round < 300; round++) {
+            for (uint32_t k = 0; k < 1 + round % 40; k++) {
+                receive((uint8_t)(round + k), 60 + k, 0, 1);
+                if (transmit(net, 1 + k % 16, (void *)(sent + 1)) == 0)
+                    sent++;
+            }
+            fake_device_complete(&fake, 0);
+            assert_int_equal(net->ops->poll(net, 1000), 1 + round % 40);
+            for (uint32_t k = 0; k < 1 + round % 40; k++)
+                assert_int_equal(frames[k]->data[59], (uint8_t)(round + k));
+            release_frames(net);
+            net->ops->flush(net);
+            send_all();
+            fake_device_complete(&fake, 1);
+            assert_int_equal(net->ops->poll(net, 10), 0);
+            assert_int_equal((uintptr_t)tokens[token_count - 1], sent);
+            token_count = 0;
+            net->ops->flush(net);
+        }
+        assert_false(net->ops->arm(net));
+        receive(1, 60, 0, 1);
+        assert_true(fake_device_complete(&fake, 0));
+        assert_int_equal(net->ops->poll(net, 10), 1);
+        release_frames(net);
+        net->ops->flush(net);
+        receive(2, 60, 0, 1);
+        assert_false(fake_device_complete(&fake, 0)); // polled, not armed
+        assert_int_equal(net->ops->poll(net, 10), 1);
+        release_frames(net);
+        assert_int_equal(net->stats.rx_errors, 0);
+    }
+}
+
 // ---- hostile devices ----------------------------------------------------------------------------
 
 static void test_shut_off_gives_all_back(void **state)
@@ -729,6 +772,7 @@ int main(void)
         cmocka_unit_test(test_arm),
         cmocka_unit_test(test_lost_interrupt),
         cmocka_unit_test(test_link_change),
+        cmocka_unit_test(test_packed_rings),
         cmocka_unit_test(test_shut_off_gives_all_back),
         cmocka_unit_test(test_hostile_transmit_queue),
         cmocka_unit_test(test_hostile_frames),
