@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sends back what comes in at port 7, by TCP and UDP, on every core: how a service of threads
-// looks. Spec: RFC 862.
+// looks. Its arguments are multicast groups to join. Spec: RFC 862.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "net/groups.h"
 #include "net/net.h"
 #include "net/socket.h"
 
@@ -66,9 +67,18 @@ static int serve_here(void *argument, unsigned cores)
                : -ENOMEM;
 }
 
-int main(void)
+// Datagrams to a multicast group are answered once: by core 0.
+static int join(const char *group)
+{
+    ip_addr_t address;
+    return ipaddr_aton(group, &address) ? net_group_join(&address) : -EINVAL;
+}
+
+int main(int argc, char **argv)
 {
     int error = net_wait_ready(TIME_NEVER);
+    for (int i = 1; i < argc && error == 0; i++)
+        error = join(argv[i]);
     if (error == 0)
         error = net_spread(serve_here, NULL);
     if (error != 0) {

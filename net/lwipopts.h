@@ -25,7 +25,7 @@
 #define LWIP_TCP                   1
 #define LWIP_DHCP                  1
 #define LWIP_DNS                   1
-#define LWIP_IGMP                  0 // would wake an idle machine ten times a second
+#define LWIP_IGMP                  1
 #define LWIP_RAW                   0 // a function call for each packet received
 #define LWIP_SINGLE_NETIF          1
 #define LWIP_NETIF_HOSTNAME        1
@@ -123,6 +123,7 @@
 #define IP6_FRAG_STATS         1
 #define ND6_STATS              1
 #define MLD6_STATS             1
+#define IGMP_STATS             1
 #define IPFRAG_STATS           1
 #define ICMP_STATS             1
 #define UDP_STATS              1

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernel/core.h"
+#include "net/groups.h"
 #include "net/relay.h"
 #include "net/segments.h"
 #include "net/spread.h"
@@ -123,18 +124,27 @@ static struct pbuf *copy_frame(struct net_rx_buffer *frame, u16_t size_bytes)
 }
 
 // What the device says of a fragment is not about the datagram it will be part of.
-static bool checksum_is_vouched(const struct net_rx_buffer *frame)
+static bool checksum_is_vouched(const uint8_t *bytes, uint32_t length, bool checksum_valid)
 {
-    if (!frame->checksum_valid || frame->length < SIZEOF_ETH_HDR + IP_HLEN)
+    if (!checksum_valid || length < SIZEOF_ETH_HDR + IP_HLEN)
         return false;
-    const struct eth_hdr *ethernet = (const struct eth_hdr *)frame->data;
+    const struct eth_hdr *ethernet = (const struct eth_hdr *)bytes;
     if (ethernet->type == PP_HTONS(ETHTYPE_IP)) {
-        const struct ip_hdr *ip = (const struct ip_hdr *)(frame->data + SIZEOF_ETH_HDR);
+        const struct ip_hdr *ip = (const struct ip_hdr *)(bytes + SIZEOF_ETH_HDR);
         return (IPH_OFFSET(ip) & PP_HTONS(IP_MF | IP_OFFMASK)) == 0;
     }
-    const struct ip6_hdr *ip6 = (const struct ip6_hdr *)(frame->data + SIZEOF_ETH_HDR);
+    const struct ip6_hdr *ip6 = (const struct ip6_hdr *)(bytes + SIZEOF_ETH_HDR);
     return ethernet->type == PP_HTONS(ETHTYPE_IPV6) &&
            (IP6H_NEXTH(ip6) == IP6_NEXTH_TCP || IP6H_NEXTH(ip6) == IP6_NEXTH_UDP);
+}
+
+static void heed_checksum(const uint8_t *bytes, uint32_t length, bool checksum_valid)
+{
+    u16_t checks = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
+    if (checksum_is_vouched(bytes, length, checksum_valid))
+        state.netif.chksum_flags &= (u16_t)~checks;
+    else
+        state.netif.chksum_flags |= checks;
 }
 
 void net_netif_take(struct net_rx_buffer *frame)
@@ -147,12 +157,7 @@ void net_netif_take(struct net_rx_buffer *frame)
         release_frame(frame);
         return;
     }
-    u16_t checks = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
-    if (checksum_is_vouched(frame))
-        state.netif.chksum_flags &= (u16_t)~checks;
-    else
-        state.netif.chksum_flags |= checks;
-
+    heed_checksum(frame->data, frame->length, frame->checksum_valid);
     bool wraps = frame->length >= RX_READABLE_MIN && state.stats.rx_held < state.rx_held_max;
     struct pbuf *pbuf =
         wraps ? wrap_frame(frame, (u16_t)size_bytes) : copy_frame(frame, (u16_t)size_bytes);
@@ -165,7 +170,7 @@ void net_netif_take(struct net_rx_buffer *frame)
         pbuf_free(pbuf);
 }
 
-void net_netif_take_copy(const uint8_t *bytes, uint32_t size_bytes)
+void net_netif_take_copy(const uint8_t *bytes, uint32_t size_bytes, bool checksum_valid)
 {
     struct pbuf *pbuf = pbuf_alloc(PBUF_RAW, (u16_t)size_bytes, PBUF_RAM);
     if (pbuf == NULL) {
@@ -173,15 +178,15 @@ void net_netif_take_copy(const uint8_t *bytes, uint32_t size_bytes)
         return;
     }
     pbuf_take(pbuf, bytes, (u16_t)size_bytes);
-    state.netif.chksum_flags |= NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
+    heed_checksum(bytes, size_bytes, checksum_valid);
     if (ethernet_input(pbuf, &state.netif) != ERR_OK)
         pbuf_free(pbuf);
 }
 
-static void tell_all(const struct net_rx_buffer *frame)
+static void tell_others(const struct net_rx_buffer *frame, bool only_in_groups)
 {
     for (unsigned i = 0; i < net_spread_map.count; i++)
-        if (i != net_position)
+        if (i != net_position && (!only_in_groups || net_groups_on(net_spread_core(i))))
             net_relay_copy(net_spread_core(i), frame);
 }
 
@@ -189,8 +194,8 @@ static void frame_received(struct net_device *device, struct net_rx_buffer *fram
 {
     net_relay_own(frame);
     unsigned position = net_steer(&net_spread_map, net_position, frame->data, frame->length);
-    if (position == NET_STEER_ALL)
-        tell_all(frame);
+    if (position == NET_STEER_ALL || position == NET_STEER_GROUP)
+        tell_others(frame, position == NET_STEER_GROUP);
     else if (position != net_position) {
         net_relay_frame(net_spread_core(position), device, frame);
         return;
@@ -378,7 +383,7 @@ static err_t interface_init(struct netif *netif)
                  device->name, (unsigned)device->mtu, IPV4_MTU_MIN, ETHERNET_MTU);
         netif->mtu = ETHERNET_MTU;
     }
-    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
+    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP;
     netif->output = etharp_output;
     netif->output_ip6 = ethip6_output;
     netif->linkoutput = frame_output;
@@ -427,6 +432,7 @@ struct netif *net_netif_start(struct net_device *device)
     struct netif *netif =
         netif_add(&state.netif, NULL, NULL, NULL, device, interface_init, ethernet_input);
     LWIP_ASSERT("netif_add works for a first interface", netif != NULL);
+    net_groups_start(netif);
     netif_set_default(netif);
     if (device->link_up)
         netif_set_link_up(netif);

@@ -31,7 +31,7 @@ bool net_netif_arm(void);
 // A frame for this core's stack, in its own buffers or those of another core's device.
 void net_netif_take(struct net_rx_buffer *frame);
 // The same from bytes that stay the caller's.
-void net_netif_take_copy(const uint8_t *bytes, uint32_t size_bytes);
+void net_netif_take_copy(const uint8_t *bytes, uint32_t size_bytes, bool checksum_valid);
 // How many cores the device's receive buffers are shared by.
 void net_netif_share(unsigned cores);
 // Something was given to this core's device without net_netif_poll() knowing: it is to be flushed.

@@ -42,6 +42,7 @@ struct relay_device {
 
 struct frame_copy {
     struct exchange_message message;
+    bool checksum_valid;
     uint32_t size_bytes;
     uint8_t bytes[];
 };
@@ -107,22 +108,29 @@ bool net_relay_release(struct net_rx_buffer *buffer)
 static void copy_arrived(struct exchange_message *message)
 {
     struct frame_copy *copy = CONTAINER_OF(message, struct frame_copy, message);
-    net_netif_take_copy(copy->bytes, copy->size_bytes);
+    net_netif_take_copy(copy->bytes, copy->size_bytes, copy->checksum_valid);
     heap_free(copy); // goes home
 }
 
 void net_relay_copy(unsigned core, const struct net_rx_buffer *frame)
 {
-    // What all must hear is short and lies in one buffer.
-    struct frame_copy *copy = heap_alloc(sizeof(*copy) + frame->length);
+    uint32_t size_bytes = 0;
+    for (const struct net_rx_buffer *buffer = frame; buffer != NULL; buffer = buffer->next)
+        size_bytes += buffer->length;
+    struct frame_copy *copy =
+        size_bytes > UINT16_MAX ? NULL : heap_alloc(sizeof(*copy) + size_bytes);
     if (copy == NULL)
         return;
     stats.told_to_all++;
     copy->message.receive = copy_arrived;
-    copy->size_bytes = frame->length;
-    memcpy(copy->bytes, frame->data, frame->length);
+    copy->checksum_valid = frame->checksum_valid;
+    copy->size_bytes = 0;
+    for (; frame != NULL; frame = frame->next) {
+        memcpy(copy->bytes + copy->size_bytes, frame->data, frame->length);
+        copy->size_bytes += frame->length;
+    }
     // The core it came to answers a question; the others only learn who asked.
-    if (frame->length > ARP_OPCODE + 1 && copy->bytes[12] == 0x08 && copy->bytes[13] == 0x06)
+    if (size_bytes > ARP_OPCODE + 1 && copy->bytes[12] == 0x08 && copy->bytes[13] == 0x06)
         copy->bytes[ARP_OPCODE + 1] = ARP_REPLY;
     exchange_send(core, &copy->message);
 }

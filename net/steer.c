@@ -12,6 +12,7 @@
 #define IPV4_BYTES          20
 #define IPV4_FRAGMENT       0x3fff // more fragments, or an offset
 #define IPV6_BYTES          40
+#define PROTOCOL_IGMP       2
 #define PROTOCOL_TCP        6
 #define PROTOCOL_UDP        17
 #define PROTOCOL_ICMPV6     58
@@ -84,7 +85,13 @@ static unsigned steer_ipv4(const struct net_steer_map *map, unsigned own, const 
 {
     uint32_t header_bytes = (ip[0] & 0xfu) * 4;
     if (length < IPV4_BYTES || header_bytes < IPV4_BYTES || length < header_bytes + 4 ||
-        (get16(ip + 6) & IPV4_FRAGMENT) != 0 || (ip[9] != PROTOCOL_TCP && ip[9] != PROTOCOL_UDP))
+        (get16(ip + 6) & IPV4_FRAGMENT) != 0)
+        return own;
+    if (ip[9] == PROTOCOL_IGMP)
+        return NET_STEER_ALL;
+    if (ip[9] == PROTOCOL_UDP && (ip[16] & 0xf0) == 0xe0)
+        return NET_STEER_GROUP;
+    if (ip[9] != PROTOCOL_TCP && ip[9] != PROTOCOL_UDP)
         return own;
     return by_ports(map, own, ip[9], ip + 12, 4, ip + header_bytes);
 }
@@ -114,6 +121,8 @@ static unsigned steer_ipv6(const struct net_steer_map *map, unsigned own, const 
         return by_icmpv6_type(own, ip[IPV6_BYTES]);
     if (protocol == HOP_BY_HOP_OPTIONS)
         return NET_STEER_ALL;
+    if (protocol == PROTOCOL_UDP && ip[24] == 0xff)
+        return NET_STEER_GROUP;
     if (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP)
         return own;
     return by_ports(map, own, protocol, ip + 8, 16, ip + IPV6_BYTES);

@@ -12,7 +12,8 @@
 
 #include "kernel/compiler.h"
 
-#define NET_STEER_ALL UINT32_MAX // a copy for every core
+#define NET_STEER_ALL   UINT32_MAX       // a copy for every core
+#define NET_STEER_GROUP (UINT32_MAX - 1) // a copy for every core that is in a multicast group
 
 struct net_steer_map {
     unsigned count, pairs;

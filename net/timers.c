@@ -3,11 +3,13 @@
 
 #include "kernel/core.h"
 #include "kernel/time.h"
+#include "net/groups.h"
 #include "net/ip6.h"
 
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
 #include "lwip/etharp.h"
+#include "lwip/igmp.h"
 #include "lwip/ip4_frag.h"
 #include "lwip/ip6_frag.h"
 #include "lwip/mld6.h"
@@ -63,18 +65,6 @@ static bool dhcp_waits_for_answer(void)
     return dhcp != NULL && dhcp->request_timeout != 0;
 }
 
-// Asked each second: a report is late by that much at most.
-static bool mld6_owes_reports(void)
-{
-    if (netif_default == NULL)
-        return false;
-    for (struct mld_group *group = netif_mld6_data(netif_default); group != NULL;
-         group = group->next)
-        if (group->timer != 0)
-            return true;
-    return false;
-}
-
 // Those that are needed always share one grid, so that they share one wake-up. Whether the others
 // are needed is asked at every wake-up; TCP says so itself (tcp_timer_needed).
 static const struct lwip_clock {
@@ -90,7 +80,8 @@ static const struct lwip_clock {
     {DHCP_COARSE_TIMER_SECS * 1000, always, dhcp_coarse_tmr},
     {NET_IP6_TICK_MS, net_ip6_is_on, net_ip6_tick},
     {IP6_REASS_TMR_INTERVAL, net_ip6_is_on, ip6_reass_tmr},
-    {MLD6_TMR_INTERVAL, mld6_owes_reports, mld6_tmr},
+    {MLD6_TMR_INTERVAL, net_groups_need_mld, mld6_tmr},
+    {IGMP_TMR_INTERVAL, net_groups_need_igmp, igmp_tmr},
 };
 #define TCP_CLOCK 0
 

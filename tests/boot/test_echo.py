@@ -45,6 +45,29 @@ for size in [0, 1, 64, 1472, 1473, 9000, 65507] * 12:
         else:
             raise SystemExit(f"no answer to {size} bytes")
 
+for group, family in (("239.1.2.3", socket.AF_INET), ("ff15::1:2", socket.AF_INET6)):
+    for member in range(30):  # they come in at all cores, one answers
+        with socket.socket(family, socket.SOCK_DGRAM) as datagrams:
+            datagrams.settimeout(5)
+            if family == socket.AF_INET6:
+                datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF,
+                                     socket.if_nametoindex("tap1"))
+            for attempt in range(20):
+                datagrams.sendto(b"all", (group, 7))
+                try:
+                    assert datagrams.recv(100) == b"all"
+                    break
+                except TimeoutError:
+                    pass
+            else:
+                raise SystemExit(f"no answer from {group}")
+            datagrams.setblocking(False)
+            try:
+                if attempt == 0:
+                    raise SystemExit(f"one more from {group}: {datagrams.recv(100)}")
+            except BlockingIOError:
+                pass
+
 with socket.create_connection(("10.78.0.2", 7), 60) as still:
     still.sendall(b"well")
     assert still.recv(4) == b"well"
@@ -52,8 +75,11 @@ with socket.create_connection(("10.78.0.2", 7), 60) as still:
 
 
 def test_echo(boot: Starter, namespace: Namespace) -> None:
-    """Whatever is sent comes back, by streams and datagrams, and nobody's reset ends the service."""
-    machine = boot("echo", net="tap=tap1", append="ip=10.78.0.2/24", inside=namespace.inside)
+    """Whatever is sent comes back, by streams and datagrams, and nobody's reset ends the service. What
+    is sent to a group comes back once."""
+    namespace.run(["ip", "route", "add", "239.0.0.0/8", "dev", "tap1"])
+    machine = boot("echo", net="tap=tap1", append="ip=10.78.0.2/24 -- 239.1.2.3 ff15::1:2",
+                   inside=namespace.inside)
     machine.wait_for(r"net: 4 cores serve, 4 with queues of their own")
     machine.wait_for(r"echo: listening on port 7")
     namespace.run(["/usr/bin/python3", "-c", CLIENT])

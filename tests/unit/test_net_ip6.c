@@ -9,6 +9,7 @@
 #include "kernel/pci.h"
 #include "kernel/time.h"
 #include "net/dns_servers.h"
+#include "net/groups.h"
 #include "net/ip6.h"
 #include "net/net.h"
 #include "net/tables.h"
@@ -255,6 +256,76 @@ static void tables_show_both_families(void **unused)
     assert_non_null(strstr(text, "fe80::2 52:55:0a:00:02:02 "));
 }
 
+// ---- groups -------------------------------------------------------------------------------------
+
+static unsigned group_datagrams;
+
+static void group_datagram(void *argument, struct udp_pcb *pcb, struct pbuf *data,
+                           const ip_addr_t *address, u16_t port)
+{
+    (void)argument;
+    (void)pcb;
+    (void)address;
+    (void)port;
+    group_datagrams++;
+    pbuf_free(data);
+}
+
+static bool igmp_was_sent(uint8_t type)
+{
+    bool found = false;
+    while (world_take(&sent))
+        found |= sent.bytes[12] == 8 && sent.bytes[23] == 2 && sent.bytes[38] == type;
+    return found;
+}
+
+static void deliver_to_groups(const ip_addr_t *group6)
+{
+    world_deliver(frame, world_udp(frame, WORLD_PEER_IP, 9, 0xef010203, 5000, "x", 1), false);
+    world_deliver(frame,
+                  world_udp6(frame, world_router_link, 9, (const uint8_t *)ip_2_ip6(group6)->addr,
+                             5000, "x", 1),
+                  false);
+    world_turn();
+}
+
+static void groups_are_joined_and_left(void **unused)
+{
+    (void)unused;
+    ip_addr_t group = IPADDR4_INIT_BYTES(239, 1, 2, 3), alone = IPADDR4_INIT_BYTES(10, 0, 0, 1);
+    ip_addr_t group6 = IPADDR6_INIT_HOST(0xff150000, 0, 0, 0x10002);
+    struct udp_pcb *udp = udp_new_ip_type(IPADDR_TYPE_ANY);
+    assert_int_equal(udp_bind(udp, IP_ANY_TYPE, 5000), ERR_OK);
+    udp_recv(udp, group_datagram, NULL);
+    deliver_to_groups(&group6);
+    assert_int_equal(group_datagrams, 0);
+    world_drop_sent();
+    assert_int_equal(net_group_join(&alone), -EINVAL);
+    assert_int_equal(net_group_join(&group), 0);
+    assert_int_equal(net_group_join(&group6), 0);
+    assert_true(net_groups_on(0));
+    world_turn();
+    assert_true(igmp_was_sent(0x16)); // a report
+    deliver_to_groups(&group6);
+    assert_int_equal(group_datagrams, 2);
+    // Who asks is answered.
+    world_pass_ms(20000);
+    world_drop_sent();
+    memset(frame, 0, sizeof(frame));
+    memcpy(frame + 34, "\x11\x14\xee\xeb\0\0\0\0", 8); // a query, answers within 2 s
+    world_deliver(frame, world_ip_headers(frame, 2, WORLD_PEER_IP, 0xe0000001, 8), false);
+    world_pass_ms(2100);
+    assert_true(igmp_was_sent(0x16));
+    net_group_leave(&group);
+    net_group_leave(&group6);
+    assert_false(net_groups_on(0));
+    world_turn();
+    assert_true(igmp_was_sent(0x17));
+    deliver_to_groups(&group6);
+    assert_int_equal(group_datagrams, 2);
+    udp_remove(udp);
+}
+
 // ---- changes ------------------------------------------------------------------------------------
 
 static void a_twin_takes_the_address_away(void **unused)
@@ -289,6 +360,7 @@ int main(void)
         cmocka_unit_test(long_datagrams_carry_their_checksum),
         cmocka_unit_test(what_is_known_can_be_told),
         cmocka_unit_test(tables_show_both_families),
+        cmocka_unit_test(groups_are_joined_and_left),
         cmocka_unit_test(a_twin_takes_the_address_away),
         cmocka_unit_test(idle_machine_wakes_once_a_second),
     };

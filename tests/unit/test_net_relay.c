@@ -122,8 +122,9 @@ void net_netif_take(struct net_rx_buffer *frame)
     unsent[(unsent_first + unsent_count++) % FRAMES] = reply;
 }
 
-void net_netif_take_copy(const uint8_t *bytes, uint32_t size_bytes)
+void net_netif_take_copy(const uint8_t *bytes, uint32_t size_bytes, bool checksum_valid)
 {
+    (void)checksum_valid;
     FAKE_CHECK(size_bytes == 42);
     for (uint32_t i = 0; i < size_bytes; i++)
         FAKE_CHECK(bytes[i] == (i == 12 ? 8 : i == 13 ? 6 : i == 21 ? 2 : 0)); // not a question

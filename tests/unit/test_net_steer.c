@@ -83,6 +83,20 @@ static void test_neighbours_are_everybodys(void **state)
     assert_int_equal(steer(4, 4, 2, length), 2);
 }
 
+static void test_groups(void **state)
+{
+    (void)state;
+    uint32_t length = ipv4(UDP, 1, 5353, 5353);
+    frame[30] = 239;
+    assert_int_equal(steer(4, 4, 2, length), NET_STEER_GROUP);
+    assert_int_equal(steer(1, 1, 0, length), 0);
+    frame[23] = 2; // IGMP
+    assert_int_equal(steer(4, 4, 2, length), NET_STEER_ALL);
+    length = ipv6(UDP, 1, 5353, 5353);
+    frame[38] = 0xff;
+    assert_int_equal(steer(4, 4, 2, length), NET_STEER_GROUP);
+}
+
 static void test_core_0_asks(void **state)
 {
     (void)state;
@@ -178,7 +192,7 @@ static void test_short_frames(void **state)
         if (length > 23 && i % 2)
             bytes[23] = UDP;
         unsigned position = net_steer(&map, 1, bytes, length);
-        assert_true(position < 7 || position == NET_STEER_ALL);
+        assert_true(position < 7 || position >= NET_STEER_GROUP);
         if (length < 15)
             assert_int_equal(position, 1);
         free(bytes);
@@ -190,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_core_takes_all),
         cmocka_unit_test(test_neighbours_are_everybodys),
+        cmocka_unit_test(test_groups),
         cmocka_unit_test(test_core_0_asks),
         cmocka_unit_test(test_ports),
         cmocka_unit_test(test_card_with_a_pair_for_each),
