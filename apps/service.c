@@ -6,6 +6,8 @@
 
 #include "http/http.h"
 #include "http/run.h"
+#include "kernel/thread.h"
+#include "kernel/time.h"
 
 static void hello(struct http_request *request)
 {
@@ -21,9 +23,19 @@ static void length(struct http_request *request)
     http_answer_format(request, 200, "%zu\n", size_bytes);
 }
 
+// Straight-line code that waits, in a thread of its own.
+static void later(struct http_request *request)
+{
+    thread_sleep_until(time_now_ns() +
+                       (uint64_t)atoi(http_parameter(request, "ms", NULL)) * NS_PER_MS);
+    http_answer_format(request, 200, "now\n");
+}
+
 int main(int argc, char **argv)
 {
     http_route("GET", "/hello/:name", hello);
     http_route("POST", "/length", length);
+    http_route_add(&(struct http_route){
+        .method = "GET", .path = "/later/:ms", .handle = later, .in_thread = true});
     return http_arguments(argc, argv, NULL, 0) ? 2 : http_run();
 }

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 import pathlib
+import socket
 
 import pytest
 
-from conftest import Machine, Starter
+from conftest import HANG_S, Machine, Starter
 from test_http import curl, talk
 
 
@@ -65,3 +66,19 @@ def test_pipelined(service: Machine) -> None:
                   + b"GET /hello/end HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
     bodies = [part.split(b"\r\n\r\n", 1)[1] for part in answer.split(b"HTTP/1.1 ")[1:]]
     assert bodies == [b"5\n", b"3\n"] * 50 + [b"hello, end\n"]
+
+
+def test_later(service: Machine) -> None:
+    """A handler in a thread may wait; its core goes on meanwhile, and so does the machine when the
+    client goes away."""
+    assert service.port
+    slow = [socket.create_connection(("127.0.0.1", service.port), HANG_S) for _ in range(8)]
+    for connection in slow:
+        connection.sendall(b"GET /later/2000 HTTP/1.1\r\nHost: t\r\n\r\n")
+    assert curl(f"{service.url}/hello/meanwhile") == "hello, meanwhile\n"
+    slow.pop().close()
+    for connection in slow:
+        connection.settimeout(HANG_S)
+        assert connection.recv(65536).endswith(b"\r\n\r\nnow\n")
+        connection.close()
+    assert curl(f"{service.url}/later/1") == "now\n"

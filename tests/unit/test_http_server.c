@@ -9,6 +9,7 @@
 
 #include "apps/http/site.h"
 #include "http/counters.h"
+#include "http/http.h"
 #include "http/server.h"
 #include "http_machine.h"
 #include "kernel/pci.h"
@@ -368,6 +369,98 @@ static void a_body_that_never_comes_is_answered_408(void **state)
     assert_int_equal(open_now(), 0);
 }
 
+// ---- handlers -----------------------------------------------------------------------------------
+
+static struct http_request *held;
+
+static void hold(struct http_request *request)
+{
+    held = request;
+}
+
+static void count_body(struct http_request *request)
+{
+    size_t size_bytes;
+    http_body(request, &size_bytes);
+    http_answer_format(request, 200, "%zu", size_bytes);
+}
+
+static const struct http_route routes[] = {
+    {.method = "GET", .path = "/hold", .handle = hold},
+    {.method = "POST", .path = "/count", .handle = count_body, .body_bytes_max = 1 << 20},
+};
+
+#define HOLD "GET /hold HTTP/1.1\r\n" HOST "\r\n"
+
+static void an_answer_may_come_later(void **state)
+{
+    (void)state;
+    struct client *client = client_open(), *other = client_open();
+    client_send(client, HOLD HELLO);
+    client_send(client, HELLO);
+    client_finish(client); // it sends no more, and still reads
+    client_send(other, HELLO);
+    assert_int_equal(client->used, 0);
+    assert_int_equal(responses(other, "HTTP/1.1 200 OK\r\n"), 1);
+    http_answer_format(held, 200, "late");
+    pump();
+    assert_int_equal(responses(client, "HTTP/1.1 200 OK\r\n"), 3);
+    assert_true(strstr(client->output, "late") < strstr(client->output, "ETag"));
+    assert_true(client->finished);
+    assert_int_equal(open_now(), 1);
+}
+
+static void a_client_may_go_while_its_handler_works(void **state)
+{
+    (void)state;
+    struct client *client = client_open();
+    client_send(client, HOLD);
+    client_segment(client, WORLD_RST | WORLD_ACK, NULL, 0);
+    client->reset = true;
+    pump();
+    assert_int_equal(open_now(), 0);
+    assert_false(http_is_wanted(held));
+    http_answer_format(held, 200, "for nobody");
+    pump();
+    assert_int_equal(client->used, 0);
+}
+
+static void a_handler_that_takes_too_long_is_answered_503(void **state)
+{
+    (void)state;
+    struct client *client = client_open();
+    client_send(client, HOLD);
+    pass_s(59);
+    assert_int_equal(client->used, 0);
+    pass_s(3);
+    assert_int_equal(responses(client, "HTTP/1.1 503 "), 1);
+    assert_true(client->finished);
+    http_answer_format(held, 200, "too late");
+    pump();
+    assert_int_equal(responses(client, "HTTP/1.1 "), 1);
+}
+
+// 64 KiB each 20 s are enough, whatever the whole takes.
+static void a_large_body_has_time_as_it_comes(void **state)
+{
+    (void)state;
+    static char piece[65536 + 1];
+    memset(piece, 'x', sizeof(piece) - 1);
+    struct client *client = client_open();
+    client_send(client, "POST /count HTTP/1.1\r\n" HOST "Content-Length: 196608\r\n\r\n");
+    for (unsigned i = 0; i < 3; i++) {
+        pass_s(18);
+        client_send(client, piece);
+    }
+    assert_non_null(strstr(client->output, "\r\n\r\n196608"));
+    // and 32 KiB are not
+    client_send(client, "POST /count HTTP/1.1\r\n" HOST "Content-Length: 196608\r\n\r\n");
+    piece[32768] = '\0';
+    client_send(client, piece);
+    pass_s(22);
+    assert_int_equal(responses(client, "HTTP/1.1 408 "), 1);
+}
+
 // ---- clients that do not read -------------------------------------------------------------------
 
 // Pipelines at least `count` requests.
@@ -572,6 +665,8 @@ static void it_survives_running_out_of_memory(void **state)
 int main(void)
 {
     site_serve();
+    for (size_t i = 0; i < ARRAY_COUNT(routes); i++)
+        http_route_add(&routes[i]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_request_is_answered_and_the_connection_kept, nothing_is_left),
         cmocka_unit_test_teardown(pipelined_answers_share_segments, nothing_is_left),
@@ -583,6 +678,10 @@ int main(void)
         cmocka_unit_test_teardown(a_request_that_trickles_is_answered_408, nothing_is_left),
         cmocka_unit_test_teardown(new_requests_have_new_time, nothing_is_left),
         cmocka_unit_test_teardown(a_body_that_never_comes_is_answered_408, nothing_is_left),
+        cmocka_unit_test_teardown(an_answer_may_come_later, nothing_is_left),
+        cmocka_unit_test_teardown(a_client_may_go_while_its_handler_works, nothing_is_left),
+        cmocka_unit_test_teardown(a_handler_that_takes_too_long_is_answered_503, nothing_is_left),
+        cmocka_unit_test_teardown(a_large_body_has_time_as_it_comes, nothing_is_left),
         cmocka_unit_test_teardown(what_is_not_read_waits_and_then_comes, nothing_is_left),
         cmocka_unit_test_teardown(unread_requests_are_held_back, nothing_is_left),
         cmocka_unit_test_teardown(few_copies_are_kept_for_who_does_not_read, nothing_is_left),
