@@ -450,9 +450,8 @@ bool net_netif_poll(void)
         state.tx_queue_full = false;
         tcp_txnow();
     }
-    bool worked = frames > 0 || state.flush_needed;
     flush();
-    return worked;
+    return frames > 0; // what was only sent has no consequence to look for at once
 }
 
 bool net_netif_arm(void)

@@ -22,9 +22,7 @@
 #define ND_NEIGHBOR_SOLICIT 135
 #define ND_NEIGHBOR_ADVERT  136
 #define ND_REDIRECT         137
-#define PORT_DNS            53
 #define PORT_DHCP_CLIENT    68
-#define PORT_SNTP           123
 #define PORT_DHCPV6_CLIENT  546
 #define PORTS_FIRST         ((unsigned)NET_STEER_PORT_FIRST)
 #define PORTS               (NET_STEER_PORT_LAST - PORTS_FIRST + 1)
@@ -71,9 +69,8 @@ static unsigned by_hash(const struct net_steer_map *map, unsigned own, const uin
 static unsigned by_ports(const struct net_steer_map *map, unsigned own, uint8_t protocol,
                          const uint8_t *source, size_t source_bytes, const uint8_t *ports)
 {
-    uint16_t from = get16(ports), to = get16(ports + 2);
-    if (protocol == PROTOCOL_UDP && (from == PORT_DNS || from == PORT_SNTP ||
-                                     to == PORT_DHCP_CLIENT || to == PORT_DHCPV6_CLIENT))
+    uint16_t to = get16(ports + 2);
+    if (protocol == PROTOCOL_UDP && (to == PORT_DHCP_CLIENT || to == PORT_DHCPV6_CLIENT))
         return 0;
     if (to >= PORTS_FIRST && (to - PORTS_FIRST) / ports_each(map) < map->count)
         return (to - PORTS_FIRST) / ports_each(map);

@@ -5,7 +5,7 @@
 // have queues of the card, the others are served by position % pairs. The card keeps a connection's
 // frames on one pair; what it cannot know, decided here, is the same on every core:
 // - ports that connections from inside are given are the core's own (net_steer_port_first());
-// - answers to what only position 0 asks (DHCP, DNS, SNTP) go there;
+// - answers to what only position 0 asks (DHCP) go there;
 // - what is about neighbours and routers (ARP, neighbour discovery) all cores must hear, but who
 //   asks for this machine by IPv6 is answered by position 0.
 #pragma once

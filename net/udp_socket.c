@@ -76,9 +76,13 @@ ssize_t udp_socket_receive(struct udp_socket *socket, void *buffer, size_t size_
     socket->count--;
     if (from != NULL)
         *from = datagram->from;
-    ssize_t whole = datagram->data->tot_len;
-    pbuf_copy_partial(datagram->data, buffer, (uint16_t)LWIP_MIN(size_bytes, UINT16_MAX), 0);
-    pbuf_free(datagram->data);
+    struct pbuf *data = datagram->data;
+    ssize_t whole = data->tot_len;
+    if (data->next == NULL)
+        memcpy(buffer, data->payload, LWIP_MIN(size_bytes, data->len));
+    else
+        pbuf_copy_partial(data, buffer, (uint16_t)LWIP_MIN(size_bytes, UINT16_MAX), 0);
+    pbuf_free(data);
     return whole;
 }
 

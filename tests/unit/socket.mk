@@ -3,4 +3,11 @@ UNIT_TESTS += socket
 UNIT_SOURCES_socket := $(addprefix net/,socket.c tcp_socket.c udp_socket.c) \
     $(addprefix kernel/,sync.c thread.c scheduler.c timer.c) tests/unit/fake_switch.c $(NET_UNIT_WORLD)
 UNIT_CFLAGS_socket  := $(NET_UNIT_CFLAGS) -iquote tests/unit/shadow
-UNIT_DEPENDS_socket := tests/unit/test_net_world.h tests/unit/fake_switch.h tests/unit/shadow/kernel/cpu.h
+UNIT_DEPENDS_socket := tests/unit/mirror.h tests/unit/test_net_world.h tests/unit/fake_switch.h tests/unit/shadow/kernel/cpu.h
+
+# DNS between them.
+UNIT_TESTS += dns_message resolve
+UNIT_SOURCES_dns_message := net/dns_message.c
+UNIT_SOURCES_resolve := net/dns_message.c net/resolve.c $(UNIT_SOURCES_socket)
+UNIT_CFLAGS_resolve  := $(UNIT_CFLAGS_socket)
+UNIT_DEPENDS_resolve := $(UNIT_DEPENDS_socket)

@@ -65,12 +65,12 @@ void world_turn(void)
 {
     if (poller == NULL)
         return;
+    bool worked;
     do {
-        while (poller->poll(poller->context)) {
-            if (world_peer != NULL)
-                world_peer();
-        }
-    } while (poller->arm(poller->context));
+        worked = poller->poll(poller->context);
+        if (world_peer != NULL)
+            world_peer();
+    } while (worked || poller->arm(poller->context));
 }
 
 void world_pass_ms(uint64_t milliseconds)
