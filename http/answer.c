@@ -110,8 +110,8 @@ static void answer_end(struct http_request *request, const struct http_answer *a
 {
     struct http_connection *connection = request->connection;
     request->connection = NULL;
-    http_request_free(request);
     http_connection_answer(connection, response, text, answer);
+    http_request_free(request);
 }
 
 void http_answer(struct http_request *request, const struct http_answer *answer)

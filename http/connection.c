@@ -144,10 +144,43 @@ static void response_queue(struct http_connection *connection, const struct http
     http_count((enum http_counter)(response->status / 100 - 1), 1);
 }
 
+void (*http_client_name)(const struct http_connection *connection, char *text);
+
+// `body_bytes`: of what follows the response.
+static void access_log(struct http_connection *connection, const struct http_response *response,
+                       uint64_t body_bytes)
+{
+    const llhttp_t *parser = &connection->parser;
+    const struct http_known_fields *fields = connection->fields;
+    if (!fields && connection->request) // its handler has them
+        fields = connection->request->known;
+    struct http_slice target = http_known_fields_get(fields, HTTP_FIELD_TARGET);
+    struct http_access access = {
+        .client = "-",
+        .method = target.at ? llhttp_method_name((llhttp_method_t)parser->method) : NULL,
+        .target = target,
+        .major = parser->http_major,
+        .minor = parser->http_minor,
+        .status = response->status,
+        .body_bytes = response->total_bytes - response->head_bytes + body_bytes,
+        .referer = http_known_fields_get(fields, HTTP_FIELD_REFERER),
+        .user_agent = http_known_fields_get(fields, HTTP_FIELD_USER_AGENT),
+    };
+    for (unsigned i = 0; connection->rest && i < connection->rest->count; i++)
+        access.body_bytes += connection->rest->pieces[i].left;
+    if (connection->head_only)
+        access.body_bytes = 0;
+    if (http_client_name)
+        http_client_name(connection, access.client);
+    http_access_log_write(&access);
+}
+
 // Queues a response and writes what there is room for.
 static void respond(struct http_connection *connection, const struct http_response *response,
                     bool keep_alive)
 {
+    if (http_access_log != HTTP_LOG_OFF)
+        access_log(connection, response, 0);
     response_queue(connection, response, keep_alive);
     output_start(connection);
 }
@@ -155,11 +188,13 @@ static void respond(struct http_connection *connection, const struct http_respon
 void http_connection_answer(struct http_connection *connection, const struct http_response *head,
                             struct http_text *text, const struct http_answer *answer)
 {
+    bool apart = head->total_bytes == head->head_bytes && answer->body_bytes > 0;
+    if (http_access_log != HTTP_LOG_OFF)
+        access_log(connection, head, apart ? answer->body_bytes : 0);
     connection->waits = false;
     connection->request = NULL;
     connection->owned = *text;
     response_queue(connection, head, connection->keep_alive);
-    bool apart = head->total_bytes == head->head_bytes && answer->body_bytes > 0;
     if (apart && !connection->head_only)
         piece_add(connection, answer->body, answer->body_bytes, answer->lasting);
     connection->release = answer->release;
@@ -357,7 +392,7 @@ static int on_url_complete(llhttp_t *parser)
         connection->allowed = READING_METHODS;
     if (!connection->resource || !reads)
         error = route_search(connection, error);
-    if (error == 0 && http_hosts_count > 0)
+    if (error == 0 && (http_hosts_count > 0 || http_access_log != HTTP_LOG_OFF))
         error = http_known_fields_keep(&connection->fields, HTTP_FIELD_TARGET, connection->text,
                                        connection->text_length);
     text_drop(connection);
@@ -467,9 +502,11 @@ static int on_header_value_complete(llhttp_t *parser)
         length--;
     switch (field) {
     case HTTP_FIELD_OTHER:
+        return 0;
     case HTTP_FIELD_REFERER:
     case HTTP_FIELD_USER_AGENT:
-        return 0;
+        return http_access_log == HTTP_LOG_COMBINED ? field_keep(connection, field, value, length)
+                                                    : 0;
     case HTTP_FIELD_HOST:
         if (!host_is_plausible(value, length))
             return refuse(connection, 400);
@@ -578,7 +615,7 @@ static void answer_file(struct http_connection *connection, bool keep_alive)
     connection->owned = made.text;
     connection->rest = made.body;
     if (keep_alive && is_get && connection->parser.http_minor == 1 && connection->body_bytes == 0 &&
-        response != &made.response)
+        response != &made.response && http_access_log == HTTP_LOG_OFF)
         connection->memorable = response;
     respond(connection, response, keep_alive);
 }
@@ -675,12 +712,12 @@ void http_connection_refuse(struct http_connection *connection, unsigned status)
 {
     if (connection->last || http_connection_writes(connection))
         return;
-    request_leave(connection);
     connection->begun = false;
     struct http_response rendered;
     respond(connection,
             status == 405 ? method_refusal(connection, &rendered) : http_status_response(status),
             false);
+    request_leave(connection);
 }
 
 void http_connection_finish(struct http_connection *connection)

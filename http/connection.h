@@ -7,6 +7,7 @@
 
 #include <llhttp.h>
 
+#include "http/access_log.h"
 #include "http/http.h"
 #include "http/known_fields.h"
 #include "http/request.h"
@@ -83,6 +84,10 @@ struct http_connection {
     void (*release)(void *context); // says that the last piece is needed no more; NULL: nobody asks
     void *release_context;
 };
+
+// Writes who a connection is with, HTTP_CLIENT_BYTES at most, for the access log. The owner's, set
+// before the first connection; NULL: not known.
+extern void (*http_client_name)(const struct http_connection *connection, char *text);
 
 // `wake` is only called if there are routes.
 void http_connection_start(struct http_connection *connection, http_write_fn write,

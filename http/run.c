@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/access_log.h"
 #include "http/hosts.h"
 #include "http/server.h"
 #include "kernel/core.h"
@@ -22,9 +23,8 @@
 static unsigned port, connections_max = HTTP_CONNECTIONS_DEFAULT, stop_s = 10;
 
 static const struct http_setting own[] = {
-    {"port", &port, 1, 65535, NULL},
-    {"connections", &connections_max, 1, 65535, NULL},
-    {"stop", &stop_s, 0, 3600, NULL},
+    {"port", &port, 1, 65535, NULL},      {"connections", &connections_max, 1, 65535, NULL},
+    {"stop", &stop_s, 0, 3600, NULL},     {"access_log", NULL, 0, 0, http_access_log_set},
     {"vhost", NULL, 0, 0, http_host_add},
 };
 
@@ -96,9 +96,10 @@ static void address_wait(void)
         int ready = net_wait_ready(deadline_ns);
         if (ready == 0)
             return;
-        log_warn(ready == -ENODEV
-                     ? "http: no network device: nobody can reach this machine"
-                     : "http: no address yet: no DHCP server or router answers, see options ip and ip6");
+        log_warn(
+            ready == -ENODEV
+                ? "http: no network device: nobody can reach this machine"
+                : "http: no address yet: no DHCP server or router answers, see options ip and ip6");
         thread_sleep_until(deadline_ns);
     }
 }
@@ -108,7 +109,9 @@ static int serve_here(void *argument, unsigned cores)
 {
     const struct http_listening *listening = argument;
     unsigned share = (connections_max + cores - 1) / cores;
-    int error = listening->plain ? http_server_start((uint16_t)port, share) : 0;
+    int error = http_access_log == HTTP_LOG_OFF ? 0 : http_access_log_start_core();
+    if (error == 0 && listening->plain)
+        error = http_server_start((uint16_t)port, share);
     return error == 0 && listening->secure ? listening->secure(share) : error;
 }
 
@@ -148,6 +151,8 @@ static void finish(void)
         left = 0;
         on_all_cores(count_left, &left);
     }
+    if (http_access_log != HTTP_LOG_OFF)
+        http_access_log_finish(deadline_ns);
     if (left > 0)
         log_warn("http: %u answers are cut off: they took longer than %u s (argument stop)", left,
                  stop_s);
@@ -174,7 +179,9 @@ int http_run_as(const struct http_listening *listening)
     if (port == 0)
         port = 80;
     address_wait();
-    int error = net_spread(serve_here, &on_each_core);
+    int error = http_access_log == HTTP_LOG_OFF ? 0 : http_access_log_start();
+    if (error == 0)
+        error = net_spread(serve_here, &on_each_core);
     if (listening->spread_done)
         listening->spread_done();
     if (error) {

@@ -2,6 +2,7 @@
 // A server as an app: its arguments, waiting for an address, listening on every core.
 //   port=80            TCP port for plain HTTP
 //   connections=1024   how many may be open; more end the oldest idle one
+//   access_log=on      a line on the console for each request; or combined, or off
 //   vhost=NAME:FOLDER  clients that ask for NAME get this folder of the files; repeatable
 //   stop=10            seconds that answers under way have when the machine is to end
 #pragma once

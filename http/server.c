@@ -412,6 +412,13 @@ static void on_timer(struct timer *timer)
         timer_start(timer, next_ns + TIMER_SLACK_NS);
 }
 
+static void client_name(const struct http_connection *http, char *text)
+{
+    const struct session *session = CONTAINER_OF(http, struct session, http);
+    if (session->pcb)
+        ipaddr_ntoa_r(&session->pcb->remote_ip, text, HTTP_CLIENT_BYTES);
+}
+
 int http_server_listen(uint16_t port, unsigned connections_max,
                        const struct session_security *security, struct tls_context *context)
 {
@@ -422,6 +429,7 @@ int http_server_listen(uint16_t port, unsigned connections_max,
         heap_free(server);
         return -ENOMEM;
     }
+    http_client_name = client_name;
     server->connections_max = connections_max;
     server->security = security;
     server->tls_context = context;

@@ -8,6 +8,7 @@ import socket
 
 import pytest
 
+from clients import ask_many
 from conftest import HANG_S, Machine, Starter, press_power_button
 from test_http import curl
 
@@ -16,10 +17,10 @@ Server = tuple[Machine, pathlib.Path]
 
 @pytest.fixture(scope="module")
 def server(boot: Starter, tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """A web server with a virtual host, and QEMU's monitor."""
+    """A web server with a virtual host and an access log, and QEMU's monitor."""
     monitor = tmp_path_factory.mktemp("qemu") / "monitor"
     machine = boot("http", qemu=f"-monitor unix:{monitor},server,nowait",
-                   append="-- stop=100 vhost=example.org:example")
+                   append="-- stop=100 vhost=example.org:example access_log=combined")
     machine.wait_for(r"http: listening on ")
     return machine, monitor
 
@@ -31,6 +32,18 @@ def test_virtual_hosts(server: Server) -> None:
     assert "Another host" not in curl(f"{url}/")
     assert "404" == curl("-H", "Host: EXAMPLE.ORG", "-o", "/dev/null", "-w", "%{http_code}",
                          f"{url}/metrics")
+
+
+def test_access_log(server: Server) -> None:
+    """Each request is a line of the console, what the client wrote escaped."""
+    machine = server[0]
+    curl("-A", 'a"\\b', "-e", "http://x/", "-H", "Range: bytes=0-9", f"{machine.url}/hello.txt")
+    machine.wait_for(r'^\S+ - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] '
+                     r'"GET /hello\.txt HTTP/1\.1" 206 10 "http://x/" "a\\x22\\x5Cb"$')
+    assert machine.port
+    ask_many(machine.port, 200, 8, curl(f"{machine.url}/hello.txt").encode())
+    curl(f"{machine.url}/last")
+    machine.wait_for(r'"GET /last HTTP/1\.1" 404 |the access log has lost \d+ lines')
 
 
 def test_graceful_stop(server: Server) -> None:

@@ -4,7 +4,8 @@ ifndef LLHTTP_DIR
 include third_party/third_party.mk
 endif
 HTTP_UNIT_LLHTTP := $(LLHTTP_SOURCES:$(LLHTTP_DIR)/%.c=build/unit/llhttp_%.o)
-HTTP_UNIT_SOURCES := $(filter-out http/server.c http/secure.c http/run.c http/run_secure.c,$(sort $(wildcard http/*.c))) \
+HTTP_UNIT_SOURCES := $(filter-out $(addprefix http/,access_log.c server.c secure.c run.c run_secure.c), \
+    $(sort $(wildcard http/*.c))) tests/unit/fake_access_log.c \
     $(addprefix apps/http/,metrics.c page.c site.c) build/unit/http_www.c build/unit/http_statuses.c
 HTTP_UNIT_HEADERS := $(wildcard http/*.h apps/http/*.h) tests/unit/http_client.h tests/unit/http_machine.h
 
@@ -18,17 +19,20 @@ build/unit/http_statuses.c: http/pack.py
 	@mkdir -p $(@D)
 	@/usr/bin/python3 http/pack.py --statuses $@
 
-UNIT_TESTS += http http_files http_hosts http_routes http_pages
+UNIT_TESTS += http http_files http_hosts http_log http_routes http_pages
 UNIT_CFLAGS_http := -isystem $(LLHTTP_DIR)
 UNIT_CFLAGS_http_routes := -isystem $(LLHTTP_DIR)
 UNIT_SOURCES_http := $(HTTP_UNIT_SOURCES) $(HTTP_UNIT_LLHTTP)
 UNIT_DEPENDS_http := $(HTTP_UNIT_HEADERS)
 UNIT_CFLAGS_http_files := $(UNIT_CFLAGS_http)
 UNIT_CFLAGS_http_hosts := $(UNIT_CFLAGS_http)
+UNIT_CFLAGS_http_log := $(UNIT_CFLAGS_http)
 UNIT_SOURCES_http_files := $(UNIT_SOURCES_http)
 UNIT_SOURCES_http_hosts := $(UNIT_SOURCES_http)
+UNIT_SOURCES_http_log := $(UNIT_SOURCES_http) http/access_log.c
 UNIT_DEPENDS_http_files := $(HTTP_UNIT_HEADERS)
 UNIT_DEPENDS_http_hosts := $(HTTP_UNIT_HEADERS)
+UNIT_DEPENDS_http_log := $(HTTP_UNIT_HEADERS)
 UNIT_SOURCES_http_routes := $(filter-out apps/% %/http_www.c,$(HTTP_UNIT_SOURCES)) $(HTTP_UNIT_LLHTTP)
 UNIT_DEPENDS_http_routes := $(HTTP_UNIT_HEADERS)
 UNIT_SOURCES_http_pages := $(filter-out $(addprefix http/,connection.c route.c request.c answer.c), \

@@ -74,7 +74,7 @@ static const char *exchange(const char *request)
     return client.output;
 }
 
-static unsigned status_of(const char *output)
+static inline unsigned status_of(const char *output)
 {
     unsigned status = 0;
     return sscanf(output, "HTTP/1.1 %u ", &status) == 1 ? status : 0;
