@@ -34,9 +34,11 @@ MBEDTLS_SOURCES := $(addprefix $(MBEDTLS_DIR)/library/, \
     psa_crypto_mac.c psa_crypto_random.c psa_crypto_rsa.c psa_crypto_slot_management.c psa_util.c rsa.c \
     rsa_alt_helpers.c sha1.c sha256.c sha512.c ssl_ciphersuites.c ssl_client.c ssl_msg.c ssl_ticket.c ssl_tls.c \
     ssl_tls12_client.c ssl_tls12_server.c ssl_tls13_client.c ssl_tls13_generic.c ssl_tls13_keys.c \
-    ssl_tls13_server.c x509.c x509_crt.c)
+    ssl_tls13_server.c x509.c x509_crt.c) \
+    $(addprefix $(MBEDTLS_DIR)/3rdparty/everest/library/, everest.c x25519.c Hacl_Curve25519_joined.c)
 # For whoever includes its headers, too: the config decides what is in the structs.
-MBEDTLS_CFLAGS := -I. -isystem $(MBEDTLS_DIR)/include '-DMBEDTLS_CONFIG_FILE="third_party/mbedtls/config.h"'
+MBEDTLS_CFLAGS := -I. $(addprefix -isystem $(MBEDTLS_DIR)/,include library \
+    $(addprefix 3rdparty/everest/include,/ /everest /everest/kremlib)) '-DMBEDTLS_CONFIG_FILE="third_party/mbedtls/config.h"'
 
 LLHTTP_DIR     := $(B3)/llhttp/source
 LLHTTP_SOURCES := $(addprefix $(LLHTTP_DIR)/,llhttp.c api.c http.c)

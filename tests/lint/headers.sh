@@ -23,6 +23,7 @@ for header in */*.h apps/*/*.h; do
         gcc -std=gnu11 -fsyntax-only -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes \
             -Wstrict-prototypes -I. -Inet -isystem "$library/lwip/source/src/include" \
             -isystem "$library/llhttp/source" -isystem "$library/mbedtls/source/include" \
+            -isystem "$library/mbedtls/source/3rdparty/everest/include" \
             '-DMBEDTLS_CONFIG_FILE="third_party/mbedtls/config.h"' $more -x c - || {
         echo "$header: does not compile alone"
         status=1

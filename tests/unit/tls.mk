@@ -5,8 +5,8 @@ include third_party/third_party.mk
 endif
 
 # Compiled for all of its tests once; what sanitizers say of it counts, but its own way with alignment.
-TLS_UNIT_MBEDTLS := $(patsubst $(MBEDTLS_DIR)/library/%.c,build/unit/mbedtls/%.o,$(MBEDTLS_SOURCES))
-build/unit/mbedtls/%.o: $(MBEDTLS_DIR)/library/%.c third_party/mbedtls/config.h tests/unit/tls.mk
+TLS_UNIT_MBEDTLS := $(patsubst $(MBEDTLS_DIR)/%.c,build/unit/mbedtls/%.o,$(MBEDTLS_SOURCES))
+build/unit/mbedtls/%.o: $(MBEDTLS_DIR)/%.c third_party/mbedtls/config.h tests/unit/tls.mk
 	@mkdir -p $(@D)
 	@gcc $(filter-out -W%,$(UNIT_CFLAGS)) -fno-sanitize=alignment $(MBEDTLS_CFLAGS) -c -o $@ $<
 build/unit/mbedtls/mbedtls.a: $(TLS_UNIT_MBEDTLS)
@@ -17,7 +17,7 @@ build/unit/certificates/chain.pem: tests/certificates
 	@tests/certificates $(@D)
 
 UNIT_TESTS += tls
-UNIT_CFLAGS_tls  := -iquote tests/unit/shadow $(MBEDTLS_CFLAGS) -isystem $(MBEDTLS_DIR)/library
+UNIT_CFLAGS_tls  := -iquote tests/unit/shadow $(MBEDTLS_CFLAGS)
 UNIT_SOURCES_tls := $(addprefix tls/,buffers.c connection.c context.c core.c errors.c tickets.c) \
     build/unit/mbedtls/mbedtls.a
 UNIT_DEPENDS_tls := $(wildcard tls/*.h) tests/unit/tls_below.h build/unit/certificates/chain.pem
