@@ -15,9 +15,12 @@
 #define FIRST_STACKS_SPAN     (2ull << 20)
 #define INTERRUPT_STACK_BYTES (8u << 10)
 
-struct free_stack { // at the top of a free stack: in the page that was used anyway
-    struct free_stack *next;
+// At the top of a stack, in the page that is used anyway.
+struct free_stack {
+    struct free_stack *next;   // while it is free
+    const uint64_t *below_top; // page table entry of the page below: most threads do not use it
 };
+_Static_assert(sizeof(struct free_stack) == STACK_TOP_BYTES, "");
 
 static PERCORE struct free_stack *free_stacks[SIZE_CLASSES];
 static PERCORE size_t kept_bytes;    // of free stacks
@@ -89,10 +92,15 @@ void stack_set_flush(void (*flush)(void))
     flush_all_cores = flush;
 }
 
-static unsigned size_class(size_t size_bytes)
+static inline unsigned size_class(size_t size_bytes)
 {
-    size_t pages = (size_bytes - 1) / PAGE_BYTES; // beside the first
-    return pages == 0 ? 0 : 64 - (unsigned)__builtin_clzl(pages);
+    return 63 - (unsigned)__builtin_clzl((size_bytes - 1) | (PAGE_BYTES - 1)) - 11;
+}
+_Static_assert(PAGE_BYTES == 1 << 12, "in size_class()");
+
+static struct free_stack *stack_top(struct stack stack)
+{
+    return (struct free_stack *)stack.top - 1;
 }
 
 // `pages` may be NULL, for want of memory. They go back when they cannot be mapped.
@@ -117,17 +125,20 @@ static int stack_map(struct stack *stack, uint64_t virt, size_t size_bytes)
     return stack_map_at(stack, virt, pages, size_bytes);
 }
 
-static __attribute__((noinline)) struct stack stack_make(unsigned class)
+static struct stack stack_make_at(uint64_t virt, unsigned class)
 {
     struct stack stack = {0};
     size_t size_bytes = (size_t)PAGE_BYTES << class;
-    uint64_t virt = chain_pop(&unmapped.ready[class]);
-    if (virt != 0) {
-        // Tables of small pages are there, so no large leaf can come of it.
-        if (stack_map_at(&stack, virt, page_alloc(size_bytes / PAGE_BYTES), size_bytes) != 0)
-            chain_push(&unmapped.ready[class], virt);
-        return stack;
-    }
+    // Tables of small pages are there, so no large leaf can come of it.
+    if (stack_map_at(&stack, virt, page_alloc(size_bytes / PAGE_BYTES), size_bytes) != 0)
+        chain_push(&unmapped.ready[class], virt);
+    return stack;
+}
+
+static struct stack stack_make_higher(unsigned class)
+{
+    struct stack stack = {0};
+    size_t size_bytes = (size_t)PAGE_BYTES << class;
     uint64_t start = PAGING_STACK_BASE + core_index() * PAGING_STACK_CORE_SPAN + FIRST_STACKS_SPAN;
     if (FIRST_STACKS_SPAN + next_offset + 2 * PAGE_BYTES + size_bytes > PAGING_STACK_CORE_SPAN) {
         flush_stale(); // for the next one who asks
@@ -136,6 +147,24 @@ static __attribute__((noinline)) struct stack stack_make(unsigned class)
     if (stack_map(&stack, start + next_offset + PAGE_BYTES, size_bytes) == 0)
         next_offset = stack.top - start;
     return stack;
+}
+
+static __attribute__((noinline)) struct stack stack_renew(struct stack stack)
+{
+    stack_use_reset(stack);
+    return stack;
+}
+
+static __attribute__((noinline)) struct stack stack_make(unsigned class)
+{
+    static const uint64_t no_page;
+    uint64_t virt = chain_pop(&unmapped.ready[class]);
+    struct stack stack = virt != 0 ? stack_make_at(virt, class) : stack_make_higher(class);
+    if (stack.top == 0)
+        return stack;
+    stack_top(stack)->below_top =
+        class == 0 ? &no_page : stack_page_entry(stack.top - 2 * PAGE_BYTES);
+    return stack_renew(stack);
 }
 
 struct stack stack_allocate(size_t size_bytes)
@@ -149,7 +178,8 @@ struct stack stack_allocate(size_t size_bytes)
     free_stacks[class] = free->next;
     kept_bytes -= size_bytes;
     uintptr_t top = (uintptr_t)(free + 1);
-    return (struct stack){top - size_bytes, top};
+    struct stack stack = {top - size_bytes, top};
+    return __builtin_expect(stack_page_is_used(free->below_top), 0) ? stack_renew(stack) : stack;
 }
 
 // Its pages lie in one piece, as they were allocated.
@@ -187,7 +217,7 @@ static void make_room(unsigned class, size_t size_bytes)
 static inline void stack_keep(struct stack stack, unsigned class, size_t size_bytes)
 {
     kept_bytes += size_bytes;
-    struct free_stack *free = (struct free_stack *)stack.top - 1;
+    struct free_stack *free = stack_top(stack);
     free->next = free_stacks[class];
     free_stacks[class] = free;
 }

@@ -10,11 +10,13 @@ struct stack {
 };
 
 // At least `size_bytes`, up to STACK_BYTES_MAX, from this core's pages. Freed stacks are used again
-// as they are, as long as a few are kept; of the others the memory goes back. Returns: a stack;
-// with top 0 when out of memory.
+// as they are, as long as a few are kept; of the others the memory goes back. How much of it was
+// used (stack_use.h) counts from now on. Returns: a stack; with top 0 when out of memory.
 #define STACK_BYTES_MAX (64u << 20)
+// The highest bytes of a stack are not the thread's: what is kept of it stands there.
+#define STACK_TOP_BYTES 16
 struct stack stack_allocate(size_t size_bytes) MUST_CHECK;
-// Keeps the stack for the next of its size on this core, as it is but for its last word: a thread
+// Keeps the stack for the next of its size on this core, as it is but for its top: a thread
 // may free its own and then switch away. If more than STACK_KEPT_BYTES would be kept then, the
 // memory of others that are goes back.
 #define STACK_KEPT_BYTES (4u << 20)

@@ -10,7 +10,6 @@
 
 #define CR4_LA57      (1u << 12)
 #define ENTRY_PRESENT (1ull << 0)
-#define ENTRY_DIRTY   (1ull << 6)
 #define ENTRY_LARGE   (1ull << 7)
 #define ENTRY_ADDRESS 0x000ffffffffff000ull
 
@@ -48,9 +47,9 @@ void stack_use_reset(struct stack stack)
 {
     for (uint64_t virt = stack.top - 2 * PAGE_BYTES; virt >= stack.bottom; virt -= PAGE_BYTES) {
         uint64_t *entry = page_entry(virt);
-        if (!(*entry & ENTRY_DIRTY))
+        if (!stack_page_is_used(entry))
             return;
-        *entry &= ~ENTRY_DIRTY;
+        *entry &= ~STACK_ENTRY_DIRTY;
         // A translation that the CPU kept would be written through without the bit.
         cpu_invalidate_page((const void *)virt);
     }
@@ -59,7 +58,7 @@ void stack_use_reset(struct stack stack)
 size_t stack_use_bytes(struct stack stack)
 {
     for (uint64_t virt = stack.bottom; virt < stack.top; virt += PAGE_BYTES)
-        if (__atomic_load_n(page_entry(virt), __ATOMIC_RELAXED) & ENTRY_DIRTY) // the CPU sets it
+        if (stack_page_is_used(page_entry(virt)))
             return stack.top - virt;
     return 0;
 }

@@ -5,6 +5,13 @@
 
 #include "kernel/stack.h"
 
+#define STACK_ENTRY_DIRTY (1ull << 6)
+
+// Whether the page with this page table entry was written to; the CPU notes it there.
+static inline bool stack_page_is_used(const uint64_t *entry)
+{
+    return __atomic_load_n(entry, __ATOMIC_RELAXED) & STACK_ENTRY_DIRTY;
+}
 // Forgets what an earlier thread used.
 void stack_use_reset(struct stack stack);
 // The most that was used since, in whole pages.

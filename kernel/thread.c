@@ -84,16 +84,15 @@ static void thread_fill(struct thread *thread, const char *name)
         copy_name(thread, name);
 }
 
-struct thread *thread_create_with_options(const char *name, void (*entry)(void *argument),
-                                          void *argument, const struct thread_options *options)
+static inline struct thread *create(const char *name, void (*entry)(void *argument), void *argument,
+                                    const struct thread_options *options)
 {
-    ASSERT(options->priority < THREAD_PRIORITIES);
     struct stack stack =
         stack_allocate(options->stack_bytes != 0 ? options->stack_bytes : default_stack_bytes());
     if (stack.top == 0)
         return NULL;
-    stack_use_reset(stack);
-    struct thread *thread = (struct thread *)ALIGN_DOWN(stack.top - sizeof(struct thread), 64);
+    struct thread *thread =
+        (struct thread *)ALIGN_DOWN(stack.top - STACK_TOP_BYTES - sizeof(struct thread), 64);
     uint64_t *frame = (uint64_t *)thread - SWITCH_FRAME_WORDS;
     frame[SWITCH_FRAME_WORDS - 1] = (uintptr_t)switch_first;
     thread->stack_pointer = frame;
@@ -109,6 +108,13 @@ struct thread *thread_create_with_options(const char *name, void (*entry)(void *
     return thread;
 }
 
+struct thread *thread_create_with_options(const char *name, void (*entry)(void *argument),
+                                          void *argument, const struct thread_options *options)
+{
+    ASSERT(options->priority < THREAD_PRIORITIES);
+    return create(name, entry, argument, options);
+}
+
 struct thread *thread_create_with_stack(const char *name, void (*entry)(void *argument),
                                         void *argument, size_t stack_bytes)
 {
@@ -120,7 +126,7 @@ struct thread *thread_create_with_stack(const char *name, void (*entry)(void *ar
 struct thread *thread_create(const char *name, void (*entry)(void *argument), void *argument)
 {
     static const struct thread_options options;
-    return thread_create_with_options(name, entry, argument, &options);
+    return create(name, entry, argument, &options); // in place: less to do for what is known
 }
 
 void thread_entry(void)

@@ -130,11 +130,6 @@ void stack_free(struct stack stack)
     stacks_used--;
 }
 
-void stack_use_reset(struct stack stack)
-{
-    (void)stack;
-}
-
 size_t stack_use_bytes(struct stack stack)
 {
     (void)stack;
