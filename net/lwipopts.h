@@ -52,15 +52,19 @@
 
 // ---- TCP ----------------------------------------------------------------------------------------
 
-#define TCP_MSS                1460 // Ethernet's 1500 bytes less 40 of headers
+// The most, in frames of 9000 bytes; the interface's MTU and the peer make it less, 1460 as a rule.
+#define TCP_MSS                8960
+#define TCP_MSS_AS_A_RULE      1460
+#define TCP_OVERSIZE           TCP_MSS_AS_A_RULE // room behind copied data for what comes next
+#define TCP_WND_UPDATE_THRESHOLD (4 * TCP_MSS_AS_A_RULE) // what is freed before the peer is told
 #define LWIP_WND_SCALE         1
 #define TCP_RCV_SCALE          3
 // Bytes in flight in each direction: 256 KiB fill 1 Gbit/s at 2 ms, 100 Mbit/s at 20 ms. Neither is
 // reserved: memory is taken as data arrives or is written.
 #define TCP_WND                (256 * 1024)
 #define TCP_SND_BUF            (256 * 1024)
-#define TCP_SND_QUEUELEN       (4 * TCP_SND_BUF / TCP_MSS) // pbufs: headers and data apart, twice
-#define TCP_SNDLOWAT           (2 * TCP_MSS + 1)
+#define TCP_SND_QUEUELEN       (4 * TCP_SND_BUF / TCP_MSS_AS_A_RULE) // pbufs: headers and data apart, twice
+#define TCP_SNDLOWAT           (2 * TCP_MSS_AS_A_RULE + 1)
 #define LWIP_TCP_RTO_TIME      1000 // ms before a first retransmission, RFC 6298 section 2
 #define TCP_LISTEN_BACKLOG     1
 #define TCP_DEFAULT_LISTEN_BACKLOG 255 // the most its 8 bits hold

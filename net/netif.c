@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernel/core.h"
+#include "kernel/options.h"
 #include "net/groups.h"
 #include "net/relay.h"
 #include "net/segments.h"
@@ -40,6 +41,8 @@ struct rx_pbuf { // lives in net_rx_buffer.user
 };
 _Static_assert(sizeof(struct rx_pbuf) <= sizeof(((struct net_rx_buffer *)0)->user),
                "a pbuf must fit into a receive buffer's user words");
+
+OPTION_NUMBER(mtu, IPV4_MTU_MIN, UINT16_MAX, "bytes of payload that frames carry at most");
 
 static PERCORE struct {
     struct net_device *device;
@@ -377,7 +380,12 @@ static err_t interface_init(struct netif *netif)
     netif->name[1] = 'n';
     netif->hwaddr_len = ETH_HWADDR_LEN;
     memcpy(netif->hwaddr, device->mac, ETH_HWADDR_LEN);
-    netif->mtu = device->mtu;
+    netif->mtu = (u16_t)option_get_number("mtu", device->mtu, IPV4_MTU_MIN, UINT16_MAX);
+    if (netif->mtu > device->mtu && device->mtu >= IPV4_MTU_MIN) {
+        log_warn("net: %s carries %u bytes a frame, not %u as option mtu says", device->name,
+                 (unsigned)device->mtu, (unsigned)netif->mtu);
+        netif->mtu = device->mtu;
+    }
     if (device->mtu < IPV4_MTU_MIN) {
         log_warn("net: %s says frames carry at most %u bytes, IPv4 needs %u: %u are used",
                  device->name, (unsigned)device->mtu, IPV4_MTU_MIN, ETHERNET_MTU);

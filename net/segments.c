@@ -13,7 +13,7 @@
 // The most an IP packet holds whose frame's length still fits a pbuf's 16 bits.
 #define PAYLOAD_BYTES_MAX (UINT16_MAX - SIZEOF_ETH_HDR - 60 - TCP_HLEN)
 // What is copied lies in one piece and is copied once more where it is divided.
-#define COPIED_BYTES_MAX (8 * TCP_MSS)
+#define COPIED_BYTES_MAX (8 * TCP_MSS_AS_A_RULE)
 // With so much of the window on its way a large segment rather waits for the next acknowledgement
 // than goes out in small parts.
 #define PART_OF_WINDOW 3

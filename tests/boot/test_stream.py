@@ -57,3 +57,25 @@ def test_stream(boot: Starter, namespace: Namespace, card: str) -> None:
     machine.wait_for(r"stream: discard on port 9, chargen on port 19")
     assert namespace.run(["/usr/bin/python3", "-c", CLIENT, ADDRESS]).startswith("all ")
     machine.stop()
+
+
+SEGMENT = textwrap.dedent("""
+    import socket, sys
+    with socket.create_connection((sys.argv[1], 9), 60) as stream:
+        print(stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG))
+""")
+
+
+@pytest.mark.parametrize(("mtu", "option", "segment"), [(9000, "", 8960), (576, "", 536),
+                                                        (9000, "mtu=4000", 3960)])
+def test_mtu(boot: Starter, namespace: Namespace, mtu: int, option: str, segment: int) -> None:
+    """Frames of another length than Ethernet's, and TCP segments that fill them."""
+    namespace.run(["ip", "link", "set", "tap0", "mtu", str(mtu)])
+    machine = boot("stream", net="tap=tap0", append=f"ip={ADDRESS}/24 {option}",
+                   inside=namespace.inside, qemu=f"-global virtio-net-pci.host_mtu={mtu}")
+    machine.wait_for(rf"mtu {mtu}, link up")
+    machine.wait_for(r"stream: discard on port 9, chargen on port 19")
+    assert namespace.run(["/usr/bin/python3", "-c", CLIENT, ADDRESS]).startswith("all ")
+    assert int(namespace.run(["/usr/bin/python3", "-c", SEGMENT, ADDRESS])) == segment
+    machine.stop()
+    namespace.run(["ip", "link", "set", "tap0", "mtu", "1500"])
