@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "http/connection.h"
+#include "kernel/heap.h"
 #include "kernel/panic.h"
 
 #define TEXT_TYPE "text/plain; charset=utf-8"
@@ -60,7 +61,7 @@ static const char *reason(unsigned status)
     return ""; // it may be empty
 }
 
-int http_answer_render(const struct http_answer *answer, struct http_text *text,
+int http_answer_render(const struct http_answer *answer, bool chunked, struct http_text *text,
                        struct http_response *out)
 {
     *out = (struct http_response){.status = answer->status};
@@ -68,7 +69,10 @@ int http_answer_render(const struct http_answer *answer, struct http_text *text,
     out->status_line_bytes = (uint32_t)text->used_bytes;
     if (answer->content_type)
         http_text_format(text, "Content-Type: %s\r\n", answer->content_type);
-    if (answer->status >= 200 && answer->status != 204 && answer->status != 304)
+    if (answer->produce && chunked)
+        http_text_format(text, "Transfer-Encoding: chunked\r\n");
+    else if (!answer->produce && answer->status >= 200 && answer->status != 204 &&
+             answer->status != 304)
         http_text_format(text, "Content-Length: %zu\r\n", answer->body_bytes);
     if (answer->fields)
         http_text_put(text, answer->fields, strlen(answer->fields));
@@ -100,17 +104,70 @@ int http_answer_render_methods(uint64_t allowed, struct http_text *text, struct 
                                                     .fields = line,
                                                     .body = body,
                                                     .body_bytes = sizeof(body) - 1},
-                              text, out);
+                              false, text, out);
+}
+
+// ---- bodies that are made while they are sent ---------------------------------------------------
+
+#define CHUNK_BYTES_MAX      4096
+#define CHUNK_HEAD_BYTES_MAX 8
+
+// Behind an http_pieces with one piece.
+struct produced {
+    size_t (*produce)(void *context, char *buffer, size_t size_bytes);
+    void *context;
+    bool chunked, ended;
+    char text[CHUNK_HEAD_BYTES_MAX + CHUNK_BYTES_MAX + 2];
+};
+
+// Makes the next chunk. Spec: RFC 9112, 7.1; the last one is empty.
+static bool produced_refill(struct http_pieces *pieces)
+{
+    struct produced *made = (struct produced *)&pieces->pieces[1];
+    if (made->ended)
+        return false;
+    char *start = made->text + CHUNK_HEAD_BYTES_MAX;
+    size_t used = made->produce(made->context, start, CHUNK_BYTES_MAX);
+    ASSERT(used <= CHUNK_BYTES_MAX);
+    made->ended = used == 0;
+    if (made->chunked) {
+        char head[CHUNK_HEAD_BYTES_MAX + 1];
+        int head_bytes = snprintf(head, sizeof(head), "%zx\r\n", used);
+        memcpy(start + used, "\r\n", 2);
+        start -= head_bytes;
+        memcpy(start, head, (size_t)head_bytes);
+        used += (size_t)head_bytes + 2;
+    }
+    pieces->pieces[0] = (struct http_piece){start, (uint32_t)used, false};
+    pieces->next = 0;
+    return used > 0;
+}
+
+// Returns: NULL when out of memory.
+static struct http_pieces *produced_make(const struct http_answer *answer, bool chunked)
+{
+    struct http_pieces *pieces =
+        heap_alloc(sizeof(*pieces) + sizeof(pieces->pieces[0]) + sizeof(struct produced));
+    if (!pieces)
+        return NULL;
+    *pieces = (struct http_pieces){.count = 1, .next = 1, .refill = produced_refill};
+    struct produced *made = (struct produced *)&pieces->pieces[1];
+    made->produce = answer->produce;
+    made->context = answer->context;
+    made->chunked = chunked;
+    made->ended = false;
+    return pieces;
 }
 
 // ---- handlers' ----------------------------------------------------------------------------------
 
 static void answer_end(struct http_request *request, const struct http_answer *answer,
-                       const struct http_response *response, struct http_text *text)
+                       const struct http_response *response, struct http_text *text,
+                       struct http_pieces *rest)
 {
     struct http_connection *connection = request->connection;
     request->connection = NULL;
-    http_connection_answer(connection, response, text, answer);
+    http_connection_answer(connection, response, text, answer, rest);
     http_request_free(request);
 }
 
@@ -119,11 +176,17 @@ void http_answer(struct http_request *request, const struct http_answer *answer)
     ASSERT(request->handed);
     struct http_text text = {0};
     struct http_response response;
-    bool wanted = request->connection != NULL;
-    if (wanted && http_answer_render(answer, &text, &response) == 0) {
-        answer_end(request, answer, &response, &text);
+    struct http_connection *connection = request->connection;
+    bool wanted = connection != NULL;
+    bool chunked = wanted && connection->parser.http_minor > 0;
+    bool produces = wanted && answer->produce && !connection->head_only;
+    struct http_pieces *rest = produces ? produced_make(answer, chunked) : NULL;
+    if (wanted && (rest || !produces) &&
+        http_answer_render(answer, chunked, &text, &response) == 0) {
+        answer_end(request, answer, &response, &text, rest);
         return;
     }
+    heap_free(rest);
     http_text_free(&text);
     if (answer->release)
         answer->release(answer->context);
@@ -141,7 +204,7 @@ void http_answer_status(struct http_request *request, unsigned status)
     if (!request->connection)
         http_request_free(request);
     else if (page)
-        answer_end(request, &(struct http_answer){0}, page, &none);
+        answer_end(request, &(struct http_answer){0}, page, &none, NULL);
     else
         http_answer(request, &(struct http_answer){.status = status});
 }

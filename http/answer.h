@@ -7,9 +7,10 @@
 #include "http/text.h"
 #include "kernel/compiler.h"
 
-// Writes the response into *text, its body too unless that need not be copied.
+// Writes the response into *text, its body too unless that need not be copied. `chunked`: so is a
+// body that is made while it is sent.
 // Returns: 0, or -ENOMEM. Owns: the caller frees *text in both cases; *out points into it.
-int http_answer_render(const struct http_answer *answer, struct http_text *text,
+int http_answer_render(const struct http_answer *answer, bool chunked, struct http_text *text,
                        struct http_response *out) MUST_CHECK;
 // 405 with the methods that are allowed, a bit for each llhttp_method_t. The same otherwise.
 int http_answer_render_methods(uint64_t allowed, struct http_text *text,

@@ -32,12 +32,14 @@ static bool output_refill(struct http_connection *connection)
     connection->piece_count = connection->piece_at = 0;
     if (!rest)
         return false;
-    connection->pieces[connection->piece_count++] = rest->pieces[rest->next++];
-    if (rest->next == rest->count) {
+    bool more = rest->next < rest->count || rest->refill(rest);
+    if (more)
+        connection->pieces[connection->piece_count++] = rest->pieces[rest->next++];
+    if (!more || (rest->next == rest->count && !rest->refill)) {
         heap_free(rest);
         connection->rest = NULL;
     }
-    return true;
+    return more;
 }
 
 // What was written is needed no more.
@@ -186,7 +188,8 @@ static void respond(struct http_connection *connection, const struct http_respon
 }
 
 void http_connection_answer(struct http_connection *connection, const struct http_response *head,
-                            struct http_text *text, const struct http_answer *answer)
+                            struct http_text *text, const struct http_answer *answer,
+                            struct http_pieces *rest)
 {
     bool apart = head->total_bytes == head->head_bytes && answer->body_bytes > 0;
     if (http_access_log != HTTP_LOG_OFF)
@@ -194,7 +197,10 @@ void http_connection_answer(struct http_connection *connection, const struct htt
     connection->waits = false;
     connection->request = NULL;
     connection->owned = *text;
-    response_queue(connection, head, connection->keep_alive);
+    connection->rest = rest;
+    // HTTP/1.0 has no chunks: the body ends with the connection.
+    bool ends = rest && connection->parser.http_minor == 0;
+    response_queue(connection, head, connection->keep_alive && !ends);
     if (apart && !connection->head_only)
         piece_add(connection, answer->body, answer->body_bytes, answer->lasting);
     connection->release = answer->release;

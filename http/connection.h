@@ -107,9 +107,10 @@ void http_connection_refuse(struct http_connection *connection, unsigned status)
 // The next request that is answered, or the one that a handler has, is the last one.
 void http_connection_finish(struct http_connection *connection);
 // Answers the request that the handler has. `head` lies in *text, which the connection takes over;
-// the body of `answer` follows unless it is in `head` already.
+// the body of `answer` follows unless it is in `head` already, and `rest`, a heap block or NULL.
 void http_connection_answer(struct http_connection *connection, const struct http_response *head,
-                            struct http_text *text, const struct http_answer *answer);
+                            struct http_text *text, const struct http_answer *answer,
+                            struct http_pieces *rest);
 
 // A response waits for room.
 static inline bool http_connection_writes(const struct http_connection *connection)

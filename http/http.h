@@ -80,6 +80,9 @@ struct http_answer {
     // wants to be told, by release(context), that it is needed no more.
     bool lasting;
     void (*release)(void *context);
+    // Or the body is made while it is sent: fills a buffer whenever there is room for more, in the
+    // core's loop. Returns: how many bytes, 0 at the end. `release`, if any, follows in any case.
+    size_t (*produce)(void *context, char *buffer, size_t size_bytes);
     void *context;
 };
 

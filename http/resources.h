@@ -26,6 +26,8 @@ struct http_piece {
 
 struct http_pieces {
     unsigned count, next; // those before `next` were sent
+    // Makes more, once all were sent. Returns: false if that was all. NULL: it was.
+    bool (*refill)(struct http_pieces *pieces);
     struct http_piece pieces[];
 };
 

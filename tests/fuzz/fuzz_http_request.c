@@ -48,6 +48,23 @@ static void show(struct http_request *request)
                        word ? word : "", agent ? agent : "", size_bytes);
 }
 
+static size_t produced;
+
+static size_t produce(void *context, char *buffer, size_t size_bytes)
+{
+    (void)context;
+    size_t now = produced < size_bytes ? produced : size_bytes;
+    memset(buffer, 'p', now);
+    produced -= now;
+    return now;
+}
+
+static void make(struct http_request *request)
+{
+    produced = 5000;
+    http_answer(request, &(struct http_answer){.status = 200, .produce = produce});
+}
+
 static size_t streamed;
 
 static unsigned stream_receive(struct http_request *request, const char *data, size_t size_bytes)
@@ -77,6 +94,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     http_route("GET", "/show/:name", show);
     http_route("POST", "/show/:name", show);
     http_route("GET", "/hold/*rest", hold);
+    http_route("GET", "/make", make);
     http_route_add(&(struct http_route){.method = "PUT",
                                         .path = "/stream",
                                         .body_bytes_max = 4096,

@@ -1,7 +1,6 @@
 # The HTTP server's parsers. The fetched one is compiled here too, so that its branches guide the fuzzer.
 FUZZ_TESTS += http_request http_text http_kv
-FUZZ_HTTP_SOURCES := $(filter-out $(addprefix http/,access_log.c server.c secure.c run.c run_secure.c), \
-    $(sort $(wildcard http/*.c))) $(LLHTTP_SOURCES) tests/unit/fake_access_log.c build/unit/http_statuses.c
+FUZZ_HTTP_SOURCES := $(HTTP_WITHOUT_TCP) $(LLHTTP_SOURCES) build/unit/http_statuses.c
 
 build/fuzz/http_www.c: http/pack.py $(wildcard tests/fuzz/www/*)
 	@mkdir -p $(@D)

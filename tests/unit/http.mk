@@ -4,9 +4,10 @@ ifndef LLHTTP_DIR
 include third_party/third_party.mk
 endif
 HTTP_UNIT_LLHTTP := $(LLHTTP_SOURCES:$(LLHTTP_DIR)/%.c=build/unit/llhttp_%.o)
-HTTP_UNIT_SOURCES := $(filter-out $(addprefix http/,access_log.c server.c secure.c run.c run_secure.c), \
-    $(sort $(wildcard http/*.c))) tests/unit/fake_access_log.c \
-    $(addprefix apps/http/,metrics.c page.c site.c) build/unit/http_www.c build/unit/http_statuses.c
+HTTP_WITHOUT_TCP := $(filter-out $(addprefix http/,access_log.c server.c secure.c run.c run_secure.c), \
+    $(sort $(wildcard http/*.c))) tests/unit/fake_access_log.c
+HTTP_UNIT_SOURCES := $(HTTP_WITHOUT_TCP) $(addprefix apps/http/,metrics.c page.c site.c) \
+    build/unit/http_www.c build/unit/http_statuses.c
 HTTP_UNIT_HEADERS := $(wildcard http/*.h apps/http/*.h) tests/unit/http_client.h tests/unit/http_machine.h
 
 build/unit/llhttp_%.o: $(LLHTTP_DIR)/%.c | $(THIRD_PARTY_STAMP)

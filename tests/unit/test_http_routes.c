@@ -67,6 +67,27 @@ static void lend(struct http_request *request)
                                                .context = "context"});
 }
 
+// Counts to 3000, some lines at a time.
+static size_t count_lines(void *context, char *buffer, size_t size_bytes)
+{
+    static int line;
+    size_t used = 0;
+    assert_string_equal(context, "context");
+    for (; line < 3000 && size_bytes - used > 16; line++)
+        used += (size_t)sprintf(buffer + used, "%d\n", line);
+    if (used == 0)
+        line = 0;
+    return used;
+}
+
+static void count(struct http_request *request)
+{
+    http_answer(request, &(struct http_answer){.status = 200,
+                                               .produce = count_lines,
+                                               .release = release,
+                                               .context = "context"});
+}
+
 static unsigned small_accept(struct http_request *request)
 {
     return http_header(request, "X-Refuse", NULL) ? 417 : 0;
@@ -101,6 +122,7 @@ static void routes_add(void)
     http_route("POST", "/hold", hold);
     http_route("GET", "/hold", hold);
     http_route("GET", "/lend", lend);
+    http_route("GET", "/count", count);
     http_route_add(&(struct http_route){.method = "PUT",
                                         .path = "/small",
                                         .body_bytes_max = 8,
@@ -377,6 +399,69 @@ static void a_lent_body_is_given_back_once(void **state)
     assert_int_equal(released, 2);
 }
 
+// Takes a chunked body apart, in place. Returns: what follows it.
+static char *unchunk(char *at)
+{
+    char *to = at;
+    for (;;) {
+        char *data;
+        size_t size = strtoul(at, &data, 16);
+        assert_memory_equal(data, "\r\n", 2);
+        memmove(to, data + 2, size);
+        to += size;
+        at = data + 2 + size;
+        assert_memory_equal(at, "\r\n", 2);
+        at += 2;
+        if (size == 0)
+            break;
+    }
+    memmove(to + 1, at, strlen(at) + 1);
+    *to = '\0';
+    return to + 1;
+}
+
+static void a_body_may_be_made_while_it_is_sent(void **state)
+{
+    (void)state;
+    static char expected[1 << 15];
+    for (int line = 0, used = 0; line < 3000; line++)
+        used += sprintf(expected + used, "%d\n", line);
+    static const char requests[] = GET("/count") GET("/show/next");
+    released = 0;
+    client_open();
+    client.room = 0;
+    size_t read = offer(requests);
+    while (http_connection_state(&client.http) == HTTP_WRITING) { // a network that takes little
+        client.room = 1000;
+        http_connection_resume(&client.http);
+    }
+    client.room = SIZE_MAX;
+    assert_int_equal(released, 1);
+    assert_int_equal(offer(requests + read), strlen(requests) - read);
+    assert_non_null(strstr(client.output, "\r\nTransfer-Encoding: chunked\r\n\r\n"));
+    char *body = strstr(client.output, "\r\n\r\n") + 4;
+    char *next = unchunk(body);
+    assert_string_equal(body, expected);
+    assert_int_equal(status_of(next), 200);
+    client_close();
+    // HTTP/1.0 reads until the end, and HEAD nothing
+    exchange("GET /count HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    assert_string_equal(strstr(client.output, "\r\n\r\n") + 4, expected);
+    assert_null(strstr(client.output, "Transfer-Encoding"));
+    assert_int_equal(http_connection_state(&client.http), HTTP_FINISHED);
+    client_close();
+    exchange("HEAD /count HTTP/1.1\r\n" HOST "\r\n");
+    assert_int_equal(http_connection_state(&client.http), HTTP_IDLE);
+    assert_string_equal(strstr(client.output, "\r\n\r\n"), "\r\n\r\n");
+    client_close();
+    // the client goes in the middle
+    client_open();
+    client.room = 5000;
+    assert_int_equal(offer(GET("/count")), strlen(GET("/count")));
+    client_close();
+    assert_int_equal(released, 4);
+}
+
 static void a_stream_that_ends_early_is_abandoned(void **state)
 {
     (void)state;
@@ -469,6 +554,7 @@ int main(void)
         cmocka_unit_test(an_answer_may_come_later),
         cmocka_unit_test(a_client_may_go_before_its_answer),
         cmocka_unit_test(a_lent_body_is_given_back_once),
+        cmocka_unit_test(a_body_may_be_made_while_it_is_sent),
         cmocka_unit_test(a_stream_that_ends_early_is_abandoned),
         cmocka_unit_test(bodies_have_so_much_memory_together),
         cmocka_unit_test(a_thread_may_answer),
