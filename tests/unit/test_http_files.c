@@ -604,6 +604,39 @@ static void parts_survive_a_full_network(void **state)
     free(whole);
 }
 
+// What only one request got wrong does not end the connection; what cannot be read does.
+static void errors_between_pipelined_requests(void **state)
+{
+    (void)state;
+    static const char batch[] =
+        "GET /hello.txt HTTP/1.1\r\n" HOST "Range: bytes=500-\r\n\r\n"
+        "GET /hello.txt HTTP/1.1\r\n" HOST "If-Match: \"x\"\r\n\r\n"
+        "HEAD /hello.txt HTTP/1.1\r\n" HOST "Range: bytes=0-1\r\n\r\n"
+        "GET /hello.txt HTTP/1.1\r\n" HOST "Accept-Encoding: *;q=0\r\n\r\n"
+        "GET /hello.txt HTTP/1.0\r\nConnection: keep-alive\r\nRange: bytes=0-1\r\n\r\n"
+        "DELETE /hello.txt HTTP/1.1\r\n" HOST "\r\n"
+        "GET /style.css HTTP/1.1\r\n" HOST "Range: bytes=0-1,1000-1001\r\n\r\n"
+        "GET /nothing HTTP/1.1\r\n" HOST "\r\n"
+        "GET /hello.txt HTTP/1.1\r\n" HOST "If-None-Match: *\r\n\r\n"
+        "GET /hello.txt\r\n\r\n"
+        "GET /hello.txt HTTP/1.1\r\n" HOST "\r\n";
+    static const unsigned expected[] = {416, 412, 200, 406, 206, 405, 206, 404, 304, 505};
+    for (size_t cut = 1; cut < sizeof(batch) - 1; cut++) {
+        client_open();
+        client_send(batch, cut);
+        client_send(batch + cut, sizeof(batch) - 1 - cut);
+        const char *at = client.output;
+        for (size_t i = 0; i < ARRAY_COUNT(expected); i++, at++) {
+            at = strstr(at, "HTTP/1.1 ");
+            assert_non_null(at);
+            assert_int_equal(status_of(at), expected[i]);
+        }
+        assert_null(strstr(at, "HTTP/1.1 "));
+        assert_int_equal(http_connection_state(&client.http), HTTP_FINISHED);
+        client_close();
+    }
+}
+
 static int serve_site(void **state)
 {
     (void)state;
@@ -628,6 +661,7 @@ int main(void)
         cmocka_unit_test(one_range_is_a_slice_of_the_file),
         cmocka_unit_test(several_ranges_are_parts),
         cmocka_unit_test(parts_survive_a_full_network),
+        cmocka_unit_test(errors_between_pipelined_requests),
     };
     return cmocka_run_group_tests(tests, serve_site, NULL);
 }
