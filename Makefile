@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Builds build/APP/BOOTX64.EFI for each app. `./toril` calls this; `make help` lists the targets.
 
-APPS := hello http service echo selftest attack bench stress stream
+APPS := hello http service echo fetch selftest attack bench stress stream
 
 KERNEL_ASSEMBLY := kernel/memory.asm kernel/switch.asm kernel/vectors.asm
 # What an app may be linked without: apps in APPS_WITHOUT_INSIGHT are.

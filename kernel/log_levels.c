@@ -13,9 +13,10 @@ OPTION_TEXT(log, "[MODULE:]LEVEL,...: error, warn, info or debug lines");
 // All that lines of the kernel begin with (tests/lint/modules.py compares); an app's begin with its
 // name.
 static const char *const modules[] = {
-    "acpi",       "boot",    "clock",  "console", "debugger", "e1000",   "http",   "idle",
-    "interrupts", "keys",    "net",    "nmi",     "numa",     "options", "pci",    "posix",
-    "power",      "profile", "random", "smp",     "time",     "trace",   "virtio", "watchdog",
+    "acpi",    "boot",       "clock",  "console",  "debugger", "e1000",  "http",
+    "idle",    "interrupts", "keys",   "net",      "nmi",      "ntp",    "numa",
+    "options", "pci",        "posix",  "power",    "profile",  "random", "smp",
+    "time",    "trace",      "virtio", "watchdog",
 };
 static const char *const level_names[LOG_LEVELS] = {"error", "warn", "info", "debug"};
 

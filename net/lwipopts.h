@@ -101,6 +101,7 @@
 // hold up every boot by a second.
 #define DHCP_DOES_ARP_CHECK    0
 #define LWIP_DHCP_CHECK_LINK_UP 1
+#define LWIP_DHCP_GET_NTP_SRV  1 // net/ntp_servers.c
 #define LWIP_DHCP_MAX_DNS_SERVERS NET_DNS_MAX
 #define DNS_MAX_SERVERS        (2 * NET_DNS_MAX) // of each family
 

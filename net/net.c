@@ -21,6 +21,7 @@
 #include "net/netif.h"
 #include "net/packet_trace.h"
 #include "net/relay.h"
+#include "net/sntp.h"
 #include "net/spread.h"
 #include "net/tables.h"
 #include "net/timers.h"
@@ -324,6 +325,7 @@ void net_start(void)
         log_warn("net: %s: the link is down", device->name);
     configure();
     net_ip6_start(state.netif);
+    net_sntp_start();
     net_timers_start();
 }
 

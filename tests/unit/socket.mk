@@ -11,3 +11,7 @@ UNIT_SOURCES_dns_message := net/dns_message.c
 UNIT_SOURCES_resolve := net/dns_message.c net/resolve.c $(UNIT_SOURCES_socket)
 UNIT_CFLAGS_resolve  := $(UNIT_CFLAGS_socket)
 UNIT_DEPENDS_resolve := $(UNIT_DEPENDS_socket)
+
+UNIT_TESTS += sntp fetch_url
+UNIT_SOURCES_sntp := net/sntp_message.c
+UNIT_SOURCES_fetch_url := apps/fetch/url.c

@@ -28,6 +28,10 @@ void net_counters_start(void)
 {
 }
 
+__attribute__((weak)) void net_sntp_start(void)
+{
+}
+
 void net_tables_start(void)
 {
 }

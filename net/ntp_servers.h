@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+// The time server that DHCP names (option 42). Context: core 0.
+#pragma once
+
+#include "kernel/compiler.h"
+
+#include "lwip/ip_addr.h"
+
+// Returns: false if there is none.
+bool net_ntp_server(ip_addr_t *server);
