@@ -95,3 +95,9 @@ void tls_buffers_return(mbedtls_ssl_context *ssl, struct tls_buffers_lent *lent)
         lent->output = true;
     }
 }
+
+void tls_buffers_forget_handshake(mbedtls_ssl_context *ssl)
+{
+    if (ssl->handshake != NULL && ssl->conf->endpoint == MBEDTLS_SSL_IS_SERVER)
+        mbedtls_ssl_handshake_wrapup_free_hs_transform(ssl); // in TLS 1.2 it has done so itself
+}

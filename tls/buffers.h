@@ -20,3 +20,6 @@ struct tls_buffers_lent {
 bool tls_buffers_lend(mbedtls_ssl_context *ssl, struct tls_buffers_lent *lent);
 // Takes back those in which nothing is.
 void tls_buffers_return(mbedtls_ssl_context *ssl, struct tls_buffers_lent *lent);
+// A server's, when hands are shaken: in TLS 1.3 Mbed TLS would keep some 4 KiB of it for tickets
+// that only a client gets.
+void tls_buffers_forget_handshake(mbedtls_ssl_context *ssl);

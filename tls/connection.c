@@ -149,6 +149,7 @@ static void advance(struct tls_connection *connection)
             fail(connection, result);
             return;
         }
+        tls_buffers_forget_handshake(ssl);
         connection->state = TLS_OPEN;
     }
     while (ssl->in_offt == NULL && connection->input_left > 0) {

@@ -219,6 +219,14 @@ def test_no_tls(secure: Secure) -> None:
         assert ask(connection) == HELLO
 
 
+def test_after_the_handshake(secure: Secure) -> None:
+    """New keys in the middle of a connection are not spoken; who asks for them is sent away."""
+    done = secure.run(["openssl", "s_client", "-connect", f"127.0.0.1:{secure.port}", "-tls1_3"], "K\nK\n")
+    assert "KEYUPDATE" in done.stderr + done.stdout
+    with secure.connect(secure.context()) as connection:
+        assert ask(connection) == HELLO
+
+
 def test_plain_beside_it(secure: Secure) -> None:
     """Plain HTTP was asked for, too; the counters say what TLS did."""
     done = secure.run(["curl", "-sS", "--noproxy", "*", f"{secure.machine.url}/metrics"])
