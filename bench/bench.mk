@@ -15,8 +15,8 @@ build/bench/stream_load: bench/stream_load.c
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"
 	@gcc -std=gnu11 -O2 $(WARNINGS) -o $@ $<
-# A plugin of QEMU's.
-build/bench/count.so: bench/count.c
+# Plugins of QEMU's.
+build/bench/count.so build/bench/marks.so: build/bench/%.so: bench/%.c
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"
 	@gcc -std=gnu11 -O2 $(WARNINGS) -shared -fPIC -fvisibility=hidden -o $@ $<

@@ -17,6 +17,15 @@ bench_kernel() {
     PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 bench/kernel.py "$@"
 }
 
+# What a yield costs with few cores and with many, in instructions.
+bench_yields() {
+    # shellcheck disable=SC2086 # lists of words
+    install_needs $needs_build $needs_run
+    build bench
+    run_make build/bench/marks.so
+    PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 bench/yields.py "$@"
+}
+
 # An exchange slot between two threads of this host against a bare cache line, in nanoseconds.
 bench_slots() {
     [ $# = 0 ] || usage "bench slots takes nothing, not '$*'"
@@ -55,9 +64,9 @@ bench_stream() {
 
 run_bench() {
     case ${1-kernel} in
-    kernel | slots | http | stream) ;;
+    kernel | yields | slots | http | stream) ;;
     --*) set -- kernel "$@" ;;
-    *) usage "bench [kernel|slots|http|stream], not '$1'" ;;
+    *) usage "bench [kernel|yields|slots|http|stream], not '$1'" ;;
     esac
     what=${1-kernel}
     [ $# = 0 ] || shift

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What operations of the kernel cost, one line "bench: NAME MEDIAN LEAST" each, in ticks of the
-// time stamp counter. bench/kernel.py boots this where ticks are instructions. Argument
-// "boot": only what the boot needed; "exchange": only what a core does for the sake of others;
-// "threads": the boot and threads.
+// time stamp counter. bench/kernel.py boots this where ticks are instructions. The argument names a
+// part: "boot": only what the boot needed; "threads"; "remote": threads on another core;
+// "exchange": only what a core does for the sake of others; "marked": for who counts from outside,
+// and nothing is printed.
 #include <stdio.h>
 #include <string.h>
 
@@ -29,35 +30,53 @@ static void report_boot(void)
     measure_report_value("boot-halted-ticks", ticks_from_ns(core.halted_ns));
 }
 
+static void report_turns(void)
+{
+    bench_turns();
+    bench_exchange();
+}
+
+static void report_all(void)
+{
+    struct machine_stats stats;
+    machine_stats_get(&stats);
+    bench_threads();
+    bench_memory_and_calls();
+    bench_timers();
+    if (stats.cores > 1)
+        bench_remote();
+    report_turns();
+}
+
+static void report_nothing(void)
+{
+}
+
+static const struct {
+    const char *name;
+    void (*report)(void);
+} parts[] = {
+    {"all", report_all},      {"boot", report_nothing},   {"threads", bench_threads},
+    {"remote", bench_remote}, {"exchange", report_turns}, {"marked", bench_marked},
+};
+
 int main(int argc, char **argv)
 {
     // Before anything of this program takes memory.
     struct machine_stats stats;
     machine_stats_get(&stats);
-    const char *part = argc == 2 ? argv[1] : "all";
-    bool boot_only = strcmp(part, "boot") == 0, exchange_only = strcmp(part, "exchange") == 0;
-    bool threads_only = strcmp(part, "threads") == 0;
-    if (argc > 1 && !boot_only && !exchange_only && !threads_only) {
-        printf("bench: there is no argument but \"boot\", \"exchange\" and \"threads\"\n");
-        return STATUS_USAGE;
-    }
-    report_boot();
-    if (boot_only)
-        return 0;
-    if (exchange_only) {
-        bench_turns();
-        bench_exchange();
+    const char *wanted = argc == 2 ? argv[1] : "all";
+    for (size_t i = 0; i < ARRAY_COUNT(parts) && argc <= 2; i++) {
+        if (strcmp(wanted, parts[i].name) != 0)
+            continue;
+        report_boot();
+        measure_report_value("memory-bytes", stats.memory_total_bytes - stats.memory_free_bytes);
+        parts[i].report();
         return 0;
     }
-    measure_report_value("memory-bytes", stats.memory_total_bytes - stats.memory_free_bytes);
-    bench_threads();
-    if (threads_only)
-        return 0;
-    bench_memory_and_calls();
-    bench_timers();
-    if (stats.cores > 1)
-        bench_remote();
-    bench_turns();
-    bench_exchange();
-    return 0;
+    printf("bench: the argument is one of");
+    for (size_t i = 0; i < ARRAY_COUNT(parts); i++)
+        printf(" %s", parts[i].name);
+    printf("\n");
+    return STATUS_USAGE;
 }
