@@ -62,7 +62,9 @@ static void session_list_last(struct session *session, enum session_list_id id)
     struct server *server = session->server;
     struct session_list *list = &server->lists[id];
     session->list = (uint8_t)id;
-    session->deadline_ns = time_now_ns() + limits_ns[id];
+    uint64_t now_ns = time_now_ns();
+    session->deadline_ns = now_ns + limits_ns[id];
+    session->renew_at_ns = now_ns + RENEW_NS;
     session->answered = session->http.answered;
     session->body_bytes = session->http.body_bytes;
     session->taken_bytes = 0;
@@ -88,12 +90,14 @@ static void session_settle(struct session *session)
         [HTTP_FINISHED] = LINGERING,
     };
     enum session_list_id id = ids[http_connection_state(&session->http)];
+    bool stays = id == session->list;
+    if (stays && time_now_ns() < session->renew_at_ns)
+        return;
     bool renew = id == WRITING || id == LINGERING ? session->taken_bytes >= TAKEN_BYTES_MIN
                                                   : session->answered != session->http.answered;
     if (id == BODY && session->http.body_bytes - session->body_bytes >= RECEIVED_BYTES_MIN)
         renew = true;
-    bool stays = id == session->list;
-    if (stays && (!renew || time_now_ns() < session->deadline_ns - limits_ns[id] + RENEW_NS))
+    if (stays && !renew)
         return;
     session_unlist(session);
     session_list_last(session, id);

@@ -43,7 +43,7 @@ struct session {
     uint32_t answered;    // of http, when the deadline was set
     uint32_t body_bytes;  // likewise
     uint32_t taken_bytes; // by the client since then
-    uint64_t deadline_ns;
+    uint64_t deadline_ns, renew_at_ns;
     struct session *next, *previous;
 };
 

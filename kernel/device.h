@@ -30,6 +30,7 @@ struct net_tx_frame {
         uint32_t length;
     } segments[NET_TX_SEGMENTS_MAX];
     uint32_t segment_count;
+    uint32_t headroom_bytes; // in front of the first segment, for the driver to write on
     bool checksum_needed; // fill in the 16-bit checksum, the pseudo header's sum is already there
     uint16_t checksum_start;  // bytes from the frame's start to where summing starts
     uint16_t checksum_offset; // bytes from there to the checksum field
@@ -38,7 +39,7 @@ struct net_tx_frame {
     uint16_t tso_mss;
     uint16_t tso_headers_bytes; // of Ethernet, IP and TCP together
     bool tso_is_ipv6;
-    void *token;              // comes back in `transmitted`
+    void *token; // comes back in `transmitted`
 };
 
 struct net_device_stats {

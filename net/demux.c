@@ -195,22 +195,22 @@ void net_demux_drop(struct tcp_pcb *pcb)
 
 // ---- looking up ---------------------------------------------------------------------------------
 
-// What one segment names.
-struct ends {
-    const ip_addr_t *remote_address, *local_address;
-    u16_t remote_port, local_port;
-};
-
-static bool is_between(const struct tcp_pcb *pcb, const struct ends *ends)
+static bool is_between(const struct tcp_pcb *pcb, const ip_addr_t *remote_address,
+                       u16_t remote_port, const ip_addr_t *local_address, u16_t local_port)
 {
-    return pcb->remote_port == ends->remote_port && pcb->local_port == ends->local_port &&
-           ip_addr_cmp(&pcb->remote_ip, ends->remote_address) &&
-           ip_addr_cmp(&pcb->local_ip, ends->local_address);
+    return pcb->remote_port == remote_port && pcb->local_port == local_port &&
+           ip_addr_cmp(&pcb->remote_ip, remote_address) &&
+           ip_addr_cmp(&pcb->local_ip, local_address);
 }
 
-static struct tcp_pcb *walk(struct tcp_pcb *pcb, const struct ends *ends)
+// Those that had no memory to get into the table are in the lists alone.
+static COLD __attribute__((noinline)) struct tcp_pcb *walk(struct tcp_pcb *pcb,
+                                                           const ip_addr_t *remote_address,
+                                                           u16_t remote_port,
+                                                           const ip_addr_t *local_address,
+                                                           u16_t local_port)
 {
-    while (pcb != NULL && !is_between(pcb, ends))
+    while (pcb != NULL && !is_between(pcb, remote_address, remote_port, local_address, local_port))
         pcb = pcb->next;
     return pcb;
 }
@@ -218,14 +218,14 @@ static struct tcp_pcb *walk(struct tcp_pcb *pcb, const struct ends *ends)
 struct tcp_pcb **net_demux_active(const ip_addr_t *remote_address, u16_t remote_port,
                                   const ip_addr_t *local_address, u16_t local_port)
 {
-    struct ends ends = {remote_address, local_address, remote_port, local_port};
     table.active = table.time_wait = NULL;
     if (table.entries != NULL) {
         uint32_t hash = hash_of(remote_address, remote_port, local_address, local_port);
         for (uint32_t at = hash & table.mask; table.entries[at].pcb != NULL;
              at = (at + 1) & table.mask) {
             struct tcp_pcb *pcb = table.entries[at].pcb;
-            if (table.entries[at].hash != hash || !is_between(pcb, &ends))
+            if (table.entries[at].hash != hash ||
+                !is_between(pcb, remote_address, remote_port, local_address, local_port))
                 continue;
             if (pcb->state != TIME_WAIT) {
                 table.active = pcb;
@@ -235,9 +235,11 @@ struct tcp_pcb **net_demux_active(const ip_addr_t *remote_address, u16_t remote_
         }
     }
     if (__builtin_expect(table.missing != 0, 0)) {
-        table.active = walk(tcp_active_pcbs, &ends);
+        table.active =
+            walk(tcp_active_pcbs, remote_address, remote_port, local_address, local_port);
         if (table.time_wait == NULL)
-            table.time_wait = walk(tcp_tw_pcbs, &ends);
+            table.time_wait =
+                walk(tcp_tw_pcbs, remote_address, remote_port, local_address, local_port);
     }
     return &table.active;
 }

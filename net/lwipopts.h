@@ -48,6 +48,7 @@
 #define MEM_ALIGNMENT          8
 #define PBUF_POOL_FREE_OOSEQ   0 // there is no pool of pbufs that could run dry
 #define LWIP_SUPPORT_CUSTOM_PBUF 1 // received buffers become pbufs without a copy
+#define PBUF_LINK_ENCAPSULATION_HLEN 12 // for virtio: its header and the frame are one piece then
 #define ETH_PAD_SIZE           0 // buffers start at the Ethernet header; unaligned loads are free
 
 // ---- TCP ----------------------------------------------------------------------------------------

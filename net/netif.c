@@ -193,17 +193,24 @@ static void tell_others(const struct net_rx_buffer *frame, bool only_in_groups)
             net_relay_copy(net_spread_core(i), frame);
 }
 
-static void frame_received(struct net_device *device, struct net_rx_buffer *frame)
+// Returns: true if the frame went to another core.
+static bool steer(struct net_device *device, struct net_rx_buffer *frame)
 {
-    net_relay_own(frame);
     unsigned position = net_steer(&net_spread_map, net_position, frame->data, frame->length);
     if (position == NET_STEER_ALL || position == NET_STEER_GROUP)
         tell_others(frame, position == NET_STEER_GROUP);
     else if (position != net_position) {
         net_relay_frame(net_spread_core(position), device, frame);
-        return;
+        return true;
     }
-    net_netif_take(frame);
+    return false;
+}
+
+static void frame_received(struct net_device *device, struct net_rx_buffer *frame)
+{
+    net_relay_own(frame);
+    if (net_spread_map.count <= 1 || !steer(device, frame))
+        net_netif_take(frame);
 }
 
 // ---- transmit -----------------------------------------------------------------------------------
@@ -295,10 +302,20 @@ static void ask_for_checksum(struct pbuf *pbuf, struct net_tx_frame *frame)
     }
 }
 
+// What lies between a pbuf and its payload was room for headers. Of other kinds of pbufs it may be
+// anything.
+static uint32_t headroom_of(const struct pbuf *pbuf)
+{
+    if ((pbuf->type_internal & PBUF_TYPE_FLAG_STRUCT_DATA_CONTIGUOUS) == 0)
+        return 0;
+    return (uint32_t)((uintptr_t)pbuf->payload - (uintptr_t)(pbuf + 1));
+}
+
 // Returns: false if the pbuf is in more pieces than a frame can have.
 static bool list_segments(const struct pbuf *pbuf, struct net_tx_frame *frame)
 {
     uint32_t count = 0;
+    frame->headroom_bytes = pbuf->len > 0 ? headroom_of(pbuf) : 0;
     for (; pbuf != NULL; pbuf = pbuf->next) {
         if (pbuf->len == 0)
             continue;
@@ -335,6 +352,22 @@ static err_t transmit(struct pbuf *pbuf, struct net_tx_frame *frame)
     return ERR_IF;
 }
 
+// A pbuf in more pieces than a frame can have.
+static __attribute__((noinline)) err_t transmit_copy(struct pbuf *pbuf, struct net_tx_frame *frame)
+{
+    struct pbuf *copy = pbuf_clone(PBUF_RAW, PBUF_RAM, pbuf);
+    if (copy == NULL) {
+        state.stats.tx_failed++;
+        return ERR_MEM;
+    }
+    state.stats.tx_coalesced++;
+    bool fits = list_segments(copy, frame);
+    LWIP_ASSERT("a copy is one piece", fits);
+    err_t result = transmit(copy, frame);
+    pbuf_free(copy);
+    return result;
+}
+
 static err_t frame_output(struct netif *netif, struct pbuf *pbuf)
 {
     (void)netif;
@@ -347,18 +380,7 @@ static err_t frame_output(struct netif *netif, struct pbuf *pbuf)
         ask_for_checksum(pbuf, &frame);
     if (list_segments(pbuf, &frame))
         return transmit(pbuf, &frame);
-
-    struct pbuf *copy = pbuf_clone(PBUF_RAW, PBUF_RAM, pbuf);
-    if (copy == NULL) {
-        state.stats.tx_failed++;
-        return ERR_MEM;
-    }
-    state.stats.tx_coalesced++;
-    bool fits = list_segments(copy, &frame);
-    LWIP_ASSERT("a copy is one piece", fits);
-    err_t result = transmit(copy, &frame);
-    pbuf_free(copy);
-    return result;
+    return transmit_copy(pbuf, &frame);
 }
 
 static void frame_transmitted(struct net_device *device, void *token)

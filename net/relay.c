@@ -240,6 +240,7 @@ static int relay_transmit(struct net_device *net, const struct net_tx_frame *fra
     tx->message.receive = tx_arrived;
     tx->token = frame->token;
     tx->frame.segment_count = frame->segment_count;
+    tx->frame.headroom_bytes = frame->headroom_bytes;
     tx->frame.checksum_needed = frame->checksum_needed;
     tx->frame.checksum_start = frame->checksum_start;
     tx->frame.checksum_offset = frame->checksum_offset;

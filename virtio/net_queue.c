@@ -242,6 +242,46 @@ static void fill_header(struct virtio_net_header *header, const struct net_devic
     }
 }
 
+// `first` is read before the frame's segments from number `from_segment` on.
+static __attribute__((noinline)) int add_pieces(struct queue_pair *pair, struct tx_slot *slot,
+                                                const struct net_tx_frame *frame,
+                                                struct virtq_buffer first, uint32_t from_segment)
+{
+    struct virtq_buffer buffers[TX_BUFFERS_MAX];
+    uint32_t count = 0;
+    buffers[count++] = first;
+    for (uint32_t i = from_segment; i < frame->segment_count; i++)
+        buffers[count++] =
+            (struct virtq_buffer){(uintptr_t)frame->segments[i].data, frame->segments[i].length};
+    return virtq_add(&pair->tx.ring, buffers, count, 0, slot);
+}
+
+// The header goes in front of the frame where there is room: that is one piece of memory less, for
+// the device too. How a driver cuts what the device reads is left to it. Spec: 2.7.4.1.
+static int add_frame(struct queue_pair *pair, struct tx_slot *slot,
+                     const struct net_tx_frame *frame)
+{
+    uintptr_t start = (uintptr_t)frame->segments[0].data - HEADER_BYTES;
+    uint32_t length = frame->segments[0].length + (uint32_t)HEADER_BYTES;
+    bool fits =
+        frame->headroom_bytes >= HEADER_BYTES && start % _Alignof(struct virtio_net_header) == 0;
+    struct virtio_net_header *header = fits ? (struct virtio_net_header *)start : &slot->header;
+    fill_header(header, &pair->net, frame);
+    if (fits && frame->segment_count == 1)
+        return virtq_add_readable(&pair->tx.ring, start, length, slot);
+    if (fits)
+        return add_pieces(pair, slot, frame, (struct virtq_buffer){start, length}, 1);
+    return add_pieces(pair, slot, frame, (struct virtq_buffer){(uintptr_t)header, HEADER_BYTES}, 0);
+}
+
+static uint32_t bytes_of(const struct net_tx_frame *frame)
+{
+    uint32_t bytes = frame->segments[0].length; // nearly always all
+    for (uint32_t i = 1; i < frame->segment_count; i++)
+        bytes += frame->segments[i].length;
+    return bytes;
+}
+
 static int net_transmit(struct net_device *device, const struct net_tx_frame *frame)
 {
     struct queue_pair *pair = from(device);
@@ -252,16 +292,7 @@ static int net_transmit(struct net_device *device, const struct net_tx_frame *fr
         pair->tx_is_full = true;
         return pair->owner->device->is_shut_off ? -EIO : -ENOBUFS;
     }
-    fill_header(&slot->header, device, frame);
-    struct virtq_buffer buffers[TX_BUFFERS_MAX];
-    buffers[0] = (struct virtq_buffer){(uintptr_t)&slot->header, HEADER_BYTES};
-    uint32_t frame_bytes = 0;
-    for (uint32_t i = 0; i < frame->segment_count; i++) {
-        buffers[i + 1].phys = (uintptr_t)frame->segments[i].data;
-        buffers[i + 1].length = frame->segments[i].length;
-        frame_bytes += frame->segments[i].length;
-    }
-    int error = virtq_add(&pair->tx.ring, buffers, frame->segment_count + 1, 0, slot);
+    int error = add_frame(pair, slot, frame);
     if (error != 0) {
         pair->tx_is_full = true;
         return error;
@@ -269,7 +300,7 @@ static int net_transmit(struct net_device *device, const struct net_tx_frame *fr
     pair->free_slots = slot->next_free;
     slot->token = frame->token;
     device->stats.tx_frames++;
-    device->stats.tx_bytes += frame_bytes;
+    device->stats.tx_bytes += bytes_of(frame);
     return 0;
 }
 

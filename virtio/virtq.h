@@ -61,7 +61,8 @@ struct virtq_ops {
     void (*init)(struct virtq *queue, void *shared);
     int (*add)(struct virtq *queue, const struct virtq_buffer *buffers, uint32_t readable,
                uint32_t writable, void *token);
-    int (*add_writable)(struct virtq *queue, uint64_t phys, uint32_t length, void *token);
+    int (*add_one)(struct virtq *queue, uint64_t phys, uint32_t length, uint16_t flags,
+                   void *token);
     void (*publish)(struct virtq *queue);
     bool (*needs_notify)(struct virtq *queue);
     int (*take)(struct virtq *queue, struct virtq_used *used);
@@ -111,7 +112,8 @@ size_t virtq_split_ring_bytes(uint16_t size);
 void virtq_split_init(struct virtq *queue, void *shared);
 int virtq_split_add(struct virtq *queue, const struct virtq_buffer *buffers, uint32_t readable,
                     uint32_t writable, void *token);
-int virtq_split_add_writable(struct virtq *queue, uint64_t phys, uint32_t length, void *token);
+int virtq_split_add_one(struct virtq *queue, uint64_t phys, uint32_t length, uint16_t flags,
+                        void *token);
 void virtq_split_publish(struct virtq *queue);
 bool virtq_split_needs_notify(struct virtq *queue);
 int virtq_split_take(struct virtq *queue, struct virtq_used *used);
@@ -136,13 +138,23 @@ MUST_CHECK static inline int virtq_add(struct virtq *queue, const struct virtq_b
         return queue->ops->add(queue, buffers, readable, writable, token);
     return virtq_split_add(queue, buffers, readable, writable, token);
 }
-// The same for one writable buffer, in fewer instructions: what a receive queue is refilled with.
+// The same for one buffer, in fewer instructions. `flags`: 0 or VIRTIO_DESCRIPTOR_WRITE.
+MUST_CHECK static inline int virtq_add_one(struct virtq *queue, uint64_t phys, uint32_t length,
+                                           uint16_t flags, void *token)
+{
+    if (__builtin_expect(queue->ops != NULL, 0))
+        return queue->ops->add_one(queue, phys, length, flags, token);
+    return virtq_split_add_one(queue, phys, length, flags, token);
+}
 MUST_CHECK static inline int virtq_add_writable(struct virtq *queue, uint64_t phys, uint32_t length,
                                                 void *token)
 {
-    if (__builtin_expect(queue->ops != NULL, 0))
-        return queue->ops->add_writable(queue, phys, length, token);
-    return virtq_split_add_writable(queue, phys, length, token);
+    return virtq_add_one(queue, phys, length, VIRTIO_DESCRIPTOR_WRITE, token);
+}
+MUST_CHECK static inline int virtq_add_readable(struct virtq *queue, uint64_t phys, uint32_t length,
+                                                void *token)
+{
+    return virtq_add_one(queue, phys, length, 0, token);
 }
 // Shows the device all chains added so far.
 static inline void virtq_publish(struct virtq *queue)

@@ -124,15 +124,15 @@ static int add(struct virtq *queue, const struct virtq_buffer *buffers, uint32_t
     return 0;
 }
 
-static int add_writable(struct virtq *queue, uint64_t phys, uint32_t length, void *token)
+static int add_one(struct virtq *queue, uint64_t phys, uint32_t length, uint16_t flags, void *token)
 {
     if (queue->broken != NULL)
         return -EIO;
     if (queue->free_count == 0)
         return -ENOBUFS;
     ASSERT(token != NULL);
-    put(queue, phys, length, queue->free_head, VIRTIO_DESCRIPTOR_WRITE);
-    add_chain(queue, 1, length, token);
+    put(queue, phys, length, queue->free_head, flags);
+    add_chain(queue, 1, flags != 0 ? length : 0, token);
     return 0;
 }
 
@@ -238,7 +238,7 @@ const struct virtq_ops virtq_packed = {
     .ring_bytes = ring_bytes,
     .init = init,
     .add = add,
-    .add_writable = add_writable,
+    .add_one = add_one,
     .publish = publish,
     .needs_notify = needs_notify,
     .take = take,

@@ -134,7 +134,8 @@ int virtq_split_add(struct virtq *queue, const struct virtq_buffer *buffers, uin
     return 0;
 }
 
-int virtq_split_add_writable(struct virtq *queue, uint64_t phys, uint32_t length, void *token)
+int virtq_split_add_one(struct virtq *queue, uint64_t phys, uint32_t length, uint16_t flags,
+                        void *token)
 {
     if (queue->broken != NULL)
         return -EIO;
@@ -142,8 +143,8 @@ int virtq_split_add_writable(struct virtq *queue, uint64_t phys, uint32_t length
         return -ENOBUFS;
     ASSERT(token != NULL);
     struct virtq_buffer buffer = {phys, length};
-    fill_descriptor(&queue->descriptors[queue->free_head], &buffer, VIRTIO_DESCRIPTOR_WRITE, 0);
-    add_chain(queue, queue->free_head, 1, length, token);
+    fill_descriptor(&queue->descriptors[queue->free_head], &buffer, flags, 0);
+    add_chain(queue, queue->free_head, 1, flags != 0 ? length : 0, token);
     return 0;
 }
 

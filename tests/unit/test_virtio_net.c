@@ -312,11 +312,11 @@ static void test_receive_large(void **state)
     static uint8_t data[2048];
     for (uint8_t round = 0; round < 100; round++) {
         uint32_t left = FRAME_BYTES_LARGE + HEADER_BYTES;
-        struct virtio_net_header header = {
-            .flags = VIRTIO_NET_HEADER_NEEDS_CHECKSUM,
-            .gso_type = round % 2 ? VIRTIO_NET_HEADER_GSO_TCPV4 : VIRTIO_NET_HEADER_GSO_TCPV6,
-            .gso_size = 1460,
-            .buffer_count = (uint16_t)((left + 2047) / 2048)};
+        struct virtio_net_header header = {.flags = VIRTIO_NET_HEADER_NEEDS_CHECKSUM,
+                                           .gso_type = round % 2 ? VIRTIO_NET_HEADER_GSO_TCPV4
+                                                                 : VIRTIO_NET_HEADER_GSO_TCPV6,
+                                           .gso_size = 1460,
+                                           .buffer_count = (uint16_t)((left + 2047) / 2048)};
         memset(data, round, sizeof(data));
         memcpy(data, &header, sizeof(header));
         while (left > 0) {
@@ -401,6 +401,45 @@ static void test_transmit(void **state)
     assert_ptr_equal(tokens[1], &fake);
     assert_int_equal(net->stats.tx_frames, 2);
     assert_int_equal(net->stats.tx_bytes, 19 + 20);
+}
+
+// With room in front of the frame the header goes there, and both are one buffer.
+static void test_transmit_with_headroom(void **state)
+{
+    (void)state;
+    struct net_device *net = start_net(OFFERED);
+    _Alignas(8) static uint8_t memory[64] = "............here it begins", rest[8];
+    for (uint32_t room = HEADER_BYTES - 1; room <= HEADER_BYTES; room++) {
+        for (uint32_t segments = 1; segments <= 2; segments++) {
+            bool fits = room >= HEADER_BYTES;
+            struct net_tx_frame frame = {
+                .segments = {{memory + HEADER_BYTES, 20}, {rest, sizeof(rest)}},
+                .segment_count = segments,
+                .headroom_bytes = room,
+                .checksum_needed = true,
+                .checksum_start = 34,
+                .checksum_offset = 16,
+                .token = &frame};
+            uint64_t bytes_before = net->stats.tx_bytes;
+            assert_int_equal(net->ops->transmit(net, &frame), 0);
+            assert_int_equal(net->stats.tx_bytes - bytes_before, segments == 1 ? 20 : 28);
+            net->ops->flush(net);
+            struct fake_chain chain;
+            assert_true(fake_queue_pop(&fake.queues[1], &chain));
+            assert_int_equal(chain.readable, segments + !fits);
+            static const uint8_t header[HEADER_BYTES] = {1, 0, 0, 0, 0, 0, 34, 0, 16, 0, 0, 0};
+            assert_memory_equal(chain.buffers[0].data, header, HEADER_BYTES);
+            assert_int_equal(chain.buffers[0].length, fits ? HEADER_BYTES + 20 : HEADER_BYTES);
+            const uint8_t *text =
+                fits ? chain.buffers[0].data + HEADER_BYTES : chain.buffers[1].data;
+            assert_memory_equal(text, "here it begins", 14);
+            if (segments == 2)
+                assert_ptr_equal(chain.buffers[chain.readable - 1].data, rest);
+            fake_queue_write_used(&fake.queues[1], chain.id, 0);
+            (void)fake_device_complete(&fake, 1);
+            assert_int_equal(net->ops->poll(net, 10), 0);
+        }
+    }
 }
 
 static void test_transmit_large(void **state)
@@ -568,8 +607,8 @@ static void test_packed_rings(void **state)
 {
     (void)state;
     for (int i = 0; i < 4; i++) {
-        uint64_t without = (i % 2 ? BIT(VIRTIO_F_EVENT_IDX) : 0) |
-                           (i / 2 ? BIT(VIRTIO_F_INDIRECT_DESC) : 0);
+        uint64_t without =
+            (i % 2 ? BIT(VIRTIO_F_EVENT_IDX) : 0) | (i / 2 ? BIT(VIRTIO_F_INDIRECT_DESC) : 0);
         struct net_device *net = start_net((OFFERED_LARGE | BIT(VIRTIO_F_RING_PACKED)) & ~without);
         assert_true(host_log_has("+ring_packed"));
         uintptr_t sent = 0;
@@ -767,6 +806,7 @@ int main(void)
         cmocka_unit_test(test_receive_large),
         cmocka_unit_test(test_bad_frames_are_counted),
         cmocka_unit_test(test_transmit),
+        cmocka_unit_test(test_transmit_with_headroom),
         cmocka_unit_test(test_transmit_large),
         cmocka_unit_test(test_transmit_queue_full),
         cmocka_unit_test(test_arm),
