@@ -21,7 +21,8 @@ struct net_rx_buffer {
     void *travel[3]; // likewise: what takes the buffer to another core and home again
 };
 
-#define NET_TX_SEGMENTS_MAX 16
+#define NET_TX_SEGMENTS_OF_TAG 2 // more by a VLAN's tag
+#define NET_TX_SEGMENTS_MAX    (16 + NET_TX_SEGMENTS_OF_TAG)
 
 // A frame to send, as pieces of memory that stay untouched until `transmitted` says so.
 struct net_tx_frame {

@@ -6,6 +6,7 @@
 #include "kernel/device.h"
 #include "net/netif.h"
 #include "net/relay.h"
+#include "net/vlan.h"
 
 #include "lwip/stats.h"
 
@@ -37,6 +38,12 @@ static uint64_t read_relay(unsigned core, size_t offset)
 {
     struct net_relay_stats stats = net_relay_stats_of(core);
     return *(const uint64_t *)((const char *)&stats + offset);
+}
+
+static uint64_t read_other_vlans(unsigned core, size_t offset)
+{
+    (void)offset;
+    return net_vlan_others_of(core);
 }
 
 // Of the TCP/IP stack's counters, which are of 32 bits, those at `offset` in each layer together.
@@ -82,6 +89,8 @@ static const struct counter rows[] = {
      IN_DEVICES(COUNTER_EVENTS, notifications)},
     {"network_received_copied", "Frames copied: too many receive buffers were held.",
      IN_NETIF(rx_copied)},
+    {"network_received_other_vlan", "Frames dropped: not of the VLAN of option vlan.",
+     COUNTER_EVENTS, read_other_vlans, 0},
     {"network_received_no_room", "Frames dropped: too long, or no memory.", IN_NETIF(rx_dropped)},
     {"network_sent_copied", "Frames copied: in too many pieces.", IN_NETIF(tx_coalesced)},
     {"network_sent_queue_full", "Frames put off: the device's queue was full.",

@@ -25,6 +25,7 @@
 #include "net/spread.h"
 #include "net/tables.h"
 #include "net/timers.h"
+#include "net/vlan.h"
 
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
@@ -323,6 +324,7 @@ void net_start(void)
     net_tables_start();
     if (!device->link_up)
         log_warn("net: %s: the link is down", device->name);
+    net_vlan_start(device);
     configure();
     net_ip6_start(state.netif);
     net_sntp_start();

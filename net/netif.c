@@ -319,7 +319,7 @@ static bool list_segments(const struct pbuf *pbuf, struct net_tx_frame *frame)
     for (; pbuf != NULL; pbuf = pbuf->next) {
         if (pbuf->len == 0)
             continue;
-        if (count == NET_TX_SEGMENTS_MAX)
+        if (count == NET_TX_SEGMENTS_MAX - NET_TX_SEGMENTS_OF_TAG)
             return false;
         frame->segments[count].data = pbuf->payload;
         frame->segments[count].length = pbuf->len;

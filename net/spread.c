@@ -16,6 +16,7 @@
 #include "net/net_core.h"
 #include "net/netif.h"
 #include "net/relay.h"
+#include "net/vlan.h"
 #include "smp/exchange.h"
 #include "smp/remote.h"
 
@@ -101,6 +102,8 @@ static void join(void *argument)
         return;
     }
     net_core_join(device);
+    if (joining->position < joining->map.pairs) // else the core that sends for this one tags
+        net_vlan_start(device);
     take_position(&joining->map, joining->position);
     joining->error = joining->prepare(joining->argument, joining->map.count);
 }
@@ -149,12 +152,15 @@ int net_spread(int (*prepare)(void *argument, unsigned cores), void *argument)
     tell_config(map.count);
     if (map.pairs > 1 && first->ops->spread(first, map.pairs) != 0)
         map.pairs = 1; // all comes in here; they send for themselves
+    unsigned with_queues = map.pairs;
+    if (net_vlan_is_on())
+        map.pairs = 1; // not every card or host tells connections apart behind a tag: we look
     take_position(&map, 0);
     // Read on all cores from now on: `count` is what makes them look at the rest.
     net_spread_map.pairs = map.pairs;
     atomic_signal_fence(memory_order_seq_cst);
     net_spread_map.count = map.count;
-    log_info("net: %u cores serve, %u with queues of their own", map.count, map.pairs);
+    log_info("net: %u cores serve, %u with queues of their own", map.count, with_queues);
     return 0;
 }
 

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
+import subprocess
 
 import pytest
 
@@ -144,6 +146,31 @@ def test_static_address(boot: Starter) -> None:
     machine.wait_for(SERVING)
     machine.wait_for(r"net: 10\.0\.2\.15/24 by option ip, gateway 10\.0\.2\.2")
     machine.stop()
+
+
+def test_vlan(boot: Starter, namespace: Namespace) -> None:
+    """With option vlan all frames carry its tag, and others are not heard. All cores serve."""
+    other_side = subprocess.Popen([*namespace.inside, "/usr/bin/python3",
+                                   str(pathlib.Path(__file__).with_name("vlan.py")), "tap1", "7",
+                                   "vlan7"], stdout=subprocess.PIPE)
+    assert other_side.stdout is not None and other_side.stdout.readline() == b"ready\n"
+    for words in ("address add 10.79.0.1/24 dev vlan7", "link set vlan7 up"):
+        namespace.run(["ip", *words.split()])
+    # The other side hears frames as they are: the machine sums and cuts for itself.
+    machine = boot("http", net="tap=tap1", append="ip=10.79.0.2/24 vlan=7",
+                   inside=namespace.inside, qemu="-global virtio-net-pci.csum=off")
+    machine.wait_for(r"net: 4 cores serve, 4 with queues of their own")
+    machine.wait_for(r"http: listening on ")
+    namespace.run(["sh", "-c", "ping -c 1 -W 1 10.78.0.2; true"])  # without a tag
+    served = ask_all_cores(namespace, "http://10.79.0.2")
+    assert len(served) == 4 and all(served.values()), served
+    metrics = namespace.run(["curl", "-s", "http://10.79.0.2/metrics"])
+    others = re.findall(r"^toril_network_received_other_vlan_total{.*} (\d+)$", metrics,
+                        re.MULTILINE)
+    assert sum(map(int, others)) > 0, metrics
+    machine.stop()
+    other_side.kill()
+    other_side.wait()
 
 
 def test_no_card(boot: Starter) -> None:

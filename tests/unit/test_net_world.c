@@ -80,10 +80,10 @@ void world_set_option(const char *key, const char *value)
 __attribute__((weak)) uint64_t option_get_number(const char *key, uint64_t fallback, uint64_t min,
                                                  uint64_t max)
 {
-    (void)key;
-    (void)min;
-    (void)max;
-    return fallback;
+    const char *text = option_get(key);
+    assert_true(text == NULL ||
+                (strtoull(text, NULL, 10) >= min && strtoull(text, NULL, 10) <= max));
+    return text == NULL ? fallback : strtoull(text, NULL, 10);
 }
 
 const char *option_get(const char *key)
@@ -213,12 +213,17 @@ static bool fake_arm(struct net_device *device)
     return rx_first != NULL;
 }
 
+struct world_buffer {
+    struct net_rx_buffer lent; // whose data may have been moved on
+    void *memory;
+};
+
 static void fake_release(struct net_device *device, struct net_rx_buffer *buffer)
 {
     (void)device;
     assert_true(world_buffers_out > 0);
     world_buffers_out--;
-    free(buffer->data);
+    free(((struct world_buffer *)buffer)->memory);
     free(buffer);
 }
 
@@ -258,8 +263,9 @@ void world_deliver(const void *frame, size_t size_bytes, bool checksum_valid)
     do {
         size_t part =
             size_bytes - done < world_buffer_bytes ? size_bytes - done : world_buffer_bytes;
-        struct net_rx_buffer *buffer = calloc(1, sizeof(*buffer));
-        buffer->data = malloc(part);
+        struct world_buffer *made = calloc(1, sizeof(*made));
+        struct net_rx_buffer *buffer = &made->lent;
+        buffer->data = made->memory = malloc(part);
         memcpy(buffer->data, (const uint8_t *)frame + done, part);
         buffer->length = (uint32_t)part;
         buffer->checksum_valid = done == 0 && checksum_valid;
