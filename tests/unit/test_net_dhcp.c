@@ -8,6 +8,7 @@
 #include "kernel/pci.h"
 #include "kernel/time.h"
 #include "net/net.h"
+#include "net/ntp_servers.h"
 
 static uint8_t frame[WORLD_FRAME_MAX];
 static struct world_frame asked;
@@ -68,6 +69,8 @@ static unsigned lines_with(const char *text)
 static void wrong_options_are_named(void **unused)
 {
     (void)unused;
+    ip_addr_t time_server;
+    assert_false(net_ntp_server(&time_server));
     world_set_option("ip", "10.0.2.15");
     world_set_option("hostname", "bull_ring");
     world_add_device(false);
@@ -143,6 +146,9 @@ static void a_lease_is_taken_and_told(void **unused)
     assert_true(facts.has_address && facts.by_dhcp);
     assert_string_equal(facts.address, "10.0.2.15");
     assert_string_equal(facts.dns[0], "10.0.2.3");
+    ip_addr_t time_server;
+    assert_true(net_ntp_server(&time_server));
+    assert_int_equal(ip_2_ip4(&time_server)->addr, PP_HTONL(0x0a000204));
     assert_int_equal(world_buffers_out, 0);
     world_pass_ms(60000);
     assert_int_equal(lines_with("no DHCP lease"), 0);

@@ -462,6 +462,7 @@ size_t world_dhcp(uint8_t *frame, uint8_t type, uint32_t transaction, uint32_t a
         size_bytes += put_option32(message + size_bytes, 1, 0xffffff00);
         size_bytes += put_option32(message + size_bytes, 3, 0x0a000202);
         size_bytes += put_option32(message + size_bytes, 6, 0x0a000203);
+        size_bytes += put_option32(message + size_bytes, 42, 0x0a000204);
     }
     message[size_bytes++] = 255;
     return world_udp(frame, WORLD_PEER_IP, 67, 0xffffffff, 68, message, size_bytes);

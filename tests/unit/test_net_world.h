@@ -88,7 +88,7 @@ struct world_tcp { // one peer's end of a connection
 size_t world_tcp_segment(uint8_t *frame, const struct world_tcp *tcp, uint8_t flags,
                          const void *data, size_t data_bytes);
 // A DHCP server's message of `type` to this machine, which asked with `transaction`: an address for
-// `lease_s` seconds, gateway 10.0.2.2 and DNS server 10.0.2.3.
+// `lease_s` seconds, gateway 10.0.2.2, DNS server 10.0.2.3 and time server 10.0.2.4.
 #define WORLD_DHCP_OFFER 2
 #define WORLD_DHCP_ACK   5
 #define WORLD_DHCP_NAK   6
