@@ -31,8 +31,7 @@ char *socket_address_text(const struct socket_address *address,
 // lwIP's err_t as a negative errno, or 0.
 int socket_errno(signed char lwip_error);
 
-// ---- TCP: listening
-// ------------------------------------------------------------------------------
+// ---- TCP: listening -----------------------------------------------------------------------------
 
 struct tcp_listener;
 struct tcp_socket;
@@ -46,8 +45,7 @@ int tcp_listener_accept(struct tcp_listener *listener, uint64_t deadline_ns,
 // Ends it and resets those in line. Nobody may wait in tcp_listener_accept().
 void tcp_listener_close(struct tcp_listener *listener);
 
-// ---- TCP: a connection
-// ---------------------------------------------------------------------------
+// ---- TCP: a connection --------------------------------------------------------------------------
 
 // How a connection can end, as the calls below return it:
 //   -ECONNRESET    the peer reset it
