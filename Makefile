@@ -98,7 +98,7 @@ $(LWIP_OBJECTS): $(O)/lwip/%.o: $(LWIP_DIR)/src/%.c Makefile | $(MUSL_LIB)
 # Compiled as one: most of its functions are small, and call each other across files for each segment.
 $(O)/lwip.o: $(LWIP_OBJECTS)
 	@echo "  LTO     $@"
-	@$(CC) $(CFLAGS) -flto -r -nostdlib -flinker-output=nolto-rel -o $@ $^
+	@$(CC) $(CFLAGS) -flto -flto-partition=one -r -nostdlib -flinker-output=nolto-rel -o $@ $^
 $(LWIP_LIB): $(O)/lwip.o
 	@rm -f $@
 	@ar rcsD $@ $^
