@@ -36,7 +36,7 @@ UNIT_DEPENDS_http_hosts := $(HTTP_UNIT_HEADERS)
 UNIT_DEPENDS_http_log := $(HTTP_UNIT_HEADERS)
 UNIT_SOURCES_http_routes := $(filter-out apps/% %/http_www.c,$(HTTP_UNIT_SOURCES)) $(HTTP_UNIT_LLHTTP)
 UNIT_DEPENDS_http_routes := $(HTTP_UNIT_HEADERS)
-UNIT_SOURCES_http_pages := $(filter-out $(addprefix http/,connection.c route.c request.c answer.c), \
+UNIT_SOURCES_http_pages := $(filter-out $(addprefix http/,connection.c connection_log.c output.c parser.c route.c request.c answer.c), \
     $(HTTP_UNIT_SOURCES))
 UNIT_DEPENDS_http_pages := $(HTTP_UNIT_HEADERS)
 
