@@ -120,7 +120,7 @@ def test_health(http: Machine) -> None:
     assert curl("-o", "/dev/null", "-w", "%{http_code}", f"{http.url}/healthz") == "200"
 
 
-SAMPLE = re.compile(r'([a-z_]+)((?:\{[a-z]+="[^"\n]*"(?:,[a-z]+="[^"\n]*")*\})?) (\d+(?:\.\d+)?)')
+SAMPLE = re.compile(r'([a-z_][a-z0-9_]*)((?:\{[a-z]+="[^"\n]*"(?:,[a-z]+="[^"\n]*")*\})?) (\d+(?:\.\d+)?)')
 UNITS = ("_seconds", "_bytes", "_seconds_total", "_bytes_total")
 
 
@@ -131,7 +131,7 @@ def read_metrics(text: str) -> tuple[dict[str, str], dict[str, float]]:
     values: dict[str, float] = {}
     helped = current = ""
     for line in text.splitlines():
-        if match := re.fullmatch(r"# HELP (toril_[a-z_]+) (\S.*\S)", line):
+        if match := re.fullmatch(r"# HELP (toril_[a-z0-9_]+) (\S.*\S)", line):
             helped = match[1]
             assert helped not in types, f"{helped}: declared twice, or its samples are apart"
             assert match[2].endswith("."), line
