@@ -8,12 +8,14 @@ usage: pack.py FOLDER OUTPUT.c
 
 index.html in FOLDER is not a file but the template of the page at /: {{name}} in it becomes a call of
 http_fact_name(), declared in FOLDER/../page.h. The output depends on the names of the files, what is in
-them, and their times; those are not later than SOURCE_DATE_EPOCH, if that is set."""
+them, and their times: that of the folder's last commit in a git checkout without changes there, else
+their own. Those are not later than SOURCE_DATE_EPOCH, if that is set."""
 import email.utils
 import gzip
 import hashlib
 import os
 import re
+import subprocess
 import sys
 
 TYPES = {
@@ -122,6 +124,7 @@ class Output:
 
 def read_files(folder):
     files = {}
+    committed = commit_seconds(folder)
     for root, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
@@ -132,12 +135,30 @@ def read_files(folder):
             if not re.fullmatch(r"[A-Za-z0-9/._-]+", path) or "/." in path:
                 sys.exit("pack.py: %s: a path may hold only A-Z a-z 0-9 . _ -" % full)
             with open(full, "rb") as file:
-                files[path] = modified_seconds(full), file.read()
+                files[path] = modified_seconds(full, committed), file.read()
     return files
 
 
-def modified_seconds(full_path):
-    seconds = int(os.stat(full_path).st_mtime)
+def git(folder, *arguments):
+    """Returns: what git says, or None where there is no git or no checkout."""
+    try:
+        done = subprocess.run(["git", "-C", folder, *arguments], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def commit_seconds(folder):
+    """When the folder was committed as it is, the same in each checkout; None if it was not."""
+    if git(folder, "status", "--porcelain", "--ignored", "--", ".") != "":
+        return None
+    seconds = git(folder, "log", "-1", "--format=%ct", "--", ".")
+    return int(seconds) if seconds else None
+
+
+def modified_seconds(full_path, committed):
+    seconds = int(os.stat(full_path).st_mtime) if committed is None else committed
     return min(seconds, int(os.environ.get("SOURCE_DATE_EPOCH", seconds)))
 
 

@@ -120,3 +120,28 @@ def test_reproducible(tmp_path: pathlib.Path) -> None:
                           text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert (copy / "build/hello/BOOTX64.EFI").read_bytes() == here
+
+
+def packed(folder: pathlib.Path, output: pathlib.Path) -> str:
+    subprocess.run(["/usr/bin/python3", str(ROOT / "http/pack.py"), str(folder), str(output)],
+                   check=True)
+    return output.read_text()
+
+
+def test_files_have_the_time_of_their_commit(tmp_path: pathlib.Path) -> None:
+    """A folder of files gives the same from two checkouts, whatever time it is; changed, its own."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", str(first)]
+    (first / "www").mkdir(parents=True)
+    (first / "www/a.txt").write_text("a\n")
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", "."], check=True)
+    date = os.environ | {"GIT_COMMITTER_DATE": "1000000000 +0900"}
+    subprocess.run([*git, "commit", "-q", "-m", "files"], check=True, env=date)
+    subprocess.run(["git", "clone", "-q", str(first), str(second)], check=True)
+    os.utime(second / "www/a.txt", (1100000000, 1100000000))
+    text = packed(first / "www", tmp_path / "first.c")
+    assert "Last-Modified: Sun, 09 Sep 2001 01:46:40 GMT" in text
+    assert packed(second / "www", tmp_path / "second.c") == text
+    (second / "www/b.txt").write_text("b\n")
+    assert "Last-Modified: Tue, 09 Nov 2004 11:33:20 GMT" in packed(second / "www", tmp_path / "b.c")
