@@ -130,6 +130,7 @@ static bool produced_refill(struct http_pieces *pieces)
     size_t used = made->produce(made->context, start, CHUNK_BYTES_MAX);
     ASSERT(used <= CHUNK_BYTES_MAX);
     made->ended = used == 0;
+    pieces->made_bytes += used;
     if (made->chunked) {
         char head[CHUNK_HEAD_BYTES_MAX + 1];
         int head_bytes = snprintf(head, sizeof(head), "%zx\r\n", used);

@@ -30,7 +30,9 @@ void http_connection_answer(struct http_connection *connection, const struct htt
                             struct http_pieces *rest)
 {
     bool apart = head->total_bytes == head->head_bytes && answer->body_bytes > 0;
-    if (http_access_log != HTTP_LOG_OFF)
+    if (http_access_log != HTTP_LOG_OFF && rest)
+        http_connection_log_later(connection, head);
+    else if (http_access_log != HTTP_LOG_OFF)
         http_connection_log(connection, head, apart ? answer->body_bytes : 0);
     connection->waits = false;
     connection->request = NULL;
@@ -151,7 +153,8 @@ void http_connection_release(struct http_connection *connection)
 {
     http_connection_leave_request(connection);
     heap_free(connection->text_block);
-    heap_free(connection->fields);
+    http_connection_log_end(connection);
+    http_parser_drop_fields(connection);
     heap_free(connection->rest);
     if (connection->owned.data)
         http_output_release(connection);

@@ -79,8 +79,9 @@ struct http_connection {
     uint8_t piece_count, piece_at;
     bool last; // the connection ends after it
     bool finished;
-    struct http_pieces *rest;       // that follow; a heap block, NULL: none
-    struct http_text owned;         // what a piece points into
+    struct http_pieces *rest;     // that follow; a heap block, NULL: none
+    struct http_access *unlogged; // its line waits for their end; a heap block, NULL: no line does
+    struct http_text owned;       // what a piece points into
     void (*release)(void *context); // says that the last piece is needed no more; NULL: nobody asks
     void *release_context;
 };

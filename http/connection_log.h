@@ -10,3 +10,9 @@ struct http_connection;
 // `body_bytes`: of what follows the response. Context: the access log is on.
 void http_connection_log(struct http_connection *connection, const struct http_response *response,
                          uint64_t body_bytes);
+// For a body that is made while it is sent: its size is known at its end. Takes over the fields of
+// the request that is answered. Context: the same.
+void http_connection_log_later(struct http_connection *connection,
+                               const struct http_response *response);
+// The body has ended, or the connection before it did: a line that waits for that is written.
+void http_connection_log_end(struct http_connection *connection);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "http/connection.h"
+#include "http/connection_log.h"
 #include "http/counters.h"
 #include "http/date.h"
 #include "kernel/heap.h"
@@ -23,6 +24,7 @@ static bool output_refill(struct http_connection *connection)
     if (more)
         connection->pieces[connection->piece_count++] = rest->pieces[rest->next++];
     if (!more || (rest->next == rest->count && !rest->refill)) {
+        http_connection_log_end(connection);
         heap_free(rest);
         connection->rest = NULL;
     }

@@ -28,6 +28,7 @@ struct http_pieces {
     unsigned count, next; // those before `next` were sent
     // Makes more, once all were sent. Returns: false if that was all. NULL: it was.
     bool (*refill)(struct http_pieces *pieces);
+    uint64_t made_bytes; // of the body, by refill(), without its framing
     struct http_piece pieces[];
 };
 

@@ -115,6 +115,24 @@ static void handle(struct http_request *request)
     http_answer_format(request, 201, "made\n");
 }
 
+// A body of 10,000 bytes in pieces, made while it is sent.
+static size_t produce(void *context, char *buffer, size_t size_bytes)
+{
+    size_t *left = context;
+    size_t now = *left < size_bytes ? *left : size_bytes;
+    memset(buffer, 'x', now);
+    *left -= now;
+    return now;
+}
+
+static void handle_long(struct http_request *request)
+{
+    static size_t left;
+    left = 10000;
+    http_answer(request,
+                &(struct http_answer){.status = 200, .produce = produce, .context = &left});
+}
+
 // ---- lines --------------------------------------------------------------------------------------
 
 #define HOST "Host: t\r\n"
@@ -152,6 +170,42 @@ static void lines_are_in_the_common_format(void **state)
     exchange("\x1b[31m\r\n\r\n");
     client_close();
     assert_memory_equal(line(), "10.0.0.9 - - \"-\" 400 ", 21);
+}
+
+static void bodies_made_while_they_are_sent_are_measured(void **state)
+{
+    (void)state;
+    static const char request[] = "GET /long HTTP/1.1\r\n" HOST "User-Agent: a\r\n\r\n";
+    static const char whole[] = "10.0.0.9 - - \"GET /long HTTP/1.1\" 200 10000 \"-\" \"a\"\n";
+    assert_null(http_access_log_set("combined"));
+    exchange(request);
+    assert_string_equal(line(), whole);                 // without what frames its chunks
+    static const char next[] = "GET /a HTTP/1.1\r\n" HOST "\r\n"; // on the same connection
+    client_send(next, sizeof(next) - 1);
+    assert_non_null(strstr(line(), "\"GET /a HTTP/1.1\" 404 "));
+    client_close();
+    assert_null(bell);
+    exchange("GET /long HTTP/1.0\r\n\r\n");
+    client_close();
+    assert_non_null(strstr(line(), "\"GET /long HTTP/1.0\" 200 10000 "));
+    exchange("HEAD /long HTTP/1.1\r\n" HOST "\r\n");
+    client_close();
+    assert_non_null(strstr(line(), "\"HEAD /long HTTP/1.1\" 200 - "));
+    // its line comes at its end
+    client_open();
+    client.room = 5000;
+    client_send(request, sizeof(request) - 1);
+    assert_null(bell);
+    client.room = SIZE_MAX;
+    http_connection_resume(&client.http);
+    assert_string_equal(line(), whole);
+    client_close();
+    // or the client's, with what was made until then
+    client_open();
+    client.room = 5000;
+    client_send(request, sizeof(request) - 1);
+    client_close();
+    assert_non_null(strstr(line(), "\"GET /long HTTP/1.1\" 200 8192 \"-\" \"a\"\n"));
 }
 
 static void what_clients_write_is_escaped(void **state)
@@ -284,6 +338,9 @@ static int start(void **state)
     static const struct http_route route = {
         .method = "POST", .path = "/make", .body_bytes_max = 100, .handle = handle};
     http_route_add(&route);
+    static const struct http_route long_route = {
+        .method = "GET", .path = "/long", .handle = handle_long};
+    http_route_add(&long_route);
     http_client_name = client_is;
     assert_int_equal(http_access_log_start(), 0);
     assert_int_equal(http_access_log_start_core(), 0);
@@ -294,6 +351,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_in_the_common_format),
+        cmocka_unit_test(bodies_made_while_they_are_sent_are_measured),
         cmocka_unit_test(what_clients_write_is_escaped),
         cmocka_unit_test(a_slow_console_has_a_tenth_of_the_time),
         cmocka_unit_test(lines_without_room_are_counted),
