@@ -29,7 +29,8 @@ static struct tls_pem pem_of(const struct boot_file *file)
 // Returns: this core's, or NULL after saying why there is none.
 static struct tls_context *context_here(void)
 {
-    static const char *protocols[] = {"http/1.1", NULL};
+    // The second is what curl --http1.0 offers alone; which version is spoken, each request says.
+    static const char *protocols[] = {"http/1.1", "http/1.0", NULL};
     char why[TLS_WHY_BYTES];
     struct tls_pem certificates = pem_of(&boot_file_tls_cert), key = pem_of(&boot_file_tls_key);
     struct tls_context *context = tls_server_create(&certificates, &key, protocols, why);

@@ -8,6 +8,7 @@
 #include "net/net.h"
 #include "net/net_core.h"
 
+#include "lwip/dns.h"
 #include "lwip/etharp.h"
 #include "lwip/netif.h"
 #include "lwip/priv/nd6_priv.h"
@@ -138,6 +139,23 @@ static void each_neighbour(net_table_fn *each, void *context)
     }
 }
 
+// ---- name servers -------------------------------------------------------------------------------
+
+static void each_name_server(net_table_fn *each, void *context)
+{
+    for (u8_t i = 0; i < DNS_MAX_SERVERS; i++) {
+        const ip_addr_t *server = dns_getserver(i);
+        if (ip_addr_isany(server))
+            continue;
+        struct net_table_row row = {.left_s = FOR_EVER};
+        if (IP_IS_V6(server))
+            net_address6_text(row.what, ip_2_ip6(server));
+        else
+            put_ip4(row.what, ip_2_ip4(server));
+        each(&row, context);
+    }
+}
+
 void net_table_each(enum net_table table, net_table_fn *each, void *context)
 {
     if (netif_default == NULL)
@@ -146,6 +164,8 @@ void net_table_each(enum net_table table, net_table_fn *each, void *context)
         each_address(netif_default, each, context);
     else if (table == NET_ROUTES)
         each_route(netif_default, each, context);
+    else if (table == NET_NAME_SERVERS)
+        each_name_server(each, context);
     else
         each_neighbour(each, context);
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// What this core's stack knows, row by row, as text: this machine's addresses, the routes and the
-// neighbours, of both families. Context: the core of the stack.
+// What this core's stack knows, row by row, as text: this machine's addresses, the routes, the
+// neighbours and the name servers, of both families. Context: the core of the stack.
 #pragma once
 
 #include "kernel/compiler.h"
 
 #define NET_TABLE_TEXT_BYTES 52 // an IPv6 address and its prefix
 
-enum net_table { NET_ADDRESSES, NET_ROUTES, NET_NEIGHBOURS };
+enum net_table { NET_ADDRESSES, NET_ROUTES, NET_NEIGHBOURS, NET_NAME_SERVERS };
 
 struct net_table_row {
     char what[NET_TABLE_TEXT_BYTES]; // "10.0.2.15/24"; a neighbour has no prefix

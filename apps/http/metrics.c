@@ -133,6 +133,12 @@ static void network_metrics(struct http_text *text)
     http_network_get(&network);
     metric_put(text, "toril_tcp_connections", "gauge",
                "TCP connections, opening and closing ones included.", network.tcp_connections);
+    metric_put(text, "toril_tcp_time_wait", "gauge", "Ended ones that are remembered for a while.",
+               network.tcp_time_wait);
+    metric_put(text, "toril_network_receive_buffers_held", "gauge",
+               "Receive buffers with data that is not yet taken.", network.rx_buffers_held);
+    metric_put(text, "toril_network_send_buffers_held", "gauge", "Buffers being sent.",
+               network.tx_buffers_held);
     http_network_tables(text);
 }
 

@@ -3,13 +3,19 @@
 #pragma once
 
 #include "kernel/compiler.h"
+#include "net/tables.h"
+
+#define HTTP_NETWORK_ADDRESSES 8
 
 struct http_network {
-    char address[48]; // as in a URL: one of IPv6 in brackets; "" while the machine has none
-    uint64_t tcp_connections;
+    char addresses[HTTP_NETWORK_ADDRESSES][NET_TABLE_TEXT_BYTES]; // with prefix; "" behind the last
+    char device[40];                                              // the card that serves
+    bool link_up;
+    uint64_t tcp_connections, tcp_time_wait;
+    uint64_t rx_buffers_held, tx_buffers_held;
 };
 
 void http_network_get(struct http_network *out);
-// Addresses, routes and neighbours, as this core knows them, for /metrics.
+// Cards, addresses, routes, neighbours and name servers, as this core knows them, for /metrics.
 struct http_text;
 void http_network_tables(struct http_text *text);

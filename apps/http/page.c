@@ -21,6 +21,7 @@ static void facts_get(struct http_facts *facts)
     facts->connections_total = http_counted_total(HTTP_CONNECTIONS_ACCEPTED);
     facts->connections_open =
         facts->connections_total - http_counted_total(HTTP_CONNECTIONS_CLOSED);
+    facts->handshakes = http_counted_total(HTTP_TLS_HANDSHAKES);
     facts->bytes_sent = http_counted_total(HTTP_BYTES_SENT);
 }
 
@@ -114,9 +115,25 @@ void http_fact_version(struct http_text *text, const struct http_facts *facts)
 {
     put_escaped(text, facts->machine.version);
 }
-void http_fact_address(struct http_text *text, const struct http_facts *facts)
+void http_fact_network(struct http_text *text, const struct http_facts *facts)
 {
-    put_escaped(text, facts->network.address[0] ? facts->network.address : "none yet");
+    put_escaped(text, facts->network.device);
+    if (!facts->network.link_up)
+        http_text_format(text, ", no link");
+}
+void http_fact_address_rows(struct http_text *text, const struct http_facts *facts)
+{
+    if (!facts->network.addresses[0][0])
+        http_text_format(text, "<li>no address yet</li>\n");
+    for (size_t i = 0; i < HTTP_NETWORK_ADDRESSES && facts->network.addresses[i][0]; i++) {
+        http_text_format(text, "<li>");
+        put_escaped(text, facts->network.addresses[i]);
+        http_text_format(text, "</li>\n");
+    }
+}
+void http_fact_handshakes(struct http_text *text, const struct http_facts *facts)
+{
+    put_grouped(text, facts->handshakes);
 }
 void http_fact_uptime(struct http_text *text, const struct http_facts *facts)
 {
@@ -206,6 +223,7 @@ void http_status_render(struct http_text *text)
         {"requests", http_fact_requests},
         {"connections", http_fact_connections},
         {"connections_total", http_fact_connections_total},
+        {"handshakes", http_fact_handshakes},
         {"sent", http_fact_sent},
         {"memory_used", http_fact_memory_used},
         {"memory_free", http_fact_memory_free},

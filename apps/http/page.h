@@ -12,7 +12,7 @@
 struct http_facts {
     struct machine_stats machine;
     struct http_network network;
-    uint64_t requests, connections_open, connections_total, bytes_sent;
+    uint64_t requests, connections_open, connections_total, handshakes, bytes_sent;
     uint64_t busiest_requests; // of the core that answered most
 };
 
@@ -30,8 +30,9 @@ void http_page_render(struct http_text *text);
 void http_status_render(struct http_text *text);
 void http_metrics_render(struct http_text *text);
 
-http_fact_fn http_fact_version, http_fact_address, http_fact_uptime, http_fact_boot;
-http_fact_fn http_fact_boot_firmware, http_fact_cores, http_fact_core_rows;
+http_fact_fn http_fact_version, http_fact_network, http_fact_uptime, http_fact_boot;
+http_fact_fn http_fact_boot_firmware, http_fact_cores, http_fact_core_rows, http_fact_address_rows;
 http_fact_fn http_fact_requests, http_fact_connections, http_fact_connections_total, http_fact_sent;
+http_fact_fn http_fact_handshakes;
 http_fact_fn http_fact_memory_used, http_fact_memory_total, http_fact_memory_free;
 http_fact_fn http_fact_memory_percent;

@@ -77,7 +77,9 @@ __attribute__((weak)) struct thread *thread_create(const char *name, void (*entr
 
 __attribute__((weak)) void http_network_get(struct http_network *out)
 {
-    *out = (struct http_network){.address = "10.0.2.15"};
+    *out = (struct http_network){.addresses = {"10.0.2.15/24", "fe80::2/64"},
+                                 .device = "virtio-net at 00:02.0",
+                                 .link_up = true};
 }
 
 __attribute__((weak)) void http_network_tables(struct http_text *text)

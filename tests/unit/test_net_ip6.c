@@ -254,6 +254,9 @@ static void tables_show_both_families(void **unused)
     net_table_each(NET_NEIGHBOURS, gather, text);
     assert_non_null(strstr(text, "10.0.2.2 52:55:0a:00:02:02 stable\n"));
     assert_non_null(strstr(text, "fe80::2 52:55:0a:00:02:02 "));
+    text[0] = '\0';
+    net_table_each(NET_NAME_SERVERS, gather, text);
+    assert_string_equal(text, "10.0.2.3  \n2001:db8:0:1::53  \n");
 }
 
 // ---- groups -------------------------------------------------------------------------------------

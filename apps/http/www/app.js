@@ -10,12 +10,11 @@ const group = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 
 function draw() {
   const top = Math.max(...rates, 4) * 1.15;
-  const step = 600 / (POINTS - 1);
-  const from = 600 - (rates.length - 1) * step;
-  const points = rates.map((rate, i) => `${(from + i * step).toFixed(1)} ${(90 - (rate / top) * 88).toFixed(1)}`);
+  const step = 600 / Math.max(rates.length - 1, 1); // all of the width, however few there are yet
+  const points = rates.map((rate, i) => `${(i * step).toFixed(1)} ${(90 - (rate / top) * 88).toFixed(1)}`);
   const line = "M" + points.join("L");
   document.querySelector("#graph .line").setAttribute("d", line);
-  document.querySelector("#graph .area").setAttribute("d", `${line}L600 90L${from.toFixed(1)} 90Z`);
+  document.querySelector("#graph .area").setAttribute("d", `${line}L600 90L0 90Z`);
 }
 
 function show(now) {
