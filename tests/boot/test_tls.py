@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
-from conftest import HANG_S, ROOT, Machine, Starter, free_port
+from conftest import HANG_S, ROOT, Machine, Starter, free_port, press_power_button
 
 NAME = "toril.test"
 REQUEST = b"GET /hello.txt HTTP/1.1\r\nHost: toril.test\r\n\r\n"
@@ -38,10 +38,12 @@ def with_certificate(folder: pathlib.Path, certificate: str, key: str) -> list[s
 class Secure:
     """A machine that serves HTTPS, and how to speak to it."""
 
-    def __init__(self, machine: Machine, port: int, folder: pathlib.Path) -> None:
+    def __init__(self, machine: Machine, port: int, folder: pathlib.Path,
+                 monitor: pathlib.Path | None = None) -> None:
         self.machine = machine
         self.port = port
         self.folder = folder
+        self.monitor = monitor
 
     def context(self) -> ssl.SSLContext:
         """A client that trusts the test's authority."""
@@ -59,20 +61,28 @@ class Secure:
 
 
 @pytest.fixture(scope="module", name="secure")
-def fixture_secure(boot: Starter, certificates: pathlib.Path) -> Secure:
-    """Four cores that all serve HTTPS, and plain HTTP beside it."""
+def fixture_secure(boot: Starter, certificates: pathlib.Path,
+                   tmp_path_factory: pytest.TempPathFactory) -> Secure:
+    """Four cores that all serve HTTPS, plain HTTP beside it, and QEMU's monitor."""
     port = free_port()
-    machine = boot("http", append="net_cores=4 plain_http=on",
+    monitor = tmp_path_factory.mktemp("qemu") / "monitor"
+    machine = boot("http", append="net_cores=4 plain_http=on -- stop=100",
+                   qemu=f"-monitor unix:{monitor},server,nowait",
                    more=[*with_certificate(certificates, "chain.pem", "server.key"),
                          "--port", f"{port}:443"])
     machine.wait_for(r"^Toril is serving https://")
     assert machine.find(r"http: listening on .*:443 with TLS")
-    return Secure(machine, port, certificates)
+    return Secure(machine, port, certificates, monitor)
 
 
 def ask(connection: ssl.SSLSocket) -> bytes:
     """One request. Returns: the body of its answer."""
     connection.sendall(REQUEST)
+    return receive_body(connection)
+
+
+def receive_body(connection: ssl.SSLSocket) -> bytes:
+    """Returns: the body of the answer that comes."""
     answer = b""
     while not answer.endswith(HELLO):
         part = connection.recv(65536)
@@ -233,6 +243,36 @@ def test_plain_beside_it(secure: Secure) -> None:
     counts = dict(line.split(" ") for line in done.stdout.splitlines() if line.startswith("toril_http_tls"))
     assert int(counts["toril_http_tls_handshakes_total"]) >= 1
     assert int(counts["toril_http_tls_failures_total"]) >= 1
+
+
+def test_values(secure: Secure, tmp_path: pathlib.Path) -> None:
+    """What clients keep in the machine goes in and comes back whole, over many records each way."""
+    value = bytes(range(256)) * 2000
+    (tmp_path / "value").write_bytes(value)
+    curl = ["curl", "-sSf", "--noproxy", "*", "--resolve", f"{NAME}:{secure.port}:127.0.0.1",
+            "--cacert", str(secure.folder / "ca.pem"), f"https://{NAME}:{secure.port}/kv/over%20tls"]
+    assert secure.run([*curl, "-T", str(tmp_path / "value")]).returncode == 0
+    assert secure.run([*curl, "-o", str(tmp_path / "same")]).returncode == 0
+    assert (tmp_path / "same").read_bytes() == value
+    assert secure.run([*curl, "-X", "DELETE"]).returncode == 0
+    assert secure.run(curl).returncode == 22
+
+
+def test_graceful_stop(secure: Secure) -> None:
+    """Idle connections end in order, a request that began is answered. The last one of this machine."""
+    with secure.connect(secure.context()) as idle, secure.connect(secure.context()) as busy:
+        assert ask(idle) == ask(busy) == HELLO
+        busy.sendall(REQUEST + REQUEST[:20])
+        assert receive_body(busy) == HELLO
+        assert secure.monitor
+        press_power_button(secure.monitor)
+        secure.machine.wait_for(r"\] http: nobody is let in any more; answers under way: [12]$")
+        assert idle.recv(4096) == b""
+        busy.sendall(REQUEST[20:])
+        answer = b"".join(iter(lambda: busy.recv(4096), b""))
+        assert answer.startswith(b"HTTP/1.1 200 ") and b"\r\nConnection: close\r\n" in answer
+        assert answer.endswith(HELLO)
+    secure.machine.expect_end(0)
 
 
 # ---- machines that cannot ------------------------------------------------------------------------
