@@ -16,10 +16,10 @@ build/bench/stream_load: bench/stream_load.c
 	@echo "  HOSTCC  $@"
 	@gcc -std=gnu11 -O2 $(WARNINGS) -o $@ $<
 # Plugins of QEMU's.
-build/bench/count.so build/bench/marks.so: build/bench/%.so: bench/%.c
+build/bench/count.so build/bench/marks.so: build/bench/%.so: bench/%.c bench/qemu_plugin.h
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"
-	@gcc -std=gnu11 -O2 $(WARNINGS) -shared -fPIC -fvisibility=hidden -o $@ $<
+	@gcc -std=gnu11 -O2 $(WARNINGS) -shared -fPIC -fvisibility=hidden -I. -o $@ $<
 # What Toril is compared with: two images, that with mitigations beside it.
 build/bench/linux/linux.efi: bench/linux/make.py bench/linux/init.c bench/linux/nginx.conf apps/http/www/hello.txt
 	@echo "  LINUX   $@"

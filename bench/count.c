@@ -2,8 +2,7 @@
 // A plugin of QEMU's TCG that counts the instructions a machine executes, and those of them that
 // lock the bus. `-plugin build/bench/count.so,to=FILE`: FILE is two native 64-bit words, always up
 // to date: all instructions, locked ones. A halted core executes nothing. Exact with
-// `-accel tcg,thread=single` alone, for the words are plain. Spec: QEMU's "TCG Plugins",
-// interface version 1; declared here as far as used, for Debian ships no header of it.
+// `-accel tcg,thread=single` alone, for the words are plain.
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,23 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define EXPORTED __attribute__((visibility("default")))
-
-struct qemu_info_t;
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-typedef void (*translated_fn)(uint64_t plugin, struct qemu_plugin_tb *block);
-enum { ADD_U64 };
-
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *block, size_t index);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *instruction);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *instruction);
-void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t plugin, translated_fn translated);
-void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *instruction, int operation,
-                                                void *word, uint64_t value);
-EXPORTED int qemu_plugin_install(uint64_t plugin, const struct qemu_info_t *info, int argc,
-                                 char **argv);
+#include "bench/qemu_plugin.h"
 
 EXPORTED int qemu_plugin_version = 1;
 
