@@ -4,6 +4,7 @@
 #include "kernel/core.h"
 #include "kernel/counters.h"
 #include "kernel/device.h"
+#include "net/half_open.h"
 #include "net/netif.h"
 #include "net/relay.h"
 #include "net/vlan.h"
@@ -46,6 +47,12 @@ static uint64_t read_other_vlans(unsigned core, size_t offset)
     return net_vlan_others_of(core);
 }
 
+static uint64_t read_half_open(unsigned core, size_t offset)
+{
+    struct net_half_open_stats stats = net_half_open_stats_of(core);
+    return *(const uint64_t *)((const char *)&stats + offset);
+}
+
 // Of the TCP/IP stack's counters, which are of 32 bits, those at `offset` in each layer together.
 static uint64_t read_layers(unsigned core, size_t offset)
 {
@@ -67,6 +74,7 @@ static uint64_t read_stack(unsigned core, size_t offset)
 #define IN_DEVICES(kind, field) kind, read_devices, offsetof(struct net_device_stats, field)
 #define IN_NETIF(field)         COUNTER_EVENTS, read_netif, offsetof(struct net_netif_stats, field)
 #define IN_RELAY(field)         COUNTER_EVENTS, read_relay, offsetof(struct net_relay_stats, field)
+#define IN_HALF_OPEN(field)     read_half_open, offsetof(struct net_half_open_stats, field)
 #define IN_LAYERS(field)        COUNTER_EVENTS, read_layers, offsetof(struct stats_proto, field)
 #define IN_STACK(layer, field)  COUNTER_EVENTS, read_stack, offsetof(struct stats_, layer.field)
 
@@ -124,6 +132,10 @@ static const struct counter rows[] = {
      IN_STACK(udp, drop)},
     {"tcp_dropped_segments", "Segments dropped: of no connection, or damaged.",
      IN_STACK(tcp, drop)},
+    {"tcp_half_open", "Connections begun that the client has not confirmed.", GAUGE_COUNT,
+     IN_HALF_OPEN(count)},
+    {"tcp_half_open_dropped", "The oldest of them dropped to make room: a SYN flood.",
+     COUNTER_EVENTS, IN_HALF_OPEN(dropped)},
     {"ipv4_received_packets", "IPv4 packets received.", IN_STACK(ip, recv)},
     {"ipv4_sent_packets", "IPv4 packets sent.", IN_STACK(ip, xmit)},
     {"ipv6_received_packets", "IPv6 packets received.", IN_STACK(ip6, recv)},

@@ -5,14 +5,13 @@
 
 #include "kernel/heap.h"
 #include "kernel/random.h"
+#include "net/half_open.h"
 
 #include "lwip/priv/tcp_priv.h"
 
 #define ENTRIES_MIN 64
 
-// What lwIP keeps for us with each connection: itself, its hash, and its predecessor in the list
-// that it is in.
-enum { EXT_ARG_PCB, EXT_ARG_HASH, EXT_ARG_PREVIOUS };
+_Static_assert(NET_EXT_ARGS == LWIP_TCP_PCB_NUM_EXT_ARGS, "net/lwipopts.h has room for them");
 
 static char no_list; // the predecessor of one that is in none
 
@@ -101,7 +100,7 @@ static void remove_at(uint32_t at)
 
 static void set_previous(struct tcp_pcb *pcb, void *previous)
 {
-    tcp_ext_arg_set(pcb, EXT_ARG_PREVIOUS, previous);
+    tcp_ext_arg_set(pcb, NET_EXT_ARG_PREVIOUS, previous);
 }
 
 static void list_add(struct tcp_pcb **list, struct tcp_pcb *pcb)
@@ -114,7 +113,7 @@ static void list_add(struct tcp_pcb **list, struct tcp_pcb *pcb)
 
 static void list_remove(struct tcp_pcb **list, struct tcp_pcb *pcb)
 {
-    struct tcp_pcb *previous = tcp_ext_arg_get(pcb, EXT_ARG_PREVIOUS);
+    struct tcp_pcb *previous = tcp_ext_arg_get(pcb, NET_EXT_ARG_PREVIOUS);
     if (previous != NULL)
         previous->next = pcb->next;
     else
@@ -141,10 +140,11 @@ static void destroyed(u8_t id, void *data)
 {
     (void)id;
     struct tcp_pcb *pcb = data;
-    void *previous = tcp_ext_arg_get(pcb, EXT_ARG_PREVIOUS);
+    net_half_open_remove(pcb);
+    void *previous = tcp_ext_arg_get(pcb, NET_EXT_ARG_PREVIOUS);
     if (previous != &no_list && pcb->next != NULL)
         set_previous(pcb->next, previous);
-    uint32_t at = (uint32_t)(uintptr_t)tcp_ext_arg_get(pcb, EXT_ARG_HASH) & table.mask;
+    uint32_t at = (uint32_t)(uintptr_t)tcp_ext_arg_get(pcb, NET_EXT_ARG_HASH) & table.mask;
     while (table.entries != NULL && table.entries[at].pcb != pcb) {
         if (table.entries[at].pcb == NULL)
             break;
@@ -160,10 +160,12 @@ static const struct tcp_ext_arg_callbacks callbacks = {destroyed, NULL};
 
 void net_demux_add(struct tcp_pcb *pcb)
 {
-    tcp_ext_arg_set_callbacks(pcb, EXT_ARG_PCB, &callbacks);
-    tcp_ext_arg_set(pcb, EXT_ARG_PCB, pcb);
+    tcp_ext_arg_set_callbacks(pcb, NET_EXT_ARG_PCB, &callbacks);
+    tcp_ext_arg_set(pcb, NET_EXT_ARG_PCB, pcb);
     list_add(&tcp_active_pcbs, pcb);
     tcp_active_pcbs_changed = 1;
+    if (pcb->state == SYN_RCVD)
+        net_half_open_add(pcb);
     // Three quarters full at most. Without memory to grow a few entries stay free, for each probe
     // ends at one.
     bool is_full = table.entries == NULL || table.used >= table.mask - table.mask / 4;
@@ -175,7 +177,7 @@ void net_demux_add(struct tcp_pcb *pcb)
         hash_of(&pcb->remote_ip, pcb->remote_port, &pcb->local_ip, pcb->local_port), pcb};
     insert(table.entries, table.mask, entry);
     table.used++;
-    tcp_ext_arg_set(pcb, EXT_ARG_HASH, (void *)(uintptr_t)entry.hash);
+    tcp_ext_arg_set(pcb, NET_EXT_ARG_HASH, (void *)(uintptr_t)entry.hash);
 }
 
 void net_demux_to_time_wait(struct tcp_pcb *pcb)

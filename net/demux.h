@@ -6,6 +6,17 @@
 
 #include "lwip/tcp.h"
 
+// What lwIP keeps for us with each connection: itself, its hash, its predecessor in the list that
+// it is in, and its neighbours in that of net/half_open.h.
+enum {
+    NET_EXT_ARG_PCB,
+    NET_EXT_ARG_HASH,
+    NET_EXT_ARG_PREVIOUS,
+    NET_EXT_ARG_OLDER,
+    NET_EXT_ARG_NEWER,
+    NET_EXT_ARGS,
+};
+
 // The list that tcp_input() walks: its first element is the active connection between the two ends,
 // or it is empty.
 struct tcp_pcb **net_demux_active(const ip_addr_t *remote_address, u16_t remote_port,

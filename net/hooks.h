@@ -42,6 +42,7 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 
 #include "lwip/priv/tcp_priv.h"
 #include "net/demux.h"
+#include "net/half_open.h"
 #include "net/segments.h"
 
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, bytes, bytes_1, options_2, packet)                 \
@@ -76,6 +77,7 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #define tcp_active_pcbs                                                                            \
     (*net_demux_active(ip_current_src_addr(), tcphdr->src, ip_current_dest_addr(), tcphdr->dest))
 #define tcp_tw_pcbs (*net_demux_time_wait(flags, seqno))
+#define tcp_backlog_accepted(pcb) net_half_open_remove(pcb) // the connection was confirmed
 #define tcp_rexmit_fast(pcb) net_segments_rexmit_fast(pcb)
 // Every second segment is acknowledged at once. What came in one frame may have been several.
 #undef tcp_ack

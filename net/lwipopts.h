@@ -68,13 +68,13 @@
 #define TCP_SNDLOWAT           (2 * TCP_MSS_AS_A_RULE + 1)
 #define LWIP_TCP_RTO_TIME      1000 // ms before a first retransmission, RFC 6298 section 2
 #define TCP_LISTEN_BACKLOG     1
-#define TCP_DEFAULT_LISTEN_BACKLOG 255 // the most its 8 bits hold
+#define TCP_DEFAULT_LISTEN_BACKLOG 255 // not reached: net/half_open.h
 #define LWIP_TCP_KEEPALIVE     1
 #define SO_REUSE               1 // a port can be listened at while old connections end
 #define LWIP_TCP_TIMESTAMPS    0 // 12 bytes and their parsing in every segment
 #define TCP_QUEUE_OOSEQ        1
 #define LWIP_TCP_SACK_OUT      1 // costs nothing until a segment is missing
-#define LWIP_TCP_PCB_NUM_EXT_ARGS 3 // of net/demux.c
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 5 // of net/demux.h
 #define TCP_OOSEQ_MAX_PBUFS    128 // of one connection; what is beyond is sent again by the peer
 // Ending connections are searched one by one for every SYN, so TIME-WAIT is short: 5 s still
 // outlast two retransmissions of the peer's FIN.

@@ -238,10 +238,10 @@ class Namespace:
                       "address add 10.78.0.1/24 dev tap1", "link set tap1 up"):
             self.run(["ip", *words.split()])
 
-    def run(self, command: Sequence[str]) -> str:
+    def run(self, command: Sequence[str], hang_s: float = HANG_S) -> str:
         """Runs a command in it, which must succeed. Returns: its output."""
         done = subprocess.run([*self.inside, *command], stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=HANG_S)
+                              stderr=subprocess.STDOUT, text=True, timeout=hang_s)
         assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}"
         return done.stdout
 

@@ -9,6 +9,7 @@
 #include "kernel/pci.h"
 #include "net/arch/cc.h"
 #include "net/demux.h"
+#include "net/half_open.h"
 #include "seeded.h"
 
 #include "lwip/init.h"
@@ -211,6 +212,64 @@ static void test_no_memory_to_grow(void **state)
     tcp_free(pcb);
 }
 
+// ---- half-open ones -----------------------------------------------------------------------------
+
+static struct tcp_pcb_listen listener;
+
+static struct tcp_pcb *begin(unsigned i)
+{
+    struct tcp_pcb *pcb = tcp_new();
+    set_up_ends(pcb, i, (uint16_t)(1 + i), 80);
+    pcb->state = SYN_RCVD;
+    pcb->listener = &listener;
+    listener.accepts_pending++;
+    tcp_set_flags(pcb, TF_BACKLOGPEND);
+    net_demux_add(pcb);
+    return pcb;
+}
+
+static bool is_active(const struct tcp_pcb *wanted)
+{
+    for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next)
+        if (pcb == wanted)
+            return true;
+    return false;
+}
+
+// Of those that are not confirmed the oldest one goes, however many there are.
+static void test_flood(void **state)
+{
+    (void)state;
+    static struct tcp_pcb *begun[NET_HALF_OPEN_MAX];
+    uint64_t dropped = net_half_open_stats_of(0).dropped;
+    for (unsigned i = 0; i < NET_HALF_OPEN_MAX; i++)
+        begun[i] = begin(i);
+    assert_int_equal(listener.accepts_pending, 0); // so lwIP lets in who comes
+    assert_int_equal(net_half_open_stats_of(0).count, NET_HALF_OPEN_MAX);
+    // The first and one in the middle are confirmed, another goes.
+    net_half_open_remove(begun[0]);
+    net_half_open_remove(begun[0]); // it is in no list any more
+    net_half_open_remove(begun[5]);
+    tcp_abandon(begun[2], 0);
+    assert_int_equal(net_half_open_stats_of(0).count, NET_HALF_OPEN_MAX - 3);
+    for (unsigned i = 0; i < 3; i++)
+        begin(NET_HALF_OPEN_MAX + i);
+    assert_int_equal(net_half_open_stats_of(0).dropped, dropped);
+    begin(NET_HALF_OPEN_MAX + 3);
+    assert_false(is_active(begun[1]));
+    begin(NET_HALF_OPEN_MAX + 4);
+    assert_false(is_active(begun[3]));
+    assert_true(is_active(begun[0]) && is_active(begun[4]) && is_active(begun[5]));
+    for (unsigned i = 5; i < 5 + 3 * NET_HALF_OPEN_MAX; i++)
+        begin(NET_HALF_OPEN_MAX + i);
+    assert_int_equal(net_half_open_stats_of(0).count, NET_HALF_OPEN_MAX);
+    assert_int_equal(net_half_open_stats_of(0).dropped, dropped + 2 + 3 * NET_HALF_OPEN_MAX);
+    assert_true(is_active(begun[0]) && is_active(begun[5]));
+    while (tcp_active_pcbs != NULL)
+        tcp_abandon(tcp_active_pcbs, 0);
+    assert_int_equal(net_half_open_stats_of(0).count, 0);
+}
+
 int main(void)
 {
     net_core_has_stack = true;
@@ -220,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_reopened),
         cmocka_unit_test(test_ended_by_a_new_one),
         cmocka_unit_test(test_no_memory_to_grow),
+        cmocka_unit_test(test_flood),
     };
     return cmocka_run_group_tests_name("net_demux", tests, NULL, NULL);
 }

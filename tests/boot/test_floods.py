@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""The web server under what many clients, or bad ones, do to it: it goes on serving, and has its
+memory back afterwards. What they do is in floods.py and frames.py."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from conftest import LOAD_HANG_S, ROOT, Machine, Namespace, Starter
+
+SERVER = "10.77.0.2"
+# The table of connections stays as large as it was: at most so much for each.
+TABLE_BYTES = 64
+
+
+class Server:
+    """A web server on a tap device, and who asks it from the other side."""
+
+    def __init__(self, namespace: Namespace, machine: Machine) -> None:
+        self._namespace = namespace
+        self.machine = machine
+
+    def suffer(self, what: str, *numbers: int) -> dict[str, list[int]]:
+        """Runs a script of this folder. Returns: the numbers behind the words that it printed."""
+        script, _, kind = what.partition(" ")
+        words = [kind, SERVER] if kind else ["10.77.0.1", SERVER]
+        said = self._namespace.run(["/usr/bin/python3", f"{ROOT}/tests/boot/{script}.py", *words,
+                                    *map(str, numbers)], LOAD_HANG_S)
+        print(said)
+        assert not self.machine.find(r"^toril: (panic|fault): "), self.machine.console
+        return {name.strip(): [int(number) for number in re.findall(r"-?\d+", values)]
+                for name, values in re.findall(r"([A-Za-z -]+[A-Za-z])((?: -?[\d.]+)+)", said)}
+
+
+@pytest.fixture(scope="module")
+def server(boot: Starter, namespace: Namespace) -> Iterator[Server]:
+    """One machine for all tests here."""
+    machine = boot("http", net="tap=tap0", inside=namespace.inside, smp=2,
+                   append=f"ip={SERVER}/24,gw=10.77.0.1 -- connections=12000")
+    machine.wait_for(r"http: listening on ")
+    yield Server(namespace, machine)
+    machine.stop()
+
+
+def test_many_connections(server: Server) -> None:
+    """10,000 are open, and answer again; an idle one takes less than 4 KiB."""
+    said = server.suffer("floods many", 10000)
+    assert said["bytes each"][0] < 4096
+    assert said["left"][0] < 10000 * TABLE_BYTES
+
+
+def test_syn_flood(server: Server) -> None:
+    """Clients are served while others open connections that they never confirm."""
+    said = server.suffer("floods syn", 3000)
+    assert said["dropped"][0] > 1000, "the flood was too small to shut anybody out"
+    assert said["served"][0] > 10
+
+
+def test_frames(server: Server) -> None:
+    """Frames of all protocols, wrong ones most of them; the tests behind say that all is well."""
+    server.suffer("frames", 3, 100000)
+
+
+def test_resets(server: Server) -> None:
+    """Connections are reset at every stage."""
+    assert server.suffer("floods resets", 1000)["left"][0] < 65536
+
+
+def test_churn(server: Server) -> None:
+    """Connections that the server ends first are remembered, and then forgotten."""
+    said = server.suffer("floods churn", 3000)
+    assert said["in TIME-WAIT"][0] > 0
+    assert said["left"][0] < 3000 * TABLE_BYTES
