@@ -235,11 +235,46 @@ def resets(address: str, count: int) -> None:
     print(f"connections {count}, left {after['toril_heap_used_bytes'] - before}")
 
 
+# ---- too little memory --------------------------------------------------------------------------
+
+
+def put(address: str, key: int, value: bytes) -> str:
+    """Stores a value. Returns: the answer's status, or how the connection ended."""
+    try:
+        with socket.create_connection((address, 80), 5) as connection:
+            connection.sendall(b"PUT /kv/%d HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n"
+                               b"Connection: close\r\n\r\n" % (key, len(value)) + value)
+            return connection.recv(12)[9:].decode() or "closed"
+    except OSError as why:
+        return type(why).__name__
+
+
+def fill(address: str, count: int) -> None:
+    """Values are stored until the machine has no memory. Then they go, and all is well."""
+    put(address, 0, b"")  # the table of values is there now
+    before = used_bytes(address)
+    answers = [put(address, key, b"x" * 60000) for key in range(count)]
+    for key in range(count):
+        with connect(address) as connection:
+            connection.sendall(b"DELETE /kv/%d HTTP/1.1\r\nHost: t\r\n"
+                               b"Connection: close\r\n\r\n" % key)
+            while connection.recv(1000):
+                pass
+    after = wait_until(address, lambda now: now["toril_tcp_time_wait"] <= 100)
+    for _ in range(100):
+        ask(address, "/hello.txt")
+    stored = answers.count("201") + answers.count("204")
+    others = set(answers) - {"200", "201", "204", "503"}
+    assert not others, f"neither stored nor refused: {others}"
+    print(f"stored {stored}, refused {count - stored}, "
+          f"left {after['toril_heap_used_bytes'] - before}")
+
+
 def main() -> None:
     """Does what it is told."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20000), hard))
-    {"many": many, "churn": churn, "syn": syn, "resets": resets}[sys.argv[1]](
+    {"many": many, "churn": churn, "syn": syn, "resets": resets, "fill": fill}[sys.argv[1]](
         sys.argv[2], int(sys.argv[3]))
 
 

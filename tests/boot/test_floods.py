@@ -19,14 +19,15 @@ TABLE_BYTES = 64
 class Server:
     """A web server on a tap device, and who asks it from the other side."""
 
-    def __init__(self, namespace: Namespace, machine: Machine) -> None:
+    def __init__(self, namespace: Namespace, machine: Machine, address: str = SERVER) -> None:
         self._namespace = namespace
+        self._address = address
         self.machine = machine
 
     def suffer(self, what: str, *numbers: int) -> dict[str, list[int]]:
         """Runs a script of this folder. Returns: the numbers behind the words that it printed."""
         script, _, kind = what.partition(" ")
-        words = [kind, SERVER] if kind else ["10.77.0.1", SERVER]
+        words = [kind, self._address] if kind else ["10.77.0.1", self._address]
         said = self._namespace.run(["/usr/bin/python3", f"{ROOT}/tests/boot/{script}.py", *words,
                                     *map(str, numbers)], LOAD_HANG_S)
         print(said)
@@ -74,3 +75,14 @@ def test_churn(server: Server) -> None:
     said = server.suffer("floods churn", 3000)
     assert said["in TIME-WAIT"][0] > 0
     assert said["left"][0] < 3000 * TABLE_BYTES
+
+
+def test_no_memory(boot: Starter, namespace: Namespace) -> None:
+    """A machine with little memory says 503 once it has none, and serves when it has some again."""
+    machine = boot("http", net="tap=tap1", inside=namespace.inside, smp=1, memory=64,
+                   append="ip=10.78.0.2/24 -- kv=256")
+    machine.wait_for(r"http: listening on ")
+    said = Server(namespace, machine, "10.78.0.2").suffer("floods fill", 1200)
+    machine.stop()
+    assert said["stored"][0] > 100 and said["refused"][0] > 100
+    assert said["left"][0] < 1024 * 1024
