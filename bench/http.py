@@ -189,6 +189,9 @@ def measure_counts(seconds: float) -> list[tuple[str, dict[str, float]]]:
         shape = Shape(cores=cores, counted=True, rss=cores > 1)
         rows.append((f"Toril, keep-alive, 32 connections, {named}",
                      count(IMAGES[TORIL], shape, requests(32))))
+        if cores > 1:
+            rows.append((f"Toril, keep-alive, 32 a core, {named}",
+                         count(IMAGES[TORIL], shape, requests(32 * cores))))
     one = Shape(counted=True)
     rows.append(("Toril, a connection each, 32", count(IMAGES[TORIL], one, requests(32, True))))
     if ECHO.exists():

@@ -140,12 +140,16 @@ void thread_yield(void)
 
 static bool poll_all(void)
 {
-    bool worked = false;
+    bool again = false;
     for (struct poller *poller = pollers; poller != NULL; poller = poller->next)
-        worked |= poller->poll(poller->context);
-    if (timer_next_deadline_ns() != TIME_NEVER)
-        worked |= timer_expire(time_now_ns());
-    return worked;
+        again |= poller->poll(poller->context);
+    uint64_t deadline_ns = timer_next_deadline_ns();
+    if (deadline_ns != TIME_NEVER) {
+        uint64_t now_ns = time_now_ns();
+        if (deadline_ns <= now_ns)
+            again |= timer_expire(now_ns);
+    }
+    return again;
 }
 
 static bool arm_all(void)
@@ -223,12 +227,13 @@ void scheduler_run(void)
     cpu_interrupts_on();
     for (;;) {
         scheduler_stats.loops++;
-        bool worked = poll_all();
+        bool again = poll_all();
         if (is_any_ready())
             run_thread(take_behind_loop());
         else if (background_first != NULL)
             run_thread(take_background());
-        else if (!worked)
+        // Without one more turn, though there was work: to arm is to look once more.
+        if (!again && !is_any_ready() && background_first == NULL)
             idle();
     }
 }

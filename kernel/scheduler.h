@@ -12,7 +12,8 @@
 // loop, a thread context; they must not block.
 struct poller {
     const char *name;
-    // Does what is to be done now. Returns: true if it found work.
+    // Does what is to be done now. Returns: true if there is likely more at once: the loop comes
+    // round again before it arms. What a thread does afterwards, arm() has to see as well.
     bool (*poll)(void *context);
     // Before halting: allow the interrupt that will end the halt, then look again.
     // Returns: true if work is there already, and the core does not halt. May be NULL.

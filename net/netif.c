@@ -24,6 +24,7 @@
 #include "netif/ethernet.h"
 
 #define POLL_BUDGET_FRAMES 64 // then what was answered is sent and the other work gets its turn
+#define POLL_BUSY_FRAMES   8  // while so many were taken, others are likely to have come
 // Receive buffers lwIP and the app may hold. Beyond, frames are copied and their buffers go back at
 // once, so that a reader that stops reading cannot keep the device from receiving.
 #define RX_HELD_MAX 64
@@ -209,7 +210,8 @@ static bool steer(struct net_device *device, struct net_rx_buffer *frame)
 static void frame_received(struct net_device *device, struct net_rx_buffer *frame)
 {
     net_relay_own(frame);
-    if (net_spread_map.count <= 1 || !steer(device, frame))
+    if (net_spread_map.count <= 1 ||
+        net_steer_is_own(&net_spread_map, frame->data, frame->length) || !steer(device, frame))
         net_netif_take(frame);
 }
 
@@ -470,18 +472,27 @@ struct netif *net_netif_start(struct net_device *device)
     return netif;
 }
 
+// There is room in the device's queue.
+static void send_again(void)
+{
+    if (!net_relay_send_waiting() || !state.tx_queue_full)
+        return;
+    state.tx_queue_full = false;
+    tcp_txnow();
+}
+
 bool net_netif_poll(void)
 {
     uint32_t frames = state.device->ops->poll(state.device, POLL_BUDGET_FRAMES);
     if (frames > 0)
         state.flush_needed = true;
     follow_link();
-    if (state.tx_reaped && net_relay_send_waiting() && state.tx_queue_full) {
-        state.tx_queue_full = false;
-        tcp_txnow();
+    if (state.tx_reaped) {
+        state.tx_reaped = false;
+        send_again();
     }
     flush();
-    return frames > 0; // what was only sent has no consequence to look for at once
+    return frames >= POLL_BUSY_FRAMES;
 }
 
 bool net_netif_arm(void)

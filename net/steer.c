@@ -51,6 +51,8 @@ uint16_t net_steer_port_last(const struct net_steer_map *map, unsigned position)
 static unsigned by_hash(const struct net_steer_map *map, unsigned own, const uint8_t *source,
                         size_t source_bytes, const uint8_t *ports)
 {
+    if (map->count <= map->pairs)
+        return own;
     unsigned pair = own % map->pairs;
     unsigned sharing = (map->count - pair + map->pairs - 1) / map->pairs;
     if (sharing == 1)

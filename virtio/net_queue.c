@@ -216,7 +216,7 @@ static void net_rx_release(struct net_device *device, struct net_rx_buffer *lent
 static void refill(struct queue_pair *pair)
 {
     struct rx_buffer *buffer;
-    while ((buffer = pair->free_buffers) != NULL &&
+    while ((buffer = pair->free_buffers) != NULL && pair->rx.ring.free_count > 0 &&
            virtq_add_writable(&pair->rx.ring, (uintptr_t)buffer->memory, pair->buffer_bytes,
                               buffer) == 0)
         pair->free_buffers = buffer->next_free;
@@ -349,6 +349,12 @@ static void disarm(struct queue_pair *pair)
     virtq_disable_interrupts(&pair->tx.ring);
 }
 
+static bool is_config_marked(const struct queue_pair *pair)
+{
+    return pair == pair->owner->first &&
+           atomic_load_explicit(&pair->owner->config_marked, memory_order_relaxed);
+}
+
 static uint32_t net_poll(struct net_device *device, uint32_t budget)
 {
     struct queue_pair *pair = from(device);
@@ -358,7 +364,7 @@ static uint32_t net_poll(struct net_device *device, uint32_t budget)
             reclaim(pair);
         return 0;
     }
-    if (pair == self->first && atomic_load_explicit(&self->config_marked, memory_order_relaxed))
+    if (is_config_marked(pair))
         virtio_net_take_config_change(self);
     if (pair->is_armed)
         disarm(pair);
@@ -374,17 +380,21 @@ static uint32_t net_poll(struct net_device *device, uint32_t budget)
     return count;
 }
 
+static void flush_queue(struct queue_pair *pair, struct virtio_queue *queue)
+{
+    if (queue->ring.added == queue->ring.published)
+        return;
+    pair->had_traffic = true;
+    if (virtio_queue_flush(queue))
+        pair->net.stats.notifications++;
+}
+
 static void net_flush(struct net_device *device)
 {
     struct queue_pair *pair = from(device);
     refill(pair);
-    if (pair->rx.ring.added != pair->rx.ring.published ||
-        pair->tx.ring.added != pair->tx.ring.published)
-        pair->had_traffic = true;
-    if (virtio_queue_flush(&pair->rx))
-        device->stats.notifications++;
-    if (virtio_queue_flush(&pair->tx))
-        device->stats.notifications++;
+    flush_queue(pair, &pair->rx);
+    flush_queue(pair, &pair->tx);
 }
 
 static bool net_arm(struct net_device *device)
@@ -392,7 +402,7 @@ static bool net_arm(struct net_device *device)
     struct queue_pair *pair = from(device);
     if (pair->owner->device->is_shut_off)
         return false;
-    bool is_ready = virtq_enable_interrupts(&pair->rx.ring);
+    bool is_ready = virtq_enable_interrupts(&pair->rx.ring) || is_config_marked(pair);
     if (pair->tx_is_full) {
         // Half of what is in flight: one interrupt makes room for a batch.
         uint16_t count = (uint16_t)((virtq_in_flight(&pair->tx.ring) + 1) / 2);

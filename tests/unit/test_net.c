@@ -355,7 +355,7 @@ static void full_queue_is_tried_again(void **unused)
     uint64_t full_before = net_netif_stats_of(0).tx_queue_full;
     world_tx_room = 0;
     world_deliver(frame, world_tcp_segment(frame, &peer, WORLD_ACK | WORLD_PSH, "abc", 3), false);
-    assert_true(net_netif_poll());
+    net_netif_poll();
     assert_false(net_netif_arm()); // the core halts; the device will tell when there is room
     assert_false(world_take(&answer));
     assert_true(net_netif_stats_of(0).tx_queue_full > full_before);

@@ -47,7 +47,28 @@ static uint32_t ipv6(uint8_t protocol, uint8_t source, unsigned from, unsigned t
 static unsigned steer(unsigned count, unsigned pairs, unsigned own, uint32_t length)
 {
     struct net_steer_map map = {count, pairs};
-    return net_steer(&map, own, frame, length);
+    unsigned position = net_steer(&map, own, frame, length);
+    if (net_steer_is_own(&map, frame, length))
+        assert_int_equal(position, own);
+    return position;
+}
+
+static void test_short_way(void **state)
+{
+    (void)state;
+    struct net_steer_map map = {4, 4}, shared = {4, 2};
+    uint32_t length = ipv4(TCP, 1, 50000, 80);
+    assert_true(net_steer_is_own(&map, frame, length));
+    assert_false(net_steer_is_own(&shared, frame, length));
+    assert_false(net_steer_is_own(&map, frame, length - 1));
+    frame[14] = 0x46;
+    assert_false(net_steer_is_own(&map, frame, length));
+    assert_false(net_steer_is_own(&map, frame, ipv4(TCP, 1, 80, NET_STEER_PORT_FIRST)));
+    assert_false(net_steer_is_own(&map, frame, ipv4(UDP, 1, 80, 68)));
+    length = ipv4(TCP, 1, 50000, 80);
+    put16(20, 0x2000);
+    assert_false(net_steer_is_own(&map, frame, length));
+    assert_false(net_steer_is_own(&map, frame, ipv6(TCP, 1, 50000, 80)));
 }
 
 static void test_one_core_takes_all(void **state)
@@ -202,6 +223,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_core_takes_all),
+        cmocka_unit_test(test_short_way),
         cmocka_unit_test(test_neighbours_are_everybodys),
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_core_0_asks),
