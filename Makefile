@@ -211,7 +211,7 @@ $(foreach app,$(APPS),$(eval $(call app_rules,$(app))))
 
 # ---- everything else -----------------------------------------------------------------------------
 
-include tests/unit/unit.mk tests/fuzz/fuzz.mk tests/boot/firmware/firmware.mk bench/bench.mk
+include tests/unit/unit.mk tests/fuzz/fuzz.mk tests/boot/firmware/firmware.mk tests/boot/line/line.mk bench/bench.mk
 
 .PHONY: all help clean check-no-traps
 all: $(APPS) ## every app
