@@ -29,6 +29,8 @@
 #define RECEIVED_BYTES_MIN 65536
 // A connection that was silent so long may go when room is needed.
 #define SILENT_SPARED_NS NS_PER_S
+// Between looks at a connection on which nothing happens.
+#define POLL_MS 2000
 
 static const uint64_t limits_ns[LISTS] = {
     [SILENT] = 10 * NS_PER_S,    // for a first byte
@@ -365,8 +367,8 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error)
     tcp_recv(pcb, on_receive);
     tcp_sent(pcb, on_sent);
     tcp_err(pcb, on_error);
-    tcp_poll(pcb, on_poll, 4); // about 2 s
-    tcp_nagle_disable(pcb);    // answers are written whole
+    tcp_poll(pcb, on_poll, POLL_MS / TCP_SLOW_INTERVAL);
+    tcp_nagle_disable(pcb); // answers are written whole
     if (!crowded)
         return ERR_OK;
     http_connection_refuse(&session->http, 503);

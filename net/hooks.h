@@ -52,6 +52,8 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #undef TCP_RMV
 #undef TCP_REG_ACTIVE
 #undef TCP_RMV_ACTIVE
+#undef TCP_OOSEQ_TIMEOUT
+#define TCP_OOSEQ_TIMEOUT   30U // retransmission time-outs, which are short here (TCP_TMR_INTERVAL)
 #define TCP_RMV(list, pcb)  net_demux_unlink(list, pcb)
 #define TCP_REG_ACTIVE(pcb) net_demux_add(pcb)
 #define TCP_RMV_ACTIVE(pcb) net_demux_unlink(&tcp_active_pcbs, pcb)

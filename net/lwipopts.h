@@ -66,6 +66,9 @@
 #define TCP_SND_BUF            (256 * 1024)
 #define TCP_SND_QUEUELEN       (4 * TCP_SND_BUF / TCP_MSS_AS_A_RULE) // pbufs: headers and data apart, twice
 #define TCP_SNDLOWAT           (2 * TCP_MSS_AS_A_RULE + 1)
+// lwIP times retransmissions in units of twice this, and waits three of them at least: 200 to 300 ms
+// behind what is lost, as others do (RFC 6298 has 1 s). Delayed acknowledgements wait for one.
+#define TCP_TMR_INTERVAL       50
 #define LWIP_TCP_RTO_TIME      1000 // ms before a first retransmission, RFC 6298 section 2
 #define TCP_LISTEN_BACKLOG     1
 #define TCP_DEFAULT_LISTEN_BACKLOG 255 // not reached: net/half_open.h

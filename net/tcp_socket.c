@@ -18,8 +18,8 @@
 
 // Below, copying costs less than a descriptor of its own.
 #define COPY_BYTES_MAX 512
-// Halves of a second between looks at a connection on which nothing happens.
-#define POLL_INTERVAL 2
+// Between looks at a connection on which nothing happens, in ticks of lwIP's.
+#define POLL_INTERVAL (1000 / TCP_SLOW_INTERVAL)
 
 struct tcp_socket {
     struct tcp_pcb *pcb;       // NULL: lwIP has freed it, or goes on with it alone

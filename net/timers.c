@@ -17,6 +17,9 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/sys.h"
 
+// Of TCP's clock, between looks at how many connections there are: half a second.
+#define TICKS_A_COUNT (500 / TCP_TMR_INTERVAL)
+
 // Milliseconds on the monotonic clock; wraps after 49 days, as lwIP expects.
 u32_t sys_now(void)
 {
@@ -55,8 +58,10 @@ struct net_tcp_counts net_tcp_counts_of(unsigned core)
 // connection any more is the last one.
 static void tcp_tick(void)
 {
+    static PERCORE unsigned ticks;
     tcp_tmr();
-    tcp_counts = net_tcp_count();
+    if (++ticks % TICKS_A_COUNT == 0 || !tcp_has_connections())
+        tcp_counts = net_tcp_count();
 }
 
 static bool dhcp_waits_for_answer(void)

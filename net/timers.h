@@ -15,5 +15,5 @@ struct net_tcp_counts {
 };
 // Of this core, now.
 struct net_tcp_counts net_tcp_count(void);
-// Of any core, as it was a quarter of a second ago at most.
+// Of any core, as it was half a second ago at most.
 struct net_tcp_counts net_tcp_counts_of(unsigned core);
