@@ -39,6 +39,7 @@ class Shape:
     card: str = "virtio"
     counted: bool = False  # by build/bench/count.so
     rss: bool = False
+    netdev: str = ""  # QEMU's, called `line`, in place of a tap device
 
 
 @dataclasses.dataclass
@@ -72,7 +73,8 @@ class Machine:
     """A machine that runs, from its start to the end of the `with`."""
 
     def __init__(self, image: pathlib.Path, shape: Shape, append: str = "") -> None:
-        make_tap(shape.cores > 1)
+        if not shape.netdev:
+            make_tap(shape.cores > 1)
         self.handed_over_s: float | None = None
         self.console = ""
         # A single virtual core of QEMU 7.2 drops fences, and a notification with them now and then if
@@ -85,8 +87,11 @@ class Machine:
         if shape.counted:
             self._counts_file = tempfile.NamedTemporaryFile(prefix="toril-count.")
             qemu.append(f"-plugin {BUILD / 'count.so'},to={self._counts_file.name}")
+        if shape.netdev:
+            qemu.append(f"{shape.netdev} -device virtio-net-pci,netdev=line,romfile=,mac={GUEST_MAC}")
         command = [str(ROOT / "toril"), "run", "--image", str(image), "--smp", str(shape.cores),
-                   "--memory", str(shape.memory_mib), "--net", "tap=tap0", "--card", shape.card,
+                   "--memory", str(shape.memory_mib), "--card", shape.card,
+                   "--net", "none" if shape.netdev else "tap=tap0",
                    "--accel", "tcg,thread=single" if shape.counted else "auto",
                    "--append", f"ip={GUEST}/24,gw={HOST} plain_http=on {append}", "--qemu", " ".join(qemu)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -49,6 +49,19 @@ bench_http() {
     PYTHONDONTWRITEBYTECODE=1 $alone /usr/bin/python3 bench/http.py "$@"
 }
 
+# One TCP stream over bad lines, beside the same Linux. Options: see bench/README.md.
+bench_lines() {
+    # shellcheck disable=SC2086 # lists of words
+    install_needs $needs_build $needs_run $needs_http
+    [ -c /dev/net/tun ] || die 1 "bench lines needs /dev/net/tun, for a tap device"
+    build stream
+    [ -d build/bench/linux/root ] || apt-cache show nginx >/dev/null 2>&1 || as_root apt-get -q update >&2
+    run_make build/bench/linux/linux.efi build/bench/stream_load build/line/bad_line
+    alone='unshare --net'
+    [ "$(id -u)" = 0 ] || alone='unshare --net --map-root-user'
+    PYTHONDONTWRITEBYTECODE=1 $alone /usr/bin/python3 bench/lines.py "$@"
+}
+
 # One TCP stream, beside the same Linux. Options: see bench/README.md.
 bench_stream() {
     # shellcheck disable=SC2086 # lists of words
@@ -64,9 +77,9 @@ bench_stream() {
 
 run_bench() {
     case ${1-kernel} in
-    kernel | yields | slots | http | stream) ;;
+    kernel | yields | slots | http | stream | lines) ;;
     --*) set -- kernel "$@" ;;
-    *) usage "bench [kernel|yields|slots|http|stream], not '$1'" ;;
+    *) usage "bench [kernel|yields|slots|http|stream|lines], not '$1'" ;;
     esac
     what=${1-kernel}
     [ $# = 0 ] || shift
