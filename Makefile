@@ -24,10 +24,20 @@ TLS_SOURCES := $(sort $(wildcard tls/*.c))
 include third_party/third_party.mk
 
 CC := gcc
-OPTIMISE := -O2
+# Asked for, as by `make OPTIMISE=-O0`, it is the level of every file of ours, of lwIP and of Mbed TLS, whatever
+# is said of some files below; the C library keeps its own. Not asked for, it is -O2 but for those files.
+OPTIMISE ?=
+level = $(or $(strip $(OPTIMISE)),$(1))
+LEVEL := $(call level,-O2)
+# `make LTO=on` compiles an app as one with what it uses of ours.
+LTO ?=
+LTO_CFLAGS := $(if $(LTO),-flto -ffat-lto-objects)
+# Written when either changes: what was compiled otherwise is then compiled again.
+LEVEL_STAMP := build/level
+$(shell mkdir -p build; echo '$(OPTIMISE) $(LTO)' | cmp -s - $(LEVEL_STAMP) || echo '$(OPTIMISE) $(LTO)' >$(LEVEL_STAMP))
 AFLAGS := -f elf64
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wmissing-prototypes -Wstrict-prototypes
-CFLAGS = -std=gnu11 $(OPTIMISE) -g -fPIE -fvisibility=hidden -mno-red-zone -fno-omit-frame-pointer \
+CFLAGS = -std=gnu11 $(LEVEL) -g -fPIE -fvisibility=hidden -mno-red-zone -fno-omit-frame-pointer \
     -fstack-protector-strong -mstack-protector-guard=global -fstack-clash-protection -fcf-protection=none \
     -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections -fno-common \
     -ffile-prefix-map=$(CURDIR)/= -I. $(FIRST_CFLAGS) $(MUSL_CFLAGS) $(EXTRA_CFLAGS)
@@ -36,6 +46,7 @@ LWIP_CFLAGS := -Inet -I$(LWIP_INCLUDE)
 LDFLAGS := -nostdlib -pie --no-dynamic-linker -Bsymbolic -z noexecstack -z norelro -z max-page-size=4096 \
     -z pack-relative-relocs --no-warn-rwx-segments --hash-style=sysv --build-id=none --gc-sections -T efi/image.ld
 LIBRARIES = $(INSIGHT_LIB) $(HTTP_LIB) $(TLS_LIB) $(MBEDTLS_LIB) --start-group $(NET_LIB) $(LWIP_LIB) --end-group $(MUSL_LIB) $(shell $(CC) -print-libgcc-file-name)
+OUR_LIBRARIES = $(INSIGHT_LIB) $(HTTP_LIB) $(TLS_LIB) $(NET_LIB)
 GNU_EFI := /usr/lib
 
 .DEFAULT_GOAL := help
@@ -49,7 +60,8 @@ object = $(patsubst %,$(O)/%.o,$(basename $(1)))
 KERNEL_OBJECTS := $(call object,$(KERNEL_SOURCES) $(KERNEL_ASSEMBLY) $(EFI_SOURCES) $(SMP_SOURCES) \
     $(SMP_ASSEMBLY) $(VIRTIO_SOURCES) $(DRIVER_SOURCES) $(POSIX_SOURCES)) $(O)/kernel/font_glyphs.o
 # An object's path leads from its source to its flags.
-$(O)/efi/%.o: EXTRA_CFLAGS = -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -fshort-wchar -Os
+$(O)/efi/%.o: EXTRA_CFLAGS = -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -fshort-wchar
+$(O)/efi/%.o: private LEVEL := $(call level,-Os)
 $(O)/net/%.o $(O)/kernel/main.o: EXTRA_CFLAGS = $(LWIP_CFLAGS)
 $(O)/http/%.o: EXTRA_CFLAGS = $(LWIP_CFLAGS) -isystem $(LLHTTP_DIR)
 # Interrupt handlers call them: see INTERRUPT_CONTEXT.
@@ -58,15 +70,18 @@ $(O)/posix/start.o: FIRST_CFLAGS = $(POSIX_START_CFLAGS)
 
 # Made for size: what is not waited for, what itself waits for devices or other cores, and what only
 # runs when something is wrong.
-SMALL := $(call object,$(EFI_SOURCES) $(addprefix kernel/, backtrace.c clock.c debugport.c framebuffer.c kvm_clock.c \
+SMALL := $(call object,$(addprefix kernel/, backtrace.c clock.c debugport.c framebuffer.c kvm_clock.c \
     mtrr.c nmi.c numa.c options.c panic.c pci.c power.c snapshot.c symbols.c trace.c watchdog.c) \
     $(addprefix smp/, borrow.c bringup.c tsc_sync.c) $(addprefix virtio/, probe.c rng.c virtq.c))
-$(SMALL): private OPTIMISE := -Os
+$(SMALL): private LEVEL := $(call level,-Os)
 
-$(O)/%.o: %.c Makefile | $(MUSL_LIB)
+# Not compiled with the rest as one: what runs before the image is relocated or the C library is up.
+$(O)/efi/%.o $(O)/posix/start.o: private LTO_CFLAGS :=
+
+$(O)/%.o: %.c Makefile $(LEVEL_STAMP) | $(MUSL_LIB)
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	@$(CC) $(CFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
+	@$(CC) $(CFLAGS) $(LTO_CFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
 $(O)/%.o: %.asm
 	@mkdir -p $(@D)
 	@echo "  NASM    $<"
@@ -91,7 +106,7 @@ $(O)/lwip/core/ipv6/icmp6.o: EXTRA_CFLAGS = -Dip6_select_source_address=net_ip6_
 $(O)/lwip/core/ipv6/ip6.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_IP6
 $(O)/lwip/core/ipv6/nd6.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_ND6
 $(O)/lwip/core/tcp_in.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_TCP -DNET_HOOKS_OF_TCP_INPUT
-$(LWIP_OBJECTS): $(O)/lwip/%.o: $(LWIP_DIR)/src/%.c Makefile | $(MUSL_LIB)
+$(LWIP_OBJECTS): $(O)/lwip/%.o: $(LWIP_DIR)/src/%.c Makefile $(LEVEL_STAMP) | $(MUSL_LIB)
 	@mkdir -p $(@D)
 	@echo "  CC      lwip/$*.c"
 	@$(CC) $(CFLAGS) $(LWIP_CFLAGS) -DLWIP_NOASSERT -flto -Wall -MMD -MP -c -o $@ $<
@@ -108,7 +123,7 @@ $(LWIP_LIB): $(O)/lwip.o
 NET_LIB := build/libnet.a
 NET_OBJECTS := $(call object,$(NET_SOURCES) $(NET_DRIVER_SOURCES))
 $(O)/net_drivers.o: $(call object,$(NET_DRIVER_SOURCES))
-	@ld -r -o $@ $^
+	@$(if $(LTO),$(CC) $(CFLAGS) -flto -flto-partition=one -nostdlib -flinker-output=nolto-rel,ld) -r -o $@ $^
 $(NET_LIB): $(call object,$(NET_SOURCES)) $(O)/net_drivers.o
 	@rm -f $@
 	@ar rcsD $@ $^
@@ -116,14 +131,14 @@ $(NET_LIB): $(call object,$(NET_SOURCES)) $(O)/net_drivers.o
 # TLS on Mbed TLS, unedited, whose data is core-local like lwIP's; only an app that calls tls/ carries them.
 MBEDTLS_LIB := build/libmbedtls.a
 MBEDTLS_OBJECTS := $(patsubst $(MBEDTLS_DIR)/%.c,$(O)/mbedtls/%.o,$(MBEDTLS_SOURCES))
-$(MBEDTLS_OBJECTS): $(O)/mbedtls/%.o: $(MBEDTLS_DIR)/%.c Makefile third_party/mbedtls/config.h | $(MUSL_LIB)
+$(MBEDTLS_OBJECTS): $(O)/mbedtls/%.o: $(MBEDTLS_DIR)/%.c Makefile $(LEVEL_STAMP) third_party/mbedtls/config.h | $(MUSL_LIB)
 	@mkdir -p $(@D)
 	@echo "  CC      mbedtls/$*.c"
 	@$(CC) $(CFLAGS) $(MBEDTLS_CFLAGS) -c -o $@ $<
 # Each block of each record goes through them. What CPUs with AES and carry-less products have, too, turns
 # the first one's loops over bytes into one instruction each.
-$(O)/mbedtls/library/aesni.o: EXTRA_CFLAGS = -O3 -mssse3
-$(O)/mbedtls/library/gcm.o: EXTRA_CFLAGS = -O3
+$(O)/mbedtls/library/aesni.o: EXTRA_CFLAGS = -mssse3
+$(O)/mbedtls/library/aesni.o $(O)/mbedtls/library/gcm.o: private LEVEL := $(call level,-O3)
 $(MBEDTLS_LIB): $(MBEDTLS_OBJECTS)
 	@rm -f $@
 	@ar rcsD $@ $^
@@ -137,7 +152,7 @@ $(TLS_LIB): $(TLS_OBJECTS)
 # The HTTP server, with the fetched parser, which is compiled as it is, without our warnings.
 HTTP_LIB := build/libhttp.a
 HTTP_OBJECTS := $(call object,$(HTTP_SOURCES)) $(LLHTTP_SOURCES:$(LLHTTP_DIR)/%.c=$(O)/llhttp/%.o)
-$(O)/llhttp/%.o: $(LLHTTP_DIR)/%.c Makefile | $(MUSL_LIB)
+$(O)/llhttp/%.o: $(LLHTTP_DIR)/%.c Makefile $(LEVEL_STAMP) | $(MUSL_LIB)
 	@mkdir -p $(@D)
 	@echo "  CC      llhttp/$*.c"
 	@$(CC) $(CFLAGS) -DLLHTTP_STRICT_MODE=1 -MMD -MP -c -o $@ $<
@@ -150,7 +165,7 @@ $(HTTP_LIB): $(HTTP_OBJECTS)
 	@ar rcsD $@ $^
 
 # What each frame and each request passes is made for speed.
-$(LWIP_OBJECTS) $(O)/lwip.o $(NET_OBJECTS) $(HTTP_OBJECTS): private OPTIMISE := -O3
+$(LWIP_OBJECTS) $(O)/lwip.o $(NET_OBJECTS) $(HTTP_OBJECTS): private LEVEL := $(call level,-O3)
 
 # How to look inside; in an archive too, for an app of the smallest size.
 INSIGHT_LIB := build/libinsight.a
@@ -183,22 +198,24 @@ APP_OBJECTS_$(1) += $$(patsubst %.c,build/$(1)/obj/%.o,$$(APP_SOURCES_$(1)) buil
 build/$(1)/name.c:
 	@mkdir -p $$(@D)
 	@printf '#include "kernel/main.h"\n\nchar app_name[] = "$(1)";\n' > $$@
-build/$(1)/obj/%.o: %.c Makefile | $$(MUSL_LIB)
+build/$(1)/obj/%.o: %.c Makefile $(LEVEL_STAMP) | $$(MUSL_LIB)
 	@mkdir -p $$(@D)
 	@echo "  CC      $$<"
-	@$$(CC) $$(CFLAGS) $$(WARNINGS) $$(LWIP_CFLAGS) $$(APP_CFLAGS_$(1)) -MMD -MP -c -o $$@ $$<
-build/$(1)/first.elf: $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) $$(INSIGHT_LIB) $$(HTTP_LIB) $$(TLS_LIB) $$(MBEDTLS_LIB) \
-    $$(NET_LIB) $$(LWIP_LIB) $$(MUSL_LIB) efi/image.ld
+	@$$(CC) $$(CFLAGS) $$(LTO_CFLAGS) $$(WARNINGS) $$(LWIP_CFLAGS) $$(APP_CFLAGS_$(1)) -MMD -MP -c -o $$@ $$<
+LINKED_$(1) := $$(if $$(LTO),build/$(1)/lto.o,$$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS))
+build/$(1)/lto.o: $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) $$(OUR_LIBRARIES)
+	@echo "  LTO     $$@"
+	@$$(CC) $$(CFLAGS) -flto -flto-partition=one -r -nostdlib -flinker-output=nolto-rel -Wl,-z,noexecstack $$(APP_LDFLAGS_$(1)) -o $$@ $$^
+build/$(1)/first.elf: $$(LINKED_$(1)) $$(OUR_LIBRARIES) $$(MBEDTLS_LIB) $$(LWIP_LIB) $$(MUSL_LIB) efi/image.ld
 	@echo "  LD      $$@"
-	@ld $$(LDFLAGS) $$(APP_LDFLAGS_$(1)) -o $$@ $(GNU_EFI)/crt0-efi-x86_64.o $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) \
-	    $$(LIBRARIES)
+	@ld $$(LDFLAGS) $$(APP_LDFLAGS_$(1)) -o $$@ $(GNU_EFI)/crt0-efi-x86_64.o $$(LINKED_$(1)) $$(LIBRARIES)
 build/$(1)/symbols.s: build/$(1)/first.elf kernel/mksymbols.py
 	@nm -n $$< | /usr/bin/python3 kernel/mksymbols.py > $$@
 build/$(1)/toril.elf: build/$(1)/first.elf build/$(1)/symbols.s
 	@echo "  LD      $$@"
 	@$$(CC) $$(CFLAGS) -c -o build/$(1)/symbols.o build/$(1)/symbols.s
-	@ld $$(LDFLAGS) $$(APP_LDFLAGS_$(1)) -Map build/$(1)/toril.map -o $$@ $(GNU_EFI)/crt0-efi-x86_64.o $$(APP_OBJECTS_$(1)) \
-	    $$(KERNEL_OBJECTS) build/$(1)/symbols.o $$(LIBRARIES)
+	@ld $$(LDFLAGS) $$(APP_LDFLAGS_$(1)) -Map build/$(1)/toril.map -o $$@ $(GNU_EFI)/crt0-efi-x86_64.o $$(LINKED_$(1)) \
+	    build/$(1)/symbols.o $$(LIBRARIES)
 build/$(1)/BOOTX64.EFI: build/$(1)/toril.elf efi/mkimage
 	@echo "  EFI     $$@"
 	@efi/mkimage $$< $$@

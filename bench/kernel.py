@@ -108,11 +108,11 @@ def die(why: str) -> None:
     sys.exit(1)
 
 
-def boot(run: Run) -> Figures:
+def boot(run: Run, image: pathlib.Path = ROOT / "build/bench/BOOTX64.EFI") -> Figures:
     """Runs the app in one machine. Returns: what it printed."""
     command = [str(ROOT / "toril"), "run", "bench", "--accel", "tcg", "--net", "none", "--smp",
                str(run.cores), "--timeout", str(HANG_S), "--qemu", f"-icount shift={run.shift},sleep=off",
-               "--image", str(ROOT / "build/bench/BOOTX64.EFI")]
+               "--image", str(image)]
     # Always at the same address, for free memory to be the same each time.
     command += ["--append", f"kaslr=off {run.arguments}"]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

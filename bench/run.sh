@@ -75,11 +75,22 @@ bench_stream() {
     PYTHONDONTWRITEBYTECODE=1 $alone /usr/bin/python3 bench/stream.py "$@"
 }
 
+# Every level of optimisation, each built in a folder of its own. LEVEL...: see bench/README.md.
+bench_levels() {
+    # shellcheck disable=SC2086 # lists of words
+    install_needs $needs_build $needs_run $needs_http
+    [ -c /dev/net/tun ] || die 1 "bench levels needs /dev/net/tun, for a tap device"
+    run_make build/third_party/musl/libc.a build/bench/count.so
+    alone='unshare --net'
+    [ "$(id -u)" = 0 ] || alone='unshare --net --map-root-user'
+    PYTHONDONTWRITEBYTECODE=1 $alone /usr/bin/python3 bench/levels.py "$@"
+}
+
 run_bench() {
     case ${1-kernel} in
-    kernel | yields | slots | http | stream | lines) ;;
+    kernel | yields | slots | http | stream | lines | levels) ;;
     --*) set -- kernel "$@" ;;
-    *) usage "bench [kernel|yields|slots|http|stream|lines], not '$1'" ;;
+    *) usage "bench [kernel|yields|slots|http|stream|lines|levels], not '$1'" ;;
     esac
     what=${1-kernel}
     [ $# = 0 ] || shift
