@@ -30,7 +30,6 @@ class Report:
     function: str = ""  # in the backtrace; attack_CASE if empty
     options: str = ""  # of the machine
     core: int = 0
-    needs: str = ""  # an option that the kernel must have for it
 
 
 REPORTS = {
@@ -61,11 +60,11 @@ REPORTS = {
     "return_address": Report(PAGE_FAULT, ("tried to execute", RIGHTS), "thread_entry"),
     "heap_overflow": Report("panic: heap: written past the end: block 0x",
                             (' of 100 bytes, allocated by "attack" on core 0',),
-                            options="heap=debug", needs="heap"),
+                            options="heap=debug"),
     "heap_use_after_free": Report("panic: heap: use after free: block 0x",
                                   (' of 100 bytes, allocated by "attack" on core 1, freed by "attack"',),
-                                  options="heap=debug", core=1, needs="heap"),
-    "double_free": Report("panic: heap: double free of 0x", needs="heap"),
+                                  options="heap=debug", core=1),
+    "double_free": Report("panic: heap: double free of 0x"),
     "wild_free": Report("panic: heap: 0x"),
     "breakpoint": Report("fault: breakpoint (vector 3, ", core=1),
     "divide": Report("fault: divide error (vector 0, "),
@@ -82,12 +81,6 @@ REGISTERS = ("rip rsp rbp rflags rax rbx rcx rdx rsi rdi r8 r9 r10 r11 r12 r13 r
              "cr2 cr3").split()
 
 
-def check_option(name: str) -> None:
-    """Skips the test of what a kernel without this option cannot notice."""
-    if name and f'{{"{name}", KIND_' not in (ROOT / "kernel/options.c").read_text():
-        pytest.skip(f"this kernel has no option {name}")
-
-
 @pytest.fixture(scope="module")
 def ended(boot: Starter, request: pytest.FixtureRequest) -> Iterator[Callable[[str], tuple[Machine, int]]]:
     """The machine of a case and the status that it ended with. A few run ahead of the tests."""
@@ -95,7 +88,6 @@ def ended(boot: Starter, request: pytest.FixtureRequest) -> Iterator[Callable[[s
 
     def run(name: str) -> tuple[Machine, int]:
         report = REPORTS[name]
-        check_option(report.needs)
         machine = boot("attack", smp=2, memory=64, net="none",
                        append=f"{report.options} -- {name} core={report.core}")
         return machine, machine.wait_end()
@@ -113,7 +105,6 @@ def ended(boot: Starter, request: pytest.FixtureRequest) -> Iterator[Callable[[s
 def test_attack(ended: Callable[[str], tuple[Machine, int]], name: str) -> None:
     """A case ends in its report, and the report ends the machine."""
     expected = REPORTS[name]
-    check_option(expected.needs)
     machine, status = ended(name)
     assert status == 125, f"ended with {status}:\n{machine.console}"
     begin, _, rest = machine.console.partition("\ntoril: " + expected.what)
@@ -139,7 +130,6 @@ def test_attack(ended: Callable[[str], tuple[Machine, int]], name: str) -> None:
 @pytest.mark.parametrize("case", STUCK)
 def test_stuck(boot: Starter, case: str) -> None:
     """A core that never comes back is told of by another one, with its thread and place."""
-    check_option("hog")
     machine = boot("attack", smp=2, memory=64, net="none", append=f"hog=1 -- {case} core=1")
     machine.wait_for(rf'watchdog: core 1: thread "attack" {STUCK[case]}\b')
     machine.wait_for(rf"^  [0-9a-f]{{16}}  attack_{case}\+0x")
