@@ -7,7 +7,8 @@ include $(filter-out tests/unit/unit.mk,$(sort $(wildcard tests/unit/*.mk)))
 UNIT_CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wshadow -DTORIL_HOST -I. -Itests/unit \
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-build/unit/test_%: tests/unit/test_%.c tests/unit/host.c tests/unit/host.h tests/unit/seeded.h $(wildcard kernel/*.h smp/*.h virtio/*.h drivers/*.h net/*.h)
+build/unit/test_%: tests/unit/test_%.c tests/unit/host.c tests/unit/host.h tests/unit/seeded.h $(wildcard kernel/*.h smp/*.h virtio/*.h drivers/*.h net/*.h) \
+    | $(THIRD_PARTY_STAMP)
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"
 	@gcc $(UNIT_CFLAGS) $(UNIT_CFLAGS_$*) -o $@ $< tests/unit/host.c $(UNIT_SOURCES_$*) -lcmocka
