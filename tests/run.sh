@@ -9,7 +9,8 @@ needs_fuzz="clang:clang /usr/share/doc/libclang-rt-dev:libclang-rt-dev llvm-symb
     /usr/include/cmocka.h:libcmocka-dev"
 needs_boot="/usr/lib/python3/dist-packages/pytest:python3-pytest
     /usr/lib/python3/dist-packages/xdist:python3-pytest-xdist ip:iproute2 ping:iputils-ping
-    gdb:gdb openssl:openssl wget:wget ab:apache2-utils wrk:wrk h2load:nghttp2-client nmap:nmap"
+    gdb:gdb openssl:openssl wget:wget ab:apache2-utils wrk:wrk h2load:nghttp2-client nmap:nmap
+    /etc/services:netbase"
 
 passed=0 failed=0 skipped=0
 
