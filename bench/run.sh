@@ -35,55 +35,52 @@ bench_slots() {
     build/bench/slots
 }
 
-# The web server beside Linux with nginx, in a network of its own. Options: see bench/README.md.
+# Runs a script in a network of its own.
+run_alone() { # SCRIPT [OPTION]...
+    alone='unshare --net'
+    [ "$(id -u)" = 0 ] || alone='unshare --net --map-root-user'
+    PYTHONDONTWRITEBYTECODE=1 $alone /usr/bin/python3 "$@"
+}
+
+# What is measured beside a minimal Linux needs.
+prepare_beside_linux() { # FILE...
+    [ -d build/bench/linux/root ] || apt-cache show nginx >/dev/null 2>&1 || as_root apt-get -q update >&2
+    run_make build/bench/linux/linux.efi "$@"
+}
+
+# The web server beside Linux with nginx. Options: see bench/README.md.
 bench_http() {
     # shellcheck disable=SC2086 # lists of words
     install_needs $needs_build $needs_run $needs_http
-    [ -c /dev/net/tun ] || die 1 "bench http needs /dev/net/tun, for a tap device"
-    build http
-    [ ! -e apps/echo ] && [ ! -e apps/echo.c ] || build echo
-    [ -d build/bench/linux/root ] || apt-cache show nginx >/dev/null 2>&1 || as_root apt-get -q update >&2
-    run_make build/bench/linux/linux.efi build/bench/count.so build/bench/udp_load
-    alone='unshare --net'
-    [ "$(id -u)" = 0 ] || alone='unshare --net --map-root-user'
-    PYTHONDONTWRITEBYTECODE=1 $alone /usr/bin/python3 bench/http.py "$@"
+    build http echo
+    prepare_beside_linux build/bench/count.so build/bench/udp_load
+    run_alone bench/http.py "$@"
 }
 
 # One TCP stream over bad lines, beside the same Linux. Options: see bench/README.md.
 bench_lines() {
     # shellcheck disable=SC2086 # lists of words
     install_needs $needs_build $needs_run $needs_http
-    [ -c /dev/net/tun ] || die 1 "bench lines needs /dev/net/tun, for a tap device"
     build stream
-    [ -d build/bench/linux/root ] || apt-cache show nginx >/dev/null 2>&1 || as_root apt-get -q update >&2
-    run_make build/bench/linux/linux.efi build/bench/stream_load build/line/bad_line
-    alone='unshare --net'
-    [ "$(id -u)" = 0 ] || alone='unshare --net --map-root-user'
-    PYTHONDONTWRITEBYTECODE=1 $alone /usr/bin/python3 bench/lines.py "$@"
+    prepare_beside_linux build/bench/stream_load build/line/bad_line
+    run_alone bench/lines.py "$@"
 }
 
 # One TCP stream, beside the same Linux. Options: see bench/README.md.
 bench_stream() {
     # shellcheck disable=SC2086 # lists of words
     install_needs $needs_build $needs_run $needs_http
-    [ -c /dev/net/tun ] || die 1 "bench stream needs /dev/net/tun, for a tap device"
     build stream
-    [ -d build/bench/linux/root ] || apt-cache show nginx >/dev/null 2>&1 || as_root apt-get -q update >&2
-    run_make build/bench/linux/linux.efi build/bench/count.so build/bench/stream_load
-    alone='unshare --net'
-    [ "$(id -u)" = 0 ] || alone='unshare --net --map-root-user'
-    PYTHONDONTWRITEBYTECODE=1 $alone /usr/bin/python3 bench/stream.py "$@"
+    prepare_beside_linux build/bench/count.so build/bench/stream_load
+    run_alone bench/stream.py "$@"
 }
 
 # Every level of optimisation, each built in a folder of its own. LEVEL...: see bench/README.md.
 bench_levels() {
     # shellcheck disable=SC2086 # lists of words
     install_needs $needs_build $needs_run $needs_http
-    [ -c /dev/net/tun ] || die 1 "bench levels needs /dev/net/tun, for a tap device"
     run_make build/third_party/musl/libc.a build/bench/count.so
-    alone='unshare --net'
-    [ "$(id -u)" = 0 ] || alone='unshare --net --map-root-user'
-    PYTHONDONTWRITEBYTECODE=1 $alone /usr/bin/python3 bench/levels.py "$@"
+    run_alone bench/levels.py "$@"
 }
 
 run_bench() {
@@ -94,5 +91,10 @@ run_bench() {
     esac
     what=${1-kernel}
     [ $# = 0 ] || shift
+    case $what in
+    http | stream | lines | levels)
+        [ -c /dev/net/tun ] || die 1 "bench $what needs /dev/net/tun, for a tap device"
+        ;;
+    esac
     "bench_$what" "$@"
 }
