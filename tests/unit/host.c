@@ -74,6 +74,14 @@ bool host_log_has(const char *text)
     return strstr(host_log, text) != NULL;
 }
 
+void *exact_copy(const void *data, size_t size_bytes)
+{
+    void *copy = malloc(size_bytes ? size_bytes : 1);
+    assert_non_null(copy);
+    memcpy(copy, data, size_bytes);
+    return copy;
+}
+
 void panic(const char *format, ...)
 {
     va_list arguments;

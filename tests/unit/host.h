@@ -17,6 +17,9 @@ void host_log_clear(void);
 // true if some logged line holds `text`.
 bool host_log_has(const char *text);
 
+// Returns: a copy on the heap, of its exact size, so that reading past it is an error; for free().
+void *exact_copy(const void *data, size_t size_bytes);
+
 // if (!host_panicked()) { call that must panic; fail(); } : host_panicked() returns 0 first, and a
 // second time with 1 when panic() is called.
 #define host_panicked() (host_panic_armed = true, setjmp(host_panic_jump))

@@ -8,7 +8,7 @@ HTTP_WITHOUT_TCP := $(filter-out $(addprefix http/,access_log.c server.c secure.
     $(sort $(wildcard http/*.c))) tests/unit/fake_access_log.c
 HTTP_UNIT_SOURCES := $(HTTP_WITHOUT_TCP) $(addprefix apps/http/,metrics.c page.c site.c) \
     build/unit/http_www.c build/unit/http_statuses.c
-HTTP_UNIT_HEADERS := $(wildcard http/*.h apps/http/*.h) tests/unit/http_client.h tests/unit/http_machine.h
+HTTP_UNIT_HEADERS := $(wildcard http/*.h apps/http/*.h) $(wildcard tests/unit/http_*.h)
 
 build/unit/llhttp_%.o: $(LLHTTP_DIR)/%.c | $(THIRD_PARTY_STAMP)
 	@mkdir -p $(@D)
@@ -20,30 +20,29 @@ build/unit/http_statuses.c: http/pack.py
 	@mkdir -p $(@D)
 	@/usr/bin/python3 http/pack.py --statuses $@
 
-UNIT_TESTS += http http_files http_hosts http_log http_routes http_pages
-UNIT_CFLAGS_http := -isystem $(LLHTTP_DIR)
-UNIT_CFLAGS_http_routes := -isystem $(LLHTTP_DIR)
-UNIT_SOURCES_http := $(HTTP_UNIT_SOURCES) $(HTTP_UNIT_LLHTTP)
-UNIT_DEPENDS_http := $(HTTP_UNIT_HEADERS)
-UNIT_CFLAGS_http_files := $(UNIT_CFLAGS_http)
-UNIT_CFLAGS_http_hosts := $(UNIT_CFLAGS_http)
-UNIT_CFLAGS_http_log := $(UNIT_CFLAGS_http)
-UNIT_SOURCES_http_files := $(UNIT_SOURCES_http)
-UNIT_SOURCES_http_hosts := $(UNIT_SOURCES_http)
-UNIT_SOURCES_http_log := $(UNIT_SOURCES_http) http/access_log.c
-UNIT_DEPENDS_http_files := $(HTTP_UNIT_HEADERS)
-UNIT_DEPENDS_http_hosts := $(HTTP_UNIT_HEADERS)
-UNIT_DEPENDS_http_log := $(HTTP_UNIT_HEADERS)
-UNIT_SOURCES_http_routes := $(filter-out apps/% %/http_www.c,$(HTTP_UNIT_SOURCES)) $(HTTP_UNIT_LLHTTP)
-UNIT_DEPENDS_http_routes := $(HTTP_UNIT_HEADERS)
+# All of it.
+HTTP_UNIT_TESTS := http http_files http_hosts http_memo http_log http_routes http_kv
+UNIT_TESTS += http http_files http_hosts http_memo http_log http_routes http_kv
+define http_unit_test
+UNIT_CFLAGS_$(1) := -isystem $(LLHTTP_DIR)
+UNIT_SOURCES_$(1) := $(HTTP_UNIT_SOURCES) $(HTTP_UNIT_LLHTTP)
+UNIT_DEPENDS_$(1) := $(HTTP_UNIT_HEADERS)
+endef
+$(foreach name,$(HTTP_UNIT_TESTS),$(eval $(call http_unit_test,$(name))))
+UNIT_SOURCES_http_log += http/access_log.c
+# These have no app's pages: they serve what they are about.
+UNIT_SOURCES_http_routes := $(filter-out apps/% %/http_www.c,$(UNIT_SOURCES_http_routes))
+UNIT_SOURCES_http_kv := $(UNIT_SOURCES_http_routes) apps/http/kv.c apps/http/kv_store.c kernel/siphash.c
+
+# Parts of it.
+UNIT_TESTS += http_pages http_fields http_ranges
 UNIT_SOURCES_http_pages := $(filter-out $(addprefix http/,connection.c connection_log.c output.c parser.c route.c request.c answer.c), \
     $(HTTP_UNIT_SOURCES))
 UNIT_DEPENDS_http_pages := $(HTTP_UNIT_HEADERS)
-
-UNIT_TESTS += http_kv
-UNIT_CFLAGS_http_kv := $(UNIT_CFLAGS_http)
-UNIT_SOURCES_http_kv := $(UNIT_SOURCES_http_routes) apps/http/kv.c apps/http/kv_store.c kernel/siphash.c
-UNIT_DEPENDS_http_kv := $(HTTP_UNIT_HEADERS)
+UNIT_SOURCES_http_fields := http/conditions.c http/date.c http/encoding.c http/known_fields.c
+UNIT_DEPENDS_http_fields := $(HTTP_UNIT_HEADERS)
+UNIT_SOURCES_http_ranges := http/ranges.c
+UNIT_DEPENDS_http_ranges := $(HTTP_UNIT_HEADERS)
 
 # The server on the unedited TCP/IP stack, which net.mk compiles (its variables are known by the
 # time a recipe runs), and its fake world.

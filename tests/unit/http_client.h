@@ -11,6 +11,8 @@
 
 #include "http/connection.h"
 
+#define HOST "Host: toril\r\n"
+
 static struct client {
     struct http_connection http;
     char output[1 << 20];
@@ -57,14 +59,20 @@ static void client_close(void)
     http_connection_release(&client.http);
 }
 
-// Hands in a copy that is exactly as long, and freed at once: reading past it or later is an error.
+// Hands in a copy that is freed at once: reading past it or later is an error.
 static void client_send(const char *data, size_t size_bytes)
 {
-    char *copy = malloc(size_bytes ? size_bytes : 1);
-    memcpy(copy, data, size_bytes);
+    char *copy = exact_copy(data, size_bytes);
     size_t read = http_connection_receive(&client.http, copy, size_bytes);
     assert_int_equal(read, size_bytes);
     free(copy);
+}
+
+// The same in two pieces, the first of `cut` bytes.
+static inline void client_send_cut(const char *data, size_t size_bytes, size_t cut)
+{
+    client_send(data, cut);
+    client_send(data + cut, size_bytes - cut);
 }
 
 static const char *exchange(const char *request)

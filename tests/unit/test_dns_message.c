@@ -60,8 +60,7 @@ static void record(uint8_t owner, uint8_t type, uint32_t ttl_s, const void *data
 // Reads it from a block of its exact size.
 static int read_answer(struct dns_answer *answer)
 {
-    uint8_t *exact = malloc(size_bytes);
-    memcpy(exact, message, size_bytes);
+    uint8_t *exact = exact_copy(message, size_bytes);
     int result = dns_answer_read(query, query_bytes, exact, size_bytes, answer);
     free(exact);
     return result;

@@ -11,132 +11,26 @@
 #include "http/date.h"
 #include "http_client.h"
 #include "http_machine.h"
+#include "http_requests.h"
 
 // ---- requests and what becomes of them ----------------------------------------------------------
 
-#define HOST "Host: toril\r\n"
-
-static const struct {
-    const char *request;
-    unsigned status;
-    bool keeps; // the connection stays open
-} table[] = {
-    {"GET /hello.txt HTTP/1.1\r\n" HOST "\r\n", 200, true},
-    {"\r\nGET /hello.txt HTTP/1.1\r\n" HOST "\r\n", 200, true},
-    {"HEAD /hello.txt HTTP/1.1\r\n" HOST "\r\n", 200, true},
-    {"GET / HTTP/1.1\r\n" HOST "\r\n", 200, true},
-    {"GET /?q=1&r=/../x HTTP/1.1\r\n" HOST "\r\n", 200, true},
-    {"GET /healthz HTTP/1.1\r\nhost:toril:80\r\n\r\n", 200, true},
-    {"GET /metrics HTTP/1.1\r\nHOST:\t[::1]:80 \r\n\r\n", 200, true},
-    {"GET /healthz HTTP/1.1\r\nHost:\r\n\r\n", 200, true},
-    {"GET http://toril/hello.txt HTTP/1.1\r\n" HOST "\r\n", 200, true},
-    {"GET http://toril HTTP/1.1\r\n" HOST "\r\n", 200, true},
-    {"GET /%68ello%2etxt?x HTTP/1.1\r\n" HOST "\r\n", 200, true},
-    {"GET /a/../hello.txt HTTP/1.1\r\n" HOST "\r\n", 200, true},
-    {"GET /./a/%2e%2e/hello.txt HTTP/1.1\r\n" HOST "\r\n", 200, true},
-    {"GET /hello.txt HTTP/1.7\r\n" HOST "\r\n", 200, true},
-    {"GET /hello.txt HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", 200, false},
-    {"GET /hello.txt HTTP/1.1\r\n" HOST "Connection: foo, Close\r\n\r\n", 200, false},
-    {"GET /hello.txt HTTP/1.1\r\n" HOST "Connection: keep-alive, close\r\n\r\n", 200, false},
-    {"GET /hello.txt HTTP/1.0\r\n\r\n", 200, false},
-    {"GET /hello.txt HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200, true},
-    {"GET /hello.txt HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", 200, false},
-    {"GET /hello.txt HTTP/1.1\r\n" HOST "Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n", 200, true},
-    {"GET /hello.txt HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nbody", 200, true},
-    {"GET /hello.txt HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
-     "4\r\nbody\r\n0\r\nHost: trailer\r\n\r\n",
-     200, true},
-    {"GET /hello.txt HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n\r\n", 200, true},
-    {"GET /nothing HTTP/1.1\r\n" HOST "\r\n", 404, true},
-    {"HEAD /nothing HTTP/1.1\r\n" HOST "\r\n", 404, true},
-    {"GET /hello.tx HTTP/1.1\r\n" HOST "\r\n", 404, true},
-    {"GET /hello.txt/ HTTP/1.1\r\n" HOST "\r\n", 404, true},
-    {"GET //hello.txt HTTP/1.1\r\n" HOST "\r\n", 404, true},
-    {"POST /hello.txt HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nbody", 405, true},
-    {"PUT / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", 405, true},
-    {"DELETE /metrics HTTP/1.1\r\n" HOST "\r\n", 405, true},
-    {"POST /nothing HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n", 404, true},
-    {"POST / HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 9\r\n\r\n", 405, false},
-    {"GET / HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 9\r\n\r\n", 417, false},
-    {"GET / HTTP/1.1\r\n" HOST "Expect: a pony\r\n\r\n", 417, false},
-    {"CONNECT toril:80 HTTP/1.1\r\n" HOST "\r\n", 405, false},
-    {"OPTIONS * HTTP/1.1\r\n" HOST "\r\n", 405, false},
-    {"BREW /pot HTTP/1.1\r\n" HOST "\r\n", 501, false},
-    {"get / HTTP/1.1\r\n" HOST "\r\n", 501, false},
-    {"GETT / HTTP/1.1\r\n" HOST "\r\n", 501, false},
-    {"GET / HTTP/2.0\r\n" HOST "\r\n", 505, false},
-    {"GET / HTTP/0.9\r\n\r\n", 505, false},
-    {"GET /\r\n\r\n", 505, false},
-    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, false},
-    {"POST / HTTP/1.1\r\n" HOST "Content-Length: 65537\r\n\r\n", 413, false},
-    {"POST / HTTP/1.1\r\n" HOST "Content-Length: 99999999999999\r\n\r\n", 413, false},
-    // malformed
-    {"GET / HTTP/1.1\r\n\r\n", 400, false},
-    {"GET / HTTP/1.1\r\n" HOST HOST "\r\n", 400, false},
-    {"GET / HTTP/1.1\r\nHost: to ril\r\n\r\n", 400, false},
-    {"GET / HTTP/1.1\r\nHost: toril/x\r\n\r\n", 400, false},
-    {"GET /../etc HTTP/1.1\r\n" HOST "\r\n", 400, false},
-    {"GET /a/%2e%2e/%2E./b HTTP/1.1\r\n" HOST "\r\n", 400, false},
-    {"GET /%00 HTTP/1.1\r\n" HOST "\r\n", 400, false},
-    {"GET /%4 HTTP/1.1\r\n" HOST "\r\n", 400, false},
-    {"GET /%zz HTTP/1.1\r\n" HOST "\r\n", 400, false},
-    {"GET hello.txt HTTP/1.1\r\n" HOST "\r\n", 400, false},
-    {"GET * HTTP/1.1\r\n" HOST "\r\n", 400, false},
-    {"GET https://toril/ HTTP/1.1\r\n" HOST "\r\n", 400, false},
-    {"GET / HTTQ/1.1\r\n" HOST "\r\n", 400, false},
-    {"GET / HTTP/1.1 \r\n" HOST "\r\n", 400, false},
-    {"GET / HTTP/11\r\n" HOST "\r\n", 400, false},
-    {"GET  HTTP/1.1\r\n" HOST "\r\n", 400, false},
-    {"\x16\x03\x01\x02", 400, false},
-    {"GET / HTTP/1.1\r\n" HOST "Bad Name: x\r\n\r\n", 400, false},
-    {"GET / HTTP/1.1\r\n" HOST "Name : x\r\n\r\n", 400, false},
-    {"GET / HTTP/1.1\r\n" HOST "A: b\r\n c\r\n\r\n", 400, false},
-    {"GET / HTTP/1.1\r\n" HOST "A: b\r\n\t\tc\r\n\r\n", 400, false},
-    {"GET / HTTP/1.1\r\n" HOST "A:\r\n c\r\n\r\n", 400, false},
-    {"GET / HTTP/1.1\r\n" HOST "A: \r\n \r\n c\r\n\r\n", 400, false},
-    {"GET / HTTP/1.1\r\n" HOST "A:\r\nB:\r\n\r\n", 200, true},
-    {"GET / HTTP/1.1\r\nHost:\r\n toril\r\n\r\n", 400, false},
-    {"GET / HTTP/1.1\nHost: toril\n\n", 400, false},
-    {"GET / HTTP/1.1\r\n" HOST ": x\r\n\r\n", 400, false},
-    {"GET / HTTP/1.1\r\n" HOST "Name: a\x01z\r\n\r\n", 400, false},
-    {"GET / HTTP/1.1\r\n" HOST "Name: a\rb: c\r\n\r\n", 400, false},
-    {"POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400, false},
-    {"POST / HTTP/1.1\r\n" HOST "Content-Length: 4\r\nContent-Length: 4\r\n\r\nabcd", 400, false},
-    {"POST / HTTP/1.1\r\n" HOST "Content-Length: 4, 4\r\n\r\nabcd", 400, false},
-    {"POST / HTTP/1.1\r\n" HOST "Content-Length: +4\r\n\r\nabcd", 400, false},
-    {"POST / HTTP/1.1\r\n" HOST "Content-Length: -4\r\n\r\nabcd", 400, false},
-    {"POST / HTTP/1.1\r\n" HOST "Content-Length: 0x4\r\n\r\nabcd", 400, false},
-    {"POST / HTTP/1.1\r\n" HOST "Content-Length: 18446744073709551617\r\n\r\nabcd", 400, false},
-    {"POST / HTTP/1.1\r\n" HOST "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
-     "4\r\nbody\r\n0\r\n\r\n",
-     400, false},
-    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n"
-     "4\r\nbody\r\n0\r\n\r\n",
-     400, false},
-    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\r\n\r\nabcd", 400, false},
-    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked, gzip\r\n\r\nabcd", 400, false},
-    {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, false},
-    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", 400, false},
-    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n", 400,
-     false},
-};
-
 static void check_row(size_t row)
 {
-    if (status_of(client.output) != table[row].status || responses_in(client.output) != 1)
-        fail_msg("%s\n=> %s", table[row].request, client.output);
-    enum http_state expected = table[row].keeps ? HTTP_IDLE : HTTP_FINISHED;
+    if (status_of(client.output) != requests[row].status || responses_in(client.output) != 1)
+        fail_msg("%s\n=> %s", requests[row].request, client.output);
+    enum http_state expected = requests[row].keeps ? HTTP_IDLE : HTTP_FINISHED;
     if (http_connection_state(&client.http) != expected)
-        fail_msg("state %d after %s", http_connection_state(&client.http), table[row].request);
-    assert_int_equal(!strstr(client.output, "Connection: close\r\n"), table[row].keeps);
+        fail_msg("state %d after %s", http_connection_state(&client.http), requests[row].request);
+    assert_int_equal(!strstr(client.output, "Connection: close\r\n"), requests[row].keeps);
     assert_non_null(strstr(client.output, "\r\n\r\n"));
 }
 
 static void each_request_whole(void **state)
 {
     (void)state;
-    for (size_t row = 0; row < ARRAY_COUNT(table); row++) {
-        exchange(table[row].request);
+    for (size_t row = 0; row < ARRAY_COUNT(requests); row++) {
+        exchange(requests[row].request);
         check_row(row);
         client_close();
     }
@@ -145,9 +39,9 @@ static void each_request_whole(void **state)
 static void each_request_byte_by_byte(void **state)
 {
     (void)state;
-    for (size_t row = 0; row < ARRAY_COUNT(table); row++) {
+    for (size_t row = 0; row < ARRAY_COUNT(requests); row++) {
         client_open();
-        for (const char *at = table[row].request; *at; at++)
+        for (const char *at = requests[row].request; *at; at++)
             client_send(at, 1);
         check_row(row);
         client_close();
@@ -157,12 +51,11 @@ static void each_request_byte_by_byte(void **state)
 static void each_request_cut_anywhere(void **state)
 {
     (void)state;
-    for (size_t row = 0; row < ARRAY_COUNT(table); row++) {
-        size_t length = strlen(table[row].request);
+    for (size_t row = 0; row < ARRAY_COUNT(requests); row++) {
+        size_t length = strlen(requests[row].request);
         for (size_t cut = 1; cut < length; cut++) {
             client_open();
-            client_send(table[row].request, cut);
-            client_send(table[row].request + cut, length - cut);
+            client_send_cut(requests[row].request, length, cut);
             check_row(row);
             client_close();
         }
@@ -336,8 +229,7 @@ static void pipelined_requests_are_answered_in_order(void **state)
     static const unsigned expected[] = {200, 200, 405, 404, 200, 200};
     for (size_t cut = 0; cut < sizeof(batch) - 1; cut++) {
         client_open();
-        client_send(batch, cut);
-        client_send(batch + cut, sizeof(batch) - 1 - cut);
+        client_send_cut(batch, sizeof(batch) - 1, cut);
         assert_int_equal(responses_in(client.output), 6);
         const char *at = client.output;
         for (size_t i = 0; i < ARRAY_COUNT(expected); i++, at++) {
@@ -447,7 +339,7 @@ static uint32_t random_below(uint32_t limit)
     return (uint32_t)(random_state >> 32) % limit;
 }
 
-// Requests of the table, some one after the other, with bytes changed, cut out and put in.
+// Requests of the list, some one after the other, with bytes changed, cut out and put in.
 // Returns: how many bytes.
 static size_t mutated_requests(char *input)
 {
@@ -455,7 +347,7 @@ static size_t mutated_requests(char *input)
                                 "0123456789abcdefHTP";
     size_t length = 0;
     for (uint32_t i = 0, count = 1 + random_below(3); i < count; i++) {
-        const char *request = table[random_below(ARRAY_COUNT(table))].request;
+        const char *request = requests[random_below(ARRAY_COUNT(requests))].request;
         length += (size_t)sprintf(input + length, "%s", request);
     }
     for (uint32_t i = random_below(4); i > 0 && length > 1; i--) {
@@ -516,92 +408,6 @@ static void no_input_breaks_it(void **state)
     }
 }
 
-// ---- requests that came before ------------------------------------------------------------------
-
-// Whatever came before, each request is answered as it was the first time.
-static void test_known_requests(void **state)
-{
-    (void)state;
-    static char first[ARRAY_COUNT(table)][4096];
-    for (unsigned round = 0; round < 4; round++) {
-        for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
-            const char *output = exchange(table[i].request);
-            assert_int_equal(status_of(output), table[i].status);
-            assert_int_equal(http_connection_state(&client.http) != HTTP_FINISHED, table[i].keeps);
-            if (strstr(table[i].request, "hello") != NULL) {
-                if (round == 0)
-                    strncpy(first[i], output, sizeof(first[i]) - 1);
-                assert_string_equal(output, first[i]);
-            }
-            client_close();
-        }
-    }
-}
-
-// The date in the answer to a known request is that of now.
-static void test_known_requests_have_the_date(void **state)
-{
-    (void)state;
-    static const char *const dates[] = {"Tue, 14 Nov 2023 22:13:20", "Tue, 14 Nov 2023 22:13:21"};
-    client_open();
-    for (unsigned i = 0; i < 6; i++) {
-        client.used = 0;
-        http_date_set(1700000000 + i / 3);
-        client_send("GET /hello.txt HTTP/1.1\r\n" HOST "\r\n",
-                    strlen("GET /hello.txt HTTP/1.1\r\n" HOST "\r\n"));
-        assert_non_null(strstr(client.output, dates[i / 3]));
-        assert_int_equal(responses_in(client.output), 1);
-    }
-    client_close();
-    http_date_set(0);
-}
-
-static void test_known_requests_in_one_piece(void **state)
-{
-    (void)state;
-    static const char plain[] = "GET /hello.txt HTTP/1.1\r\n" HOST "\r\n";
-    static const char head[] = "HEAD /hello.txt HTTP/1.1\r\n" HOST "\r\n";
-    static const char other[] = "GET /nothing HTTP/1.1\r\n" HOST "\r\n";
-    client_open();
-    client_send(plain, strlen(plain)); // known from here on
-    size_t one_bytes = client.used;
-    static const char *const pieces[] = {plain, plain, head, plain, other, plain, plain, plain};
-    char all[1024] = "";
-    for (size_t i = 0; i < ARRAY_COUNT(pieces); i++)
-        strcat(all, pieces[i]);
-    client.used = 0;
-    client_send(all, strlen(all));
-    assert_int_equal(responses_in(client.output), ARRAY_COUNT(pieces));
-    assert_int_equal(client.http.answered, 1 + ARRAY_COUNT(pieces));
-
-    // Cut anywhere, it is the same.
-    char *whole = strdup(client.output);
-    for (size_t cut = 1; cut < strlen(all); cut++) {
-        client.used = 0;
-        client_send(all, cut);
-        client_send(all + cut, strlen(all) - cut);
-        assert_string_equal(client.output, whole);
-    }
-    free(whole);
-
-    // Without room for the whole answer the rest follows, and then the next request is read.
-    for (size_t room = 0; room < 2 * one_bytes; room++) {
-        client.used = 0;
-        client.room = room;
-        char two[256];
-        snprintf(two, sizeof(two), "%s%s", plain, plain);
-        size_t read = http_connection_receive(&client.http, two, strlen(two));
-        assert_int_equal(read, room < one_bytes ? strlen(plain) : strlen(two));
-        client.room = SIZE_MAX;
-        http_connection_resume(&client.http);
-        assert_int_equal(http_connection_receive(&client.http, two + read, strlen(two) - read),
-                         strlen(two) - read);
-        assert_int_equal(client.used, 2 * one_bytes);
-        assert_int_equal(responses_in(client.output), 2);
-    }
-    client_close();
-}
-
 int main(void)
 {
     site_serve();
@@ -622,9 +428,6 @@ int main(void)
         cmocka_unit_test(a_slow_request_is_answered_408),
         cmocka_unit_test(responses_are_counted_by_class),
         cmocka_unit_test(no_input_breaks_it),
-        cmocka_unit_test(test_known_requests),
-        cmocka_unit_test(test_known_requests_have_the_date),
-        cmocka_unit_test(test_known_requests_in_one_piece),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,8 +70,7 @@ static void hosts_are_found_by_any_spelling(void **state)
     const struct http_host *first = http_host_find("example.org", 11);
     for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
         size_t size = strlen(table[i].value);
-        char *value = malloc(size ? size : 1); // of its exact size
-        memcpy(value, table[i].value, size);
+        char *value = exact_copy(table[i].value, size);
         const struct http_host *found = http_host_find(value, size);
         free(value);
         if (found != (table[i].host < 0 ? NULL : first + table[i].host))
@@ -134,27 +133,20 @@ static void each_host_serves_its_folder(void **state)
         client_close();
         for (size_t cut = 1; cut < strlen(request); cut++) {
             client_open();
-            client_send(request, cut);
-            client_send(request + cut, strlen(request) - cut);
+            client_send_cut(request, strlen(request), cut);
             assert_int_equal(status_of(client.output), table[i].status);
             client_close();
         }
     }
 }
 
-static int serve_site(void **state)
-{
-    (void)state;
-    site_serve();
-    return 0;
-}
-
 int main(void)
 {
+    site_serve();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hosts_that_make_no_sense_are_named),
         cmocka_unit_test(hosts_are_found_by_any_spelling),
         cmocka_unit_test(each_host_serves_its_folder),
     };
-    return cmocka_run_group_tests(tests, serve_site, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -135,8 +135,6 @@ static void handle_long(struct http_request *request)
 
 // ---- lines --------------------------------------------------------------------------------------
 
-#define HOST "Host: t\r\n"
-
 static void lines_are_in_the_common_format(void **state)
 {
     (void)state;
@@ -179,7 +177,7 @@ static void bodies_made_while_they_are_sent_are_measured(void **state)
     static const char whole[] = "10.0.0.9 - - \"GET /long HTTP/1.1\" 200 10000 \"-\" \"a\"\n";
     assert_null(http_access_log_set("combined"));
     exchange(request);
-    assert_string_equal(line(), whole);                 // without what frames its chunks
+    assert_string_equal(line(), whole);                           // without what frames its chunks
     static const char next[] = "GET /a HTTP/1.1\r\n" HOST "\r\n"; // on the same connection
     client_send(next, sizeof(next) - 1);
     assert_non_null(strstr(line(), "\"GET /a HTTP/1.1\" 404 "));

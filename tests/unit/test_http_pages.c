@@ -76,8 +76,7 @@ static void targets_become_paths(void **state)
     };
     for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
         size_t size = strlen(table[i].target);
-        char *target = malloc(size ? size : 1); // of its exact size
-        memcpy(target, table[i].target, size);
+        char *target = exact_copy(table[i].target, size);
         char path[HTTP_TARGET_BYTES_MAX];
         int length = http_target_path(target, size, path);
         free(target);

@@ -16,8 +16,6 @@
 PERCORE unsigned core_this_index;
 unsigned core_slot_count = 1;
 
-#define HOST "Host: toril\r\n"
-
 // ---- handlers -----------------------------------------------------------------------------------
 
 static struct http_request *held; // by hold()
@@ -237,8 +235,7 @@ static void each_request_cut_anywhere(void **state)
         size_t length = strlen(table[row].request);
         for (size_t cut = 0; cut < length; cut++) {
             client_open();
-            client_send(table[row].request, cut);
-            client_send(table[row].request + cut, length - cut);
+            client_send_cut(table[row].request, length, cut);
             // only a client that waits is told to go on
             if (strstr(client.output, "100 Continue"))
                 fail_msg("%s", table[row].request);

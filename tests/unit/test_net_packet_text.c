@@ -30,8 +30,7 @@ static void begin(const char *ethernet_type)
 static const char *text_of(uint32_t length)
 {
     static char text[NET_PACKET_TEXT_BYTES];
-    uint8_t *exact = malloc(length);
-    memcpy(exact, frame, length);
+    uint8_t *exact = exact_copy(frame, length);
     net_packet_text(text, exact, length, used);
     free(exact);
     return text;
