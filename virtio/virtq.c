@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What both layouts share.
-#include "virtio/virtq.h"
+#include "virtio/virtq_layout.h"
 
 #include <string.h>
 

@@ -97,12 +97,11 @@ struct virtq {
         };
         struct { // packed; positions are of descriptors and count on, lap after lap
             struct virtio_packed_descriptor *ring;
-            uint32_t head;        // position to add at
-            uint32_t tail;        // position to take from
-            uint32_t shown;       // `head` when last published
-            uint32_t notified_at; // `shown` when needs_notify() was last asked
-            uint32_t unpublished; // position of the first descriptor the device may not see yet
-            uint16_t unpublished_flags; // which it gets when it may
+            uint32_t head;              // position to add at
+            uint32_t tail;              // position to take from
+            uint32_t shown;             // `head` when last published
+            uint32_t notified_at;       // `shown` when needs_notify() was last asked
+            uint16_t unpublished_flags; // of the first descriptor that the device may not see yet
         };
     };
 };
@@ -226,27 +225,3 @@ void virtq_break(struct virtq *queue, const char *reason, uint32_t value);
 // One token still in flight, or NULL when none is left.
 // Context: only when the device can no longer touch memory. The queue is broken from then on.
 void *virtq_reclaim(struct virtq *queue);
-
-// ---- for the layouts ----------------------------------------------------------------------------
-
-#define VIRTQ_NOT_IN_FLIGHT UINT64_MAX
-
-// Whether a chain goes through an indirect table. Up to two descriptors it takes the ring's even
-// where it might: a table costs the device one more access to guest memory, which two descriptors
-// side by side do not.
-static inline bool virtq_is_indirect(const struct virtq *queue, uint32_t total)
-{
-    return total > 2 && total <= queue->config.indirect_entries;
-}
-static inline struct virtio_descriptor *virtq_table(const struct virtq *queue, uint16_t id)
-{
-    return &queue->indirect[(size_t)id * queue->config.indirect_entries];
-}
-// The most that the device may write into a chain.
-static inline uint32_t virtq_writable_bytes(const struct virtq_buffer *buffers, uint32_t count)
-{
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < count; i++)
-        bytes += buffers[i].length;
-    return bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
-}

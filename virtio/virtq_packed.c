@@ -5,7 +5,7 @@
 
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
-#include "virtio/virtq.h"
+#include "virtio/virtq_layout.h"
 
 // What each side writes to say when it wants to hear, 2.8.14: one word, read and written at once.
 #define EVENT_WRAP        0x8000u
@@ -183,32 +183,16 @@ static int take(struct virtq *queue, struct virtq_used *used)
         return 0;
     // Each is read once: the device may change them at any time.
     struct virtio_packed_descriptor *descriptor = &queue->ring[queue->tail & queue->mask];
-    uint16_t id = atomic_load_explicit(&descriptor->id, memory_order_relaxed);
+    uint32_t id = atomic_load_explicit(&descriptor->id, memory_order_relaxed);
     uint32_t length = atomic_load_explicit(&descriptor->length, memory_order_relaxed);
-    if (id >= queue->config.size) {
-        virtq_break(queue, "used id is out of range", id);
-        return -EIO;
-    }
-    struct virtq_slot *slot = &queue->slots[id];
-    if (slot->sequence >= queue->published) {
-        virtq_break(queue, "used id is not in flight", id);
-        return -EIO;
-    }
-    if (slot->writable_bytes == 0)
-        length = 0; // 2.8.6: means nothing then
-    if (length > slot->writable_bytes) {
-        virtq_break(queue, "used length is larger than the buffers", length);
-        return -EIO;
-    }
-    used->token = slot->token;
-    used->length = length;
-    slot->sequence = VIRTQ_NOT_IN_FLIGHT;
+    struct virtq_slot *slot;
+    int result = virtq_take_slot(queue, id, length, &slot, used);
+    if (result < 0)
+        return result;
     slot->next = queue->free_head;
-    queue->free_head = id;
-    queue->free_count = (uint16_t)(queue->free_count + slot->count);
+    queue->free_head = (uint16_t)id;
     queue->tail += slot->count;
-    queue->taken++;
-    return 1;
+    return result;
 }
 
 static bool has_used(const struct virtq *queue)

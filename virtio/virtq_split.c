@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Split virtqueues: descriptors, what is available and what is used lie apart. Spec:
 // VIRTIO 1.2, 2.7.
-#include "virtio/virtq.h"
+#include "virtio/virtq_layout.h"
 
 #include <errno.h>
 #include <string.h>
@@ -200,30 +200,14 @@ int virtq_split_take(struct virtq *queue, struct virtq_used *used)
     struct virtio_used_element *element = &queue->used->ring[queue->used_next & queue->mask];
     uint32_t id = atomic_load_explicit(&element->id, memory_order_relaxed);
     uint32_t length = atomic_load_explicit(&element->length, memory_order_relaxed);
-    if (id >= queue->config.size) {
-        virtq_break(queue, "used id is out of range", id);
-        return -EIO;
-    }
-    struct virtq_slot *slot = &queue->slots[id];
-    if (slot->sequence >= queue->published) {
-        virtq_break(queue, "used id is not in flight", id);
-        return -EIO;
-    }
-    if (slot->writable_bytes == 0)
-        length = 0; // 2.7.8.2: some devices tell how much they read
-    if (length > slot->writable_bytes) {
-        virtq_break(queue, "used length is larger than the buffers", length);
-        return -EIO;
-    }
-    used->token = slot->token;
-    used->length = length;
-    slot->sequence = VIRTQ_NOT_IN_FLIGHT;
+    struct virtq_slot *slot;
+    int result = virtq_take_slot(queue, id, length, &slot, used);
+    if (result < 0)
+        return result;
     queue->slots[slot->tail].next = queue->free_head;
     queue->free_head = (uint16_t)id;
-    queue->free_count = (uint16_t)(queue->free_count + slot->count);
     queue->used_next++;
-    queue->taken++;
-    return 1;
+    return result;
 }
 
 bool virtq_split_has_used(const struct virtq *queue)
