@@ -1,31 +1,18 @@
 // SPDX-License-Identifier: MIT
 // Memory from core to core, on the real exchange, heap and page pool. A thread that waits turns its
 // core's loop.
-#include "host.h"
-#include "seeded.h"
+#include "fake_core_memory.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "fake_core.h"
-#include "fake_memory.h"
-
-#include "kernel/heap.h"
-#include "kernel/pages.h"
 #include "kernel/sync.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "smp/borrow.h"
-#include "smp/exchange.h"
 
-#define CORES       4
-#define CORE_BYTES  (16ull << 20)
-#define ARENA_BYTES (CORE_BYTES * CORES)
-#define RESERVE     (4ull << 20)                  // that each core keeps, as kernel/pages.c has it
-#define KEPT_BYTES  (39ull * 65536 + (256 << 10)) // spans that a heap may keep
+#define RESERVE (4ull << 20) // that each core keeps, as kernel/pages.c has it
 
 // ---- below smp/borrow.c -----------------------------------------------------------------------
 
@@ -59,8 +46,6 @@ int wait_queue_wait_until(struct wait_queue *queue, uint64_t deadline_ns)
 
 // ---- start and end ----------------------------------------------------------------------------
 
-static struct memory_range memory = {FAKE_MEMORY_BASE, ARENA_BYTES, MEMORY_USABLE};
-static struct page_share shares[CORES];
 static uint64_t total_bytes;
 static _Atomic unsigned done;
 
@@ -74,24 +59,11 @@ static uint64_t sum_of_totals(void)
 
 static void start_core(unsigned core)
 {
-    random_state = 88172645463325252ull + core * 7919;
-    if (core == 0) {
-        struct boot_info info = {.memory = &memory, .memory_count = 1};
-        FAKE_CHECK(page_pool_start(&info) == 0);
-        memset(shares, 0, sizeof(shares));
-        for (unsigned heir = 1; heir < CORES; heir++)
-            page_pool_split(CORE_BYTES - (1 << 20), NULL, &shares[heir]);
-        FAKE_CHECK(exchange_start(CORES) == 0);
-        atomic_store(&done, 0);
-    }
-    fake_core_barrier();
-    page_pool_adopt(&shares[core]);
-    heap_start_core();
-    exchange_start_core(FAKE_APIC_ID(core));
-    fake_core_barrier();
+    start_memory(core);
     if (core == 0) {
         borrow_start();
         total_bytes = sum_of_totals();
+        atomic_store(&done, 0);
     }
     fake_core_barrier();
 }
@@ -109,21 +81,6 @@ static void stop_core(void)
     FAKE_CHECK(sum_of_totals() == total_bytes);
     fake_core_barrier();
     page_pool_on_shortage(NULL);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    alarm(60);
-    return fake_memory_map(ARENA_BYTES) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    alarm(0);
-    fake_memory_unmap(ARENA_BYTES);
-    return 0;
 }
 
 // As posix/memory.c does it.

@@ -1,35 +1,23 @@
 // SPDX-License-Identifier: MIT
 // Calls, threads, freed memory and text across cores, on the real exchange, heap and page pool. A
 // thread that waits turns its core's loop.
-#include "host.h"
-#include "seeded.h"
+#include "fake_core_memory.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "fake_core.h"
-#include "fake_memory.h"
 
 #include "kernel/console.h"
 #include "kernel/cpu.h"
-#include "kernel/heap.h"
-#include "kernel/pages.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
 #include "kernel/stack.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
-#include "smp/exchange.h"
 #include "smp/remote.h"
 
-#define ARENA_BYTES (64ull << 20)
-#define CORES       4
-#define TEXT_BYTES  12000           // large, for those that are lost to be missed
-#define KEPT_BYTES  (39ull * 65536 + (256 << 10)) // spans that a heap may keep, as test_heap.c
+#define TEXT_BYTES 12000 // large, for those that are lost to be missed
 
 // ---- below smp/remote.c -----------------------------------------------------------------------
 
@@ -134,34 +122,19 @@ void console_write(const char *text, size_t size_bytes)
 
 // ---- start and end ----------------------------------------------------------------------------
 
-static struct memory_range memory = {FAKE_MEMORY_BASE, ARENA_BYTES, MEMORY_USABLE};
-static struct page_share shares[CORES];
 static unsigned done_count; // core 0's
 static _Atomic bool all_answered;
 static PERCORE bool finished;
 
 static void start_core(unsigned core)
 {
-    random_state = 88172645463325252ull + core * 7919;
+    start_memory(core);
     if (core == 0) {
-        struct boot_info info = {.memory = &memory, .memory_count = 1};
-        FAKE_CHECK(page_pool_start(&info) == 0);
-        heap_start_core();
-        memset(shares, 0, sizeof(shares));
-        for (unsigned heir = 1; heir < CORES; heir++)
-            page_pool_split(ARENA_BYTES / CORES, NULL, &shares[heir]);
-        FAKE_CHECK(exchange_start(CORES) == 0);
         remote_start();
-        heap_free(heap_alloc(1));
         done_count = 0;
         atomic_store(&all_answered, false);
         memset(lines_written, 0, sizeof(lines_written));
     }
-    fake_core_barrier();
-    page_pool_adopt(&shares[core]);
-    if (core != 0)
-        heap_start_core();
-    exchange_start_core(FAKE_APIC_ID(core));
     fake_core_barrier();
 }
 
@@ -204,21 +177,6 @@ static void stop_core(unsigned core)
         sched_yield();
     }
     fake_core_barrier();
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    alarm(60);
-    return fake_memory_map(ARENA_BYTES) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    alarm(0);
-    fake_memory_unmap(ARENA_BYTES);
-    return 0;
 }
 
 // ---- calls ------------------------------------------------------------------------------------
