@@ -8,55 +8,8 @@
 #include "apps/http/kv.h"
 #include "http/counters.h"
 #include "http_input.h"
-#include "kernel/core.h"
-#include "kernel/random.h"
-#include "kernel/thread.h"
+#include "http_kv_machine.h"
 #include "require.h"
-#include "smp/exchange.h"
-
-unsigned core_slot_count = 3;
-
-bool core_is_online(unsigned core)
-{
-    return core < core_slot_count;
-}
-
-void random_bytes(void *buffer, size_t size_bytes)
-{
-    memset(buffer, 7, size_bytes);
-}
-
-struct thread *thread_create(const char *name, void (*entry)(void *argument), void *argument)
-{
-    (void)name;
-    (void)entry;
-    (void)argument;
-    return NULL;
-}
-
-static struct {
-    struct exchange_message *message;
-    unsigned core;
-} queue[16];
-static unsigned queued;
-
-void exchange_send(unsigned core, struct exchange_message *message)
-{
-    if (queued == ARRAY_COUNT(queue))
-        abort();
-    queue[queued].core = core;
-    queue[queued++].message = message;
-}
-
-static void deliver_all(void)
-{
-    for (unsigned i = 0; i < queued; i++) {
-        core_this_index = queue[i].core;
-        queue[i].message->receive(queue[i].message);
-    }
-    core_this_index = 0;
-    queued = 0;
-}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

@@ -12,4 +12,4 @@ FUZZ_DEPENDS_http_request := tests/fuzz/http_input.h
 FUZZ_SOURCES_http_text = http/conditions.c http/date.c http/encoding.c http/known_fields.c http/ranges.c http/target.c
 FUZZ_SOURCES_http_kv = $(FUZZ_HTTP_SOURCES) apps/http/kv.c apps/http/kv_store.c kernel/siphash.c
 FUZZ_CFLAGS_http_kv := $(FUZZ_CFLAGS_http_request)
-FUZZ_DEPENDS_http_kv := tests/fuzz/http_input.h
+FUZZ_DEPENDS_http_kv := tests/fuzz/http_input.h tests/unit/http_kv_machine.h

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// apps/http/kv.c and kv_store.c: what clients see of /kv, on four cores whose messages arrive when
-// the test says so. All cores share one store here: PERCORE is a thread's.
+// apps/http/kv.c and kv_store.c: what clients see of /kv, on four cores.
 #include "host.h"
 
 #include <stdio.h>
@@ -10,75 +9,10 @@
 #include "apps/http/kv.h"
 #include "apps/http/kv_store.h"
 #include "http_client.h"
-#include "kernel/core.h"
-#include "kernel/random.h"
+#include "http_kv_machine.h"
 #include "kernel/siphash.h"
-#include "kernel/thread.h"
-#include "smp/exchange.h"
 
 #define LIMIT (4u << 20) // of each core
-
-// ---- the machine --------------------------------------------------------------------------------
-
-PERCORE unsigned core_this_index;
-unsigned core_slot_count = 5;
-
-bool core_is_online(unsigned core)
-{
-    return core < core_slot_count && core != 3;
-}
-
-const void *core_local_of(unsigned core, const void *variable)
-{
-    return core == 0 ? variable : NULL;
-}
-
-void random_bytes(void *buffer, size_t size_bytes)
-{
-    memset(buffer, 7, size_bytes);
-}
-
-struct thread *thread_create(const char *name, void (*entry)(void *argument), void *argument)
-{
-    (void)name;
-    (void)entry;
-    (void)argument;
-    return NULL;
-}
-
-static struct {
-    struct exchange_message *message;
-    unsigned core;
-} queue[16];
-static unsigned queued, hops;
-
-void exchange_send(unsigned core, struct exchange_message *message)
-{
-    assert_true(core_is_online(core));
-    assert_true(queued < ARRAY_COUNT(queue));
-    queue[queued].core = core;
-    queue[queued++].message = message;
-}
-
-// Delivers one message. Returns: false if none was on its way.
-static bool deliver(void)
-{
-    if (queued == 0)
-        return false;
-    struct exchange_message *message = queue[0].message;
-    core_this_index = queue[0].core;
-    memmove(&queue[0], &queue[1], --queued * sizeof(queue[0]));
-    message->receive(message);
-    core_this_index = 0;
-    hops++;
-    return true;
-}
-
-static void deliver_all(void)
-{
-    while (deliver())
-        ;
-}
 
 // ---- a client -----------------------------------------------------------------------------------
 
