@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A core asks core 0, several times, what its counter shows, and looks at its own before and after:
-// core 0's answer lies between the two. What all rounds together leave possible is as little as a
-// cache line takes to the other core and back. One core after the other, for more could not do it
-// at a time where a host has fewer CPUs.
+// Core 0 shows its counter over and over; a core that is asked looks there, then at its own, and
+// leaves both for core 0, which then looks at its own again: the core is ahead by no more than the
+// first difference and no less than the second. All are asked together, and none of them waits for
+// core 0: where they share a host's CPUs, waiting would take those from the ones waited for.
 // Spec: Intel SDM volume 3, 18.17 (time stamp counter).
 #include "smp/tsc_sync.h"
 
@@ -10,104 +10,137 @@
 
 #include "kernel/core.h"
 #include "kernel/cpu.h"
+#include "kernel/heap.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
 #include "smp/exchange.h"
 
-// As close as this is close enough; it takes two rounds, of a microsecond. Where cores share a
-// host's CPU they may not run at the same time soon: then counters that can be the same count as
-// such, and of others it is tried for long, rather than to let time go back.
+// As close as this is close enough. Counters that can be the same, for all that is known by then,
+// count as such; those that cannot are compared for long, rather than to let time go back.
 #define CLOSE_NS      (2 * NS_PER_US)
 #define TRY_NS        (1 * NS_PER_MS)
 #define TRY_LONGER_NS (10 * NS_PER_S)
-#define DONE          UINT32_MAX
 
-static struct {
-    // Written by the other core.
-    CACHE_ALIGNED struct exchange_message message;
-    _Atomic uint32_t asked; // the round that it is in
-    int64_t ahead;          // when DONE: by how much its counter is
-    // Written by core 0.
-    CACHE_ALIGNED _Atomic uint32_t answered; // the last round
-    uint64_t tsc;                            // its counter then
-} comparison;
+static CACHE_ALIGNED _Atomic uint64_t shown; // core 0's counter
 
-// A hypervisor or emulator may take a pause for a reason to let another core run.
-static void wait_a_little(void)
-{
-    static PERCORE unsigned times;
-    if (++times % 256 == 0)
-        cpu_pause();
-}
-
-// By how many counts a core can be ahead of core 0: from `least` to `most`.
-struct bounds {
-    int64_t least, most;
-};
-
-static bool is_apart(const struct bounds *bounds)
-{
-    return bounds->least > 0 || bounds->most < 0;
-}
+// Of each core from 1 on.
+static struct comparison {
+    struct exchange_message message;
+    _Atomic bool is_asked; // core 0 sets it, the core ends it
+    uint64_t seen, tsc;    // by the core: what core 0 had shown, and what its own counter was then
+    int64_t least, most;   // by core 0: counts that it is ahead
+    bool is_done;
+} * comparisons;
 
 static uint64_t counts(uint64_t ns)
 {
     return ns * (time_tsc_hz() / NS_PER_MS) / NS_PER_US;
 }
 
-static void ask(uint32_t round, struct bounds *bounds)
+static bool is_apart(const struct comparison *of)
 {
-    uint64_t before = cpu_read_tsc();
-    atomic_store_explicit(&comparison.asked, round, memory_order_release); // pairs with serve()
-    while (atomic_load_explicit(&comparison.answered, memory_order_acquire) != round)
-        wait_a_little();
-    uint64_t after = cpu_read_tsc_ordered();
-    int64_t least = (int64_t)(before - comparison.tsc), most = (int64_t)(after - comparison.tsc);
-    if (least > bounds->least)
-        bounds->least = least;
-    if (most < bounds->most)
-        bounds->most = most;
+    return of->least > 0 || of->most < 0;
 }
 
-static bool is_enough(const struct bounds *bounds, uint64_t begin)
+static bool is_close(const struct comparison *of)
 {
-    return bounds->most - bounds->least <= (int64_t)counts(CLOSE_NS) ||
-           cpu_read_tsc() - begin >= counts(is_apart(bounds) ? TRY_LONGER_NS : TRY_NS);
+    return of->most - of->least <= (int64_t)counts(CLOSE_NS);
 }
 
-static void compare(struct exchange_message *message)
+static void ask(unsigned core, void (*what)(struct exchange_message *message))
 {
-    (void)message;
-    struct bounds bounds = {INT64_MIN / 2, INT64_MAX / 2};
-    uint64_t begin = cpu_read_tsc();
-    uint32_t round = 0;
-    do
-        ask(++round, &bounds);
-    while (!is_enough(&bounds, begin));
-    int64_t middle = bounds.least + (bounds.most - bounds.least) / 2;
-    comparison.ahead = is_apart(&bounds) ? middle : 0;
-    time_start_core(comparison.ahead);
-    atomic_store_explicit(&comparison.asked, DONE, memory_order_release); // pairs with serve()
+    struct comparison *of = &comparisons[core - 1];
+    of->message.receive = what;
+    atomic_store_explicit(&of->is_asked, true, memory_order_relaxed);
+    exchange_send(core, &of->message);
 }
 
-// Answers a core until it has enough. Returns: by how much it is ahead.
-static int64_t serve(unsigned core)
+static void end(struct comparison *of)
 {
-    uint32_t asked, answered = 0;
-    comparison.message.receive = compare;
-    atomic_store_explicit(&comparison.asked, 0, memory_order_relaxed);
-    atomic_store_explicit(&comparison.answered, 0, memory_order_relaxed);
-    exchange_send(core, &comparison.message);
-    while ((asked = atomic_load_explicit(&comparison.asked, memory_order_acquire)) != DONE) {
-        if (asked == answered) {
-            wait_a_little();
-            continue;
-        }
-        answered = asked;
-        comparison.tsc = cpu_read_tsc_ordered();
-        atomic_store_explicit(&comparison.answered, asked, memory_order_release); // ask()
+    atomic_store_explicit(&of->is_asked, false, memory_order_release); // pairs with is_asked()
+}
+
+static bool is_asked(struct comparison *of)
+{
+    return atomic_load_explicit(&of->is_asked, memory_order_acquire); // end()
+}
+
+static int64_t middle(const struct comparison *of)
+{
+    return of->least + (of->most - of->least) / 2;
+}
+
+static void look(struct exchange_message *message)
+{
+    struct comparison *of = CONTAINER_OF(message, struct comparison, message);
+    of->seen = atomic_load_explicit(&shown, memory_order_acquire); // pairs with show()
+    of->tsc = cpu_read_tsc_ordered();
+    end(of);
+}
+
+static void correct(struct exchange_message *message)
+{
+    struct comparison *of = CONTAINER_OF(message, struct comparison, message);
+    time_start_core(middle(of));
+    end(of);
+}
+
+static void show(void)
+{
+    atomic_store_explicit(&shown, cpu_read_tsc(), memory_order_release); // pairs with look()
+}
+
+static void narrow(struct comparison *of)
+{
+    int64_t least = (int64_t)(of->tsc - cpu_read_tsc_ordered());
+    int64_t most = (int64_t)(of->tsc - of->seen);
+    if (least > of->least)
+        of->least = least;
+    if (most < of->most)
+        of->most = most;
+}
+
+static void compare(unsigned core)
+{
+    struct comparison *of = &comparisons[core - 1];
+    if (of->is_done || is_asked(of))
+        return;
+    narrow(of);
+    of->is_done = is_close(of) || !is_apart(of);
+    if (!of->is_done)
+        ask(core, look);
+}
+
+static bool is_worth_waiting(uint64_t begin)
+{
+    uint64_t waited = cpu_read_tsc() - begin;
+    for (unsigned core = 1; core < core_count(); core++) {
+        const struct comparison *of = &comparisons[core - 1];
+        if (!of->is_done && waited < counts(is_apart(of) ? TRY_LONGER_NS : TRY_NS))
+            return true;
     }
-    return comparison.ahead;
+    return false;
+}
+
+static void ask_all(void)
+{
+    for (unsigned core = 1; core < core_count(); core++) {
+        struct comparison *of = &comparisons[core - 1];
+        of->least = INT64_MIN / 2;
+        of->most = INT64_MAX / 2;
+        of->is_done = !core_is_online(core);
+        if (!of->is_done)
+            ask(core, look);
+    }
+}
+
+// Otherwise one will still write its answer, whenever it does.
+static bool all_answered(void)
+{
+    for (unsigned core = 1; core < core_count(); core++)
+        if (is_asked(&comparisons[core - 1]))
+            return false;
+    return true;
 }
 
 static uint64_t magnitude(int64_t number)
@@ -115,15 +148,22 @@ static uint64_t magnitude(int64_t number)
     return (uint64_t)(number < 0 ? -number : number);
 }
 
-void tsc_sync(void)
+static void correct_all(void)
 {
     unsigned differing = 0, farthest = 0;
     int64_t most = 0;
     for (unsigned core = 1; core < core_count(); core++) {
-        int64_t ahead = core_is_online(core) ? serve(core) : 0;
-        differing += ahead != 0;
-        if (magnitude(ahead) > magnitude(most)) {
-            most = ahead;
+        struct comparison *of = &comparisons[core - 1];
+        if (!is_apart(of))
+            continue;
+        while (is_asked(of))
+            cpu_pause();
+        ask(core, correct);
+        while (is_asked(of))
+            cpu_pause();
+        differing++;
+        if (magnitude(middle(of)) > magnitude(most)) {
+            most = middle(of);
             farthest = core;
         }
     }
@@ -133,4 +173,24 @@ void tsc_sync(void)
                  differing, farthest,
                  (unsigned long long)(magnitude(most) / (time_tsc_hz() / NS_PER_MS)),
                  most < 0 ? "behind" : "ahead");
+}
+
+void tsc_sync(void)
+{
+    comparisons = heap_alloc_zeroed((core_count() - 1) * sizeof(*comparisons));
+    if (comparisons == NULL) {
+        log_warn("smp: no memory to compare time stamp counters: time may differ between cores");
+        return;
+    }
+    show();
+    ask_all();
+    for (uint64_t begin = cpu_read_tsc(); is_worth_waiting(begin); cpu_pause()) {
+        for (unsigned core = 1; core < core_count(); core++) {
+            show();
+            compare(core);
+        }
+    }
+    correct_all();
+    if (all_answered())
+        heap_free(comparisons);
 }
