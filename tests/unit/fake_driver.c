@@ -135,3 +135,23 @@ void release_frames(struct net_device *net)
     }
     frame_count = 0;
 }
+
+void expect_tokens_to(uintptr_t last)
+{
+    uintptr_t sum = 0;
+    assert_int_equal(token_count, last);
+    for (size_t i = 0; i < token_count; i++)
+        sum += (uintptr_t)tokens[i];
+    assert_int_equal(sum, last * (last + 1) / 2);
+}
+
+void expect_silence(struct net_device *net)
+{
+    size_t count = frame_count;
+    assert_false(net->link_up);
+    assert_int_equal(net->ops->poll(net, 100), 0);
+    net->ops->flush(net);
+    assert_false(net->ops->arm(net));
+    assert_int_equal(frame_count, count);
+    release_frames(net);
+}

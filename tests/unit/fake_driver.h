@@ -31,3 +31,7 @@ struct net_device *last_net(void);
 void keep_frame(struct net_device *device, struct net_rx_buffer *frame);
 void keep_token(struct net_device *device, void *token);
 void release_frames(struct net_device *net);
+// Tokens 1 to `last` came back, each once.
+void expect_tokens_to(uintptr_t last);
+// A device that is shut off does nothing any more; all that it lent goes back to it.
+void expect_silence(struct net_device *net);

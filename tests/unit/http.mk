@@ -35,7 +35,7 @@ UNIT_SOURCES_http_routes := $(filter-out apps/% %/http_www.c,$(UNIT_SOURCES_http
 UNIT_SOURCES_http_kv := $(UNIT_SOURCES_http_routes) apps/http/kv.c apps/http/kv_store.c kernel/siphash.c
 
 # Parts of it.
-UNIT_TESTS += http_pages http_fields http_ranges
+UNIT_TESTS += http_pages http_fields http_ranges http_target
 UNIT_SOURCES_http_pages := $(filter-out $(addprefix http/,connection.c connection_log.c output.c parser.c route.c request.c answer.c), \
     $(HTTP_UNIT_SOURCES))
 UNIT_DEPENDS_http_pages := $(HTTP_UNIT_HEADERS)
@@ -43,6 +43,8 @@ UNIT_SOURCES_http_fields := http/conditions.c http/date.c http/encoding.c http/k
 UNIT_DEPENDS_http_fields := $(HTTP_UNIT_HEADERS)
 UNIT_SOURCES_http_ranges := http/ranges.c
 UNIT_DEPENDS_http_ranges := $(HTTP_UNIT_HEADERS)
+UNIT_SOURCES_http_target := http/target.c
+UNIT_DEPENDS_http_target := $(HTTP_UNIT_HEADERS)
 
 # The server on the unedited TCP/IP stack, which net.mk compiles (its variables are known by the
 # time a recipe runs), and its fake world.

@@ -12,6 +12,7 @@
 #include "http_client.h"
 #include "http_machine.h"
 #include "http_requests.h"
+#include "seeded.h"
 
 // ---- requests and what becomes of them ----------------------------------------------------------
 
@@ -330,15 +331,6 @@ static void responses_are_counted_by_class(void **state)
 
 // ---- anything at all ----------------------------------------------------------------------------
 
-static uint64_t random_state = 0x9E3779B97F4A7C15u;
-static uint32_t random_below(uint32_t limit)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 32) % limit;
-}
-
 // Requests of the list, some one after the other, with bytes changed, cut out and put in.
 // Returns: how many bytes.
 static size_t mutated_requests(char *input)
@@ -346,12 +338,12 @@ static size_t mutated_requests(char *input)
     static const char spice[] = "\r\n\0 :;,%/.?\"*\t\x7f\x80\xff"
                                 "0123456789abcdefHTP";
     size_t length = 0;
-    for (uint32_t i = 0, count = 1 + random_below(3); i < count; i++) {
+    for (uint64_t i = 0, count = 1 + random_below(3); i < count; i++) {
         const char *request = requests[random_below(ARRAY_COUNT(requests))].request;
         length += (size_t)sprintf(input + length, "%s", request);
     }
-    for (uint32_t i = random_below(4); i > 0 && length > 1; i--) {
-        size_t at = random_below((uint32_t)length);
+    for (uint64_t i = random_below(4); i > 0 && length > 1; i--) {
+        size_t at = random_below(length);
         switch (random_below(3)) {
         case 0:
             input[at] = spice[random_below(sizeof(spice) - 1)];
@@ -386,6 +378,7 @@ static void no_input_breaks_it(void **state)
 {
     (void)state;
     static char input[4096];
+    random_state = 0x9E3779B97F4A7C15u;
     for (int round = 0; round < 50000; round++) {
         char whole[128], cut[128];
         size_t length = mutated_requests(input);
@@ -395,7 +388,7 @@ static void no_input_breaks_it(void **state)
         client_close();
         client_open();
         for (size_t sent = 0; sent < length;) {
-            size_t piece = 1 + random_below(round % 2 ? 16 : (uint32_t)length);
+            size_t piece = 1 + random_below(round % 2 ? 16 : length);
             piece = piece < length - sent ? piece : length - sent;
             client_send(input + sent, piece);
             sent += piece;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The options of the machine: what is parsed, what is refused, and how that is said.
 #include "host.h"
 
 #include <stdio.h>
@@ -7,6 +8,7 @@
 
 #include "kernel/core.h"
 #include "kernel/options.h"
+#include "seeded.h"
 
 OPTION_NUMBER(cores, 1, CORES_MAX, "a number");
 OPTION_CHOICE(exit, "poweroff|reset|halt|debug", "a choice");
@@ -151,7 +153,8 @@ static void mistakes_are_named(void **state)
     static const struct {
         const char *line, *config, *complaint;
     } cases[] = {
-        {"ip=dhcp colour=red", "", "command line word 2: \"colour=red\": this app has no such option"},
+        {"ip=dhcp colour=red", "",
+         "command line word 2: \"colour=red\": this app has no such option"},
         {"verbose", "", "command line word 1: \"verbose\": expected key=value, or --"},
         {"=x", "", "\"=x\": this app has no such option"},
         {"ip=dhcp \"hostname=bull", "", "word 2: \"hostname=bull\": its closing \" is missing"},
@@ -172,7 +175,8 @@ static void mistakes_are_named(void **state)
         {"hostname=", "", "hostname needs a value"},
         {"options=options=ip=dhcp", "", "options inside of options"},
         {"options=\"ip=dhcp foo\"", "", "command line word 2: \"foo\": expected key=value"},
-        {"", "ip=dhcp\n\ncolour=red\n", "toril.cfg line 3: \"colour\": this app has no such option"},
+        {"", "ip=dhcp\n\ncolour=red\n",
+         "toril.cfg line 3: \"colour\": this app has no such option"},
         {"", "# x\r\nverbose\r\n", "toril.cfg line 2: \"verbose\": expected key=value"},
         {"", "cores=9x", "toril.cfg line 1: \"9x\": cores needs a number"},
         {"", "\nargs=a \"b", "toril.cfg line 2: \"b\": its closing \" is missing"},
@@ -324,16 +328,6 @@ static void one_option_before_the_rest(void **state)
     assert_null(option_get("kaslr"));
 }
 
-static uint64_t random_state = 0xD1B54A32D192ED03;
-
-static uint32_t random_next(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 32);
-}
-
 // Text of bits that mean something to the parser, with a few bytes that mean nothing anywhere.
 static size_t random_text(char *out, size_t room, bool may_hold_nul)
 {
@@ -344,8 +338,8 @@ static size_t random_text(char *out, size_t room, bool may_hold_nul)
         "=\"",   "\" ",        "\nenv=",    "\noptions=",
     };
     size_t used = 0;
-    for (uint32_t count = random_next() % 40; count > 0 && used + 80 < room; count--) {
-        uint32_t choice = random_next() % 32;
+    for (uint64_t count = random_below(40); count > 0 && used + 80 < room; count--) {
+        uint64_t choice = random_below(32);
         if (choice < ARRAY_COUNT(bits)) {
             memcpy(out + used, bits[choice], strlen(bits[choice]));
             used += strlen(bits[choice]);
@@ -353,7 +347,7 @@ static size_t random_text(char *out, size_t room, bool may_hold_nul)
             memset(out + used, 'y', 64);
             used += 64;
         } else {
-            char byte = (char)random_next();
+            char byte = (char)random_below(256);
             if (byte != '\0' || may_hold_nul)
                 out[used++] = byte;
         }
@@ -365,6 +359,7 @@ static void random_texts_do_no_harm(void **state)
 {
     (void)state;
     size_t with_values = 0, with_complaints = 0;
+    random_state = 0xD1B54A32D192ED03;
     for (int i = 0; i < 30000; i++) {
         char line[4096], config[4096];
         line[random_text(line, sizeof(line) - 1, false)] = '\0';

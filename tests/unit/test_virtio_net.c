@@ -1,79 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The driver of the network card and the core below it, against the fake device.
-#include "host.h"
+#include "virtio_net_fixture.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernel/heap.h"
-#include "virtio_fixture.h"
 
 #define FRAME_BYTES_LARGE 65535u
 
-static struct net_device *start_net(uint64_t offered)
-{
-    prepare(VIRTIO_TYPE_NET, offered);
-    assert_int_equal(virtio_device_start(&device, &virtio_net_driver), 0);
-    struct net_device *net = last_net();
-    net->received = keep_frame;
-    net->transmitted = keep_token;
-    return net;
-}
-
-// The device writes into its next receive buffer. Returns: the chain's id.
-static uint16_t write_rx(const void *data, size_t size_bytes)
-{
-    struct fake_chain chain;
-    assert_true(fake_queue_pop(&fake.queues[0], &chain));
-    assert_int_equal(chain.readable, 0);
-    assert_int_equal(chain.writable, 1);
-    assert_true(size_bytes <= chain.buffers[0].length);
-    memcpy(chain.buffers[0].data, data, size_bytes);
-    return chain.id;
-}
-
-// A frame of `size_bytes`, filled with `fill`, in one buffer; buffer_count as told.
-static void receive(uint8_t fill, uint32_t size_bytes, uint8_t flags, uint16_t buffer_count)
-{
-    uint8_t data[2048];
-    memset(data, fill, sizeof(data));
-    struct virtio_net_header header = {.flags = flags, .buffer_count = buffer_count};
-    memcpy(data, &header, sizeof(header));
-    uint16_t id = write_rx(data, HEADER_BYTES + size_bytes);
-    fake_queue_write_used(&fake.queues[0], id, HEADER_BYTES + size_bytes);
-}
-
-// The device sends all it was given. Returns: how many frames.
-static size_t send_all(void)
-{
-    struct fake_chain chain;
-    size_t count = 0;
-    while (fake_queue_pop(&fake.queues[1], &chain)) {
-        assert_int_equal(chain.writable, 0);
-        assert_int_equal(chain.buffers[0].length, HEADER_BYTES);
-        fake_queue_write_used(&fake.queues[1], chain.id, 0);
-        count++;
-    }
-    return count;
-}
-
-static void expect_shut_off(struct net_device *net, const char *line)
-{
-    assert_true(device.is_shut_off);
-    assert_true(fake.is_shut_off);
-    assert_false(net->link_up);
-    assert_true(host_log_has(line));
-    size_t count = frame_count;
-    assert_int_equal(net->ops->poll(net, 100), 0);
-    net->ops->flush(net);
-    assert_false(net->ops->arm(net));
-    assert_int_equal(transmit(net, 1, &fake), -EIO);
-    assert_int_equal(frame_count, count);
-    release_frames(net); // what was lent still comes home
-}
-
-// ---- initialisation -----------------------------------------------------------------------------
+// ---- initialisation ----------------------------------------------------------------------------
 
 static void test_start(void **state)
 {
@@ -158,7 +95,7 @@ static void test_refused_devices(void **state)
     assert_ptr_equal(last_net(), before); // none of them was registered
 }
 
-// ---- receive ------------------------------------------------------------------------------------
+// ---- receive -----------------------------------------------------------------------------------
 
 static void test_receive(void **state)
 {
@@ -264,25 +201,6 @@ static void test_released_twice(void **state)
     }
 }
 
-// A frame over three buffers.
-static void receive_merged(uint16_t buffer_count, uint32_t last_bytes)
-{
-    uint8_t data[2048];
-    memset(data, 1, sizeof(data));
-    struct virtio_net_header header = {.buffer_count = buffer_count};
-    memcpy(data, &header, sizeof(header));
-    uint16_t ids[3];
-    ids[0] = write_rx(data, 2048);
-    memset(data, 2, sizeof(data));
-    ids[1] = write_rx(data, 2048);
-    memset(data, 3, sizeof(data));
-    ids[2] = write_rx(data, last_bytes);
-    fake_queue_write_used(&fake.queues[0], ids[0], 2048);
-    fake_queue_write_used(&fake.queues[0], ids[1], 2048);
-    fake_queue_write_used(&fake.queues[0], ids[2], last_bytes);
-    fake_device_complete(&fake, 0);
-}
-
 static void test_receive_merged(void **state)
 {
     (void)state;
@@ -360,7 +278,7 @@ static void test_bad_frames_are_counted(void **state)
     assert_int_equal((uint16_t)(fake.queues[0].available->index - fake.queues[0].seen), 64);
 }
 
-// ---- transmit -----------------------------------------------------------------------------------
+// ---- transmit ----------------------------------------------------------------------------------
 
 static void test_transmit(void **state)
 {
@@ -506,101 +424,7 @@ static void test_transmit_queue_full(void **state)
     assert_false(fake_device_complete(&fake, 1));
 }
 
-// ---- arming, lost interrupts --------------------------------------------------------------------
-
-static void test_arm(void **state)
-{
-    (void)state;
-    for (int i = 0; i < 2; i++) {
-        struct net_device *net = start_net(i ? OFFERED_LESS : OFFERED);
-        receive(1, 60, 0, 1);
-        assert_false(fake_device_complete(&fake, 0)); // polled, not armed
-        assert_true(net->ops->arm(net));
-        assert_int_equal(net->ops->poll(net, 10), 1);
-        release_frames(net);
-        net->ops->flush(net);
-        assert_false(net->ops->arm(net));
-        receive(1, 60, 0, 1);
-        assert_true(fake_device_complete(&fake, 0));
-        assert_int_equal(net->ops->poll(net, 10), 1);
-        release_frames(net);
-        receive(1, 60, 0, 1);
-        assert_false(fake_device_complete(&fake, 0));
-    }
-}
-
-static void test_lost_interrupt(void **state)
-{
-    (void)state;
-    struct net_device *net = start_net(OFFERED);
-    assert_int_equal(transmit(net, 1, &fake), 0);
-    net->ops->flush(net);
-    assert_false(net->ops->arm(net));
-    assert_non_null(pending_timer);
-    assert_true(pending_timer->deadline_ns == now_ns + 10 * NS_PER_MS);
-    receive(1, 60, 0, 1);
-    fake_queue_show(&fake.queues[0]); // and no interrupt
-    unsigned notifications = fake.notifications[1];
-    expire_timer();
-    assert_int_equal(fake.notifications[1], notifications + 1); // that may have been lost, too
-    clock_step_ns = 1000;
-    assert_int_equal(net->ops->poll(net, 10), 1);
-    assert_int_equal(net->stats.lost_interrupts, 1);
-    assert_true(host_log_has("warning: virtio: net at 00:02.0: an interrupt was lost"));
-    release_frames(net);
-
-    // Once more: counted, but said once.
-    host_log_clear();
-    net->ops->flush(net);
-    assert_false(net->ops->arm(net));
-    receive(1, 60, 0, 1);
-    fake_queue_show(&fake.queues[0]);
-    expire_timer();
-    assert_int_equal(net->ops->poll(net, 10), 1);
-    assert_int_equal(net->stats.lost_interrupts, 2);
-    assert_false(host_log_has("lost"));
-    release_frames(net);
-
-    // An idle machine is left alone: after one look without news there is no timer.
-    net->ops->flush(net);
-    assert_false(net->ops->arm(net));
-    expire_timer();
-    assert_int_equal(net->ops->poll(net, 10), 0);
-    net->ops->flush(net);
-    assert_false(net->ops->arm(net));
-    assert_null(pending_timer);
-
-    // An interrupt that came is not lost, and neither is one of a moment ago.
-    now_ns += 20 * NS_PER_MS;
-    fake.queues[0].signalled = fake.queues[0].used_index;
-    receive(1, 60, 0, 1);
-    assert_true(fake_device_complete(&fake, 0));
-    assert_int_equal(net->ops->poll(net, 10), 1);
-    release_frames(net);
-    net->ops->flush(net);
-    assert_false(net->ops->arm(net));
-    receive(1, 60, 0, 1);
-    fake_queue_show(&fake.queues[0]);
-    assert_int_equal(net->ops->poll(net, 10), 1);
-    assert_int_equal(net->stats.lost_interrupts, 2);
-    release_frames(net);
-}
-
-static void test_link_change(void **state)
-{
-    (void)state;
-    struct net_device *net = start_net(OFFERED);
-    fake.config[VIRTIO_NET_CONFIG_STATUS] = 0;
-    assert_int_equal(net->ops->poll(net, 10), 0);
-    assert_true(net->link_up); // not read without an interrupt
-    fake.config_interrupt(fake.config_context);
-    assert_int_equal(net->ops->poll(net, 10), 0);
-    assert_false(net->link_up);
-    fake.config[VIRTIO_NET_CONFIG_STATUS] = 1;
-    fake.config_interrupt(fake.config_context);
-    assert_int_equal(net->ops->poll(net, 10), 0);
-    assert_true(net->link_up);
-}
+// ---- packed rings ------------------------------------------------------------------------------
 
 // The same through packed rings: frames each way, over many laps, and interrupts.
 static void test_packed_rings(void **state)
@@ -645,151 +469,6 @@ static void test_packed_rings(void **state)
     }
 }
 
-// ---- hostile devices ----------------------------------------------------------------------------
-
-static void test_shut_off_gives_all_back(void **state)
-{
-    (void)state;
-    struct net_device *net = start_net(OFFERED);
-    for (uintptr_t i = 0; i < 20; i++)
-        assert_int_equal(transmit(net, 1 + (uint32_t)i % 5, (void *)(i + 1)), 0);
-    net->ops->flush(net);
-    assert_int_equal(transmit(net, 1, (void *)(uintptr_t)21), 0); // not even published
-    receive(1, 60, 0, 1);
-    fake_queue_write_used(&fake.queues[0], 700, 60);
-    fake_device_complete(&fake, 0);
-    assert_int_equal(net->ops->poll(net, 10), 1);
-    assert_int_equal(frame_count, 1); // what came before was good
-    expect_shut_off(net, "error: virtio: net at 00:02.0 is shut off: receive queue: used id is "
-                         "out of range: 700\n");
-    assert_int_equal(token_count, 21);
-    uintptr_t sum = 0;
-    for (size_t i = 0; i < 21; i++)
-        sum += (uintptr_t)tokens[i];
-    assert_int_equal(sum, 21 * 22 / 2);
-    assert_int_equal(net->stats.tx_dropped, 21);
-}
-
-static void test_hostile_transmit_queue(void **state)
-{
-    (void)state;
-    struct net_device *net = start_net(OFFERED);
-    assert_int_equal(transmit(net, 1, &fake), 0);
-    net->ops->flush(net);
-    fake.queues[1].used->index = 2;
-    assert_int_equal(net->ops->poll(net, 10), 0);
-    expect_shut_off(net, "transmit queue: used index is ahead of what is in flight: 2");
-    assert_int_equal(token_count, 1);
-}
-
-static void test_hostile_frames(void **state)
-{
-    (void)state;
-    struct net_device *net = start_net(OFFERED);
-    receive(1, 60, 0, 0);
-    fake_device_complete(&fake, 0);
-    net->ops->poll(net, 10);
-    expect_shut_off(net, "receive queue: a frame says it has no buffers: 0");
-
-    static const uint16_t counts[] = {4, 65, 0xffff};
-    for (size_t i = 0; i < ARRAY_COUNT(counts); i++) {
-        net = start_net(OFFERED);
-        receive_merged(counts[i], 5);
-        net->ops->poll(net, 10);
-        expect_shut_off(net, "receive queue: a frame has less buffers than it says");
-        assert_int_equal(frame_count, 0);
-    }
-    net = start_net(OFFERED);
-    receive_merged(3, 0);
-    net->ops->poll(net, 10);
-    expect_shut_off(net, "receive queue: a buffer of a frame is empty: 2");
-
-    for (uint32_t length = 0; length < HEADER_BYTES; length++) {
-        net = start_net(OFFERED);
-        fake_queue_write_used(&fake.queues[0], write_rx("", 1), length);
-        fake_device_complete(&fake, 0);
-        net->ops->poll(net, 10);
-        expect_shut_off(net, "receive queue: a frame is shorter than its header");
-    }
-    net = start_net(OFFERED);
-    fake_queue_write_used(&fake.queues[0], write_rx("", 1), 2049);
-    fake_device_complete(&fake, 0);
-    net->ops->poll(net, 10);
-    expect_shut_off(net, "receive queue: used length is larger than the buffers: 2049");
-}
-
-static void test_giant_frame(void **state)
-{
-    (void)state;
-    struct net_device *net = start_net(OFFERED); // 64 buffers of 2 KiB: more than 64 KiB
-    struct virtio_net_header header = {.buffer_count = 64};
-    for (int i = 0; i < 64; i++) {
-        uint8_t data[2048] = {0};
-        if (i == 0)
-            memcpy(data, &header, sizeof(header));
-        fake_queue_write_used(&fake.queues[0], write_rx(data, 2048), 2048);
-    }
-    fake_device_complete(&fake, 0);
-    assert_int_equal(net->ops->poll(net, 10), 1);
-    assert_int_equal(net->stats.rx_errors, 1);
-    assert_int_equal(frame_count, 0);
-    net->ops->flush(net);
-    assert_int_equal((uint16_t)(fake.queues[0].available->index - fake.queues[0].seen), 64);
-}
-
-static void test_device_asks_for_reset(void **state)
-{
-    (void)state;
-    struct net_device *net = start_net(OFFERED);
-    fake.status |= VIRTIO_STATUS_NEEDS_RESET;
-    fake.config_interrupt(fake.config_context);
-    assert_int_equal(net->ops->poll(net, 10), 0);
-    expect_shut_off(net, "shut off: status: it asks for a reset: 79");
-}
-
-// Any bytes where the device may write, with frames and sending going on.
-static void test_hostile_random(void **state)
-{
-    (void)state;
-    unsigned shut = 0;
-    for (unsigned seed = 0; seed < 300; seed++) {
-        srand(seed);
-        struct net_device *net = start_net(seed % 2 ? OFFERED : OFFERED_LESS);
-        for (int step = 0; step < 60; step++) {
-            struct fake_queue *queue = &fake.queues[rand() % 2];
-            struct fake_chain chain;
-            if (rand() % 2 && fake_queue_pop(queue, &chain)) {
-                struct virtio_net_header header = {.buffer_count = (uint16_t)(rand() % 4)};
-                if (rand() % 3)
-                    header.buffer_count = 1;
-                if (chain.writable)
-                    memcpy(chain.buffers[0].data, &header, sizeof(header));
-                bool is_rx = queue == &fake.queues[0];
-                fake_queue_write_used(queue, rand() % 30 ? chain.id : (uint32_t)rand(),
-                                      is_rx ? (uint32_t)rand() % 2100 : 0);
-            }
-            if (rand() % 40 == 0)
-                queue->used_index += (uint16_t)(rand() % 3);
-            if (rand() % 3 == 0)
-                fake_queue_show(queue);
-            (void)transmit(net, 1 + (uint32_t)rand() % 16, &fake);
-            net->ops->poll(net, (uint32_t)rand() % 8);
-            if (rand() % 2)
-                release_frames(net);
-            net->ops->flush(net);
-            if (rand() % 4 == 0)
-                net->ops->arm(net);
-        }
-        shut += device.is_shut_off;
-        assert_int_equal(device.is_shut_off, host_log_has("is shut off"));
-        if (device.is_shut_off)
-            assert_int_equal(net->stats.tx_frames, token_count);
-        assert_true(net->stats.tx_frames >= token_count);
-        release_frames(net);
-    }
-    assert_true(shut > 50);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -809,16 +488,7 @@ int main(void)
         cmocka_unit_test(test_transmit_with_headroom),
         cmocka_unit_test(test_transmit_large),
         cmocka_unit_test(test_transmit_queue_full),
-        cmocka_unit_test(test_arm),
-        cmocka_unit_test(test_lost_interrupt),
-        cmocka_unit_test(test_link_change),
         cmocka_unit_test(test_packed_rings),
-        cmocka_unit_test(test_shut_off_gives_all_back),
-        cmocka_unit_test(test_hostile_transmit_queue),
-        cmocka_unit_test(test_hostile_frames),
-        cmocka_unit_test(test_giant_frame),
-        cmocka_unit_test(test_device_asks_for_reset),
-        cmocka_unit_test(test_hostile_random),
     };
     return cmocka_run_group_tests_name("virtio_net", tests, NULL, NULL);
 }
