@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "http/counters.h"
 #include "kernel/console.h"
 #include "kernel/core.h"
 #include "kernel/cpu.h"
@@ -33,14 +34,13 @@ struct log_ring {
     struct exchange_message bell;
     atomic_bool is_rung;      // the bell is on its way
     _Atomic uint32_t in, out; // bytes ever put in, by its core, and taken out, by core 0
-    _Atomic uint64_t lost;    // lines
     char bytes[RING_BYTES];
 };
 
 static _Atomic(struct log_ring *) rings[CORES_MAX]; // written by each core once
 // Core 0's.
 static struct event filled;
-static uint64_t rest_ns, told_lost;
+static uint64_t rest_ns, told_lost; // lines that the console knows of
 static bool is_hurried;
 
 const char *http_access_log_set(const char *text)
@@ -155,8 +155,7 @@ static void ring_put(struct log_ring *ring, const char *text, uint32_t length)
     uint32_t in = atomic_load_explicit(&ring->in, memory_order_relaxed);
     uint32_t out = atomic_load_explicit(&ring->out, memory_order_acquire); // pairs with line_take()
     if (RING_BYTES - (in - out) < length) {
-        uint64_t lost = atomic_load_explicit(&ring->lost, memory_order_relaxed);
-        atomic_store_explicit(&ring->lost, lost + 1, memory_order_relaxed);
+        http_count(HTTP_LOG_LINES_LOST, 1);
         return;
     }
     uint32_t first = RING_BYTES - in % RING_BYTES;
@@ -231,15 +230,19 @@ static void ring_take(struct log_ring *ring)
 
 static void tell_lost(void)
 {
-    uint64_t lost = 0;
-    for (unsigned core = 0; core < core_count(); core++) {
-        struct log_ring *ring = ring_of(core);
-        lost += ring ? atomic_load_explicit(&ring->lost, memory_order_relaxed) : 0;
-    }
+    uint64_t lost = http_counted_total(HTTP_LOG_LINES_LOST);
     if (lost != told_lost)
         log_warn("http: the access log has lost %llu lines: the console is too slow for them",
-                 (unsigned long long)(lost - told_lost));
+                 (unsigned long long)lost);
     told_lost = lost;
+}
+
+// Once while it runs, for more lines about it are the last thing that the console needs; how many
+// there are /metrics says, and the end.
+static void tell_first_lost(void)
+{
+    if (told_lost == 0)
+        tell_lost();
 }
 
 static void write_lines(void *argument)
@@ -252,7 +255,7 @@ static void write_lines(void *argument)
             if (ring_of(core))
                 ring_take(ring_of(core));
         }
-        tell_lost();
+        tell_first_lost();
     }
 }
 
@@ -279,4 +282,5 @@ void http_access_log_finish(uint64_t deadline_ns)
     event_set(&filled);
     while (!is_all_written() && time_now_ns() < deadline_ns)
         thread_sleep_until(time_now_ns() + FINISH_LOOK_NS);
+    tell_lost();
 }

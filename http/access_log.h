@@ -2,8 +2,8 @@
 // A line on the console for each request, in the format that web servers have in common: option
 // access_log. The console is slow and the requests must not wait for it: each core puts its lines
 // in a ring, and a thread of core 0 that takes at most a tenth of its time writes them. What does
-// not fit in the ring is lost, counted and told. While it is off, nothing calls it; while it is on,
-// every request is read (http/memo.h keeps none).
+// not fit in the ring is lost and counted; the console hears of it once, and in the end. While it
+// is off, nothing calls it; while it is on, every request is read (http/memo.h keeps none).
 #pragma once
 
 #include "http/known_fields.h"

@@ -22,6 +22,7 @@ enum http_counter {
     HTTP_TIMEOUTS,
     HTTP_TLS_HANDSHAKES, // done
     HTTP_TLS_FAILURES,   // of handshakes, and of records later
+    HTTP_LOG_LINES_LOST, // of the access log: the console was too slow
     HTTP_COUNTERS,
 };
 

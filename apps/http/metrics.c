@@ -113,6 +113,9 @@ static void server_metrics(struct http_text *text)
     metric_put(text, "toril_http_tls_failures_total", "counter",
                "TLS handshakes that failed, and connections whose records were wrong.",
                http_counted_total(HTTP_TLS_FAILURES));
+    metric_put(text, "toril_http_access_log_lines_lost_total", "counter",
+               "Lines of the access log for which the console was too slow.",
+               http_counted_total(HTTP_LOG_LINES_LOST));
     metric_put(text, "toril_http_sent_bytes_total", "counter", "Bytes of responses.",
                http_counted_total(HTTP_BYTES_SENT));
     metric_put(text, "toril_http_received_bytes_total", "counter", "Bytes of requests.",

@@ -8,6 +8,7 @@
 
 #include "apps/http/site.h"
 #include "http/access_log.h"
+#include "http/counters.h"
 #include "http/http.h"
 #include "http_client.h"
 #include "http_machine.h"
@@ -278,7 +279,19 @@ static void lines_without_room_are_counted(void **state)
     char text[64];
     snprintf(text, sizeof(text), "the access log has lost %u lines", 1000 - shown);
     assert_true(host_log_has(text));
-    // and then there is room again
+    assert_int_equal(http_counted_total(HTTP_LOG_LINES_LOST), 1000 - shown);
+    // Once is enough; and then there is room again.
+    host_log_clear();
+    for (int i = 0; i < 1000; i++)
+        http_access_log_write(&plain);
+    take_all();
+    unsigned lost = 2000 - shown - lines_shown();
+    assert_string_equal(host_log, "");
+    assert_int_equal(http_counted_total(HTTP_LOG_LINES_LOST), lost);
+    http_access_log_finish(now_ns);
+    snprintf(text, sizeof(text), "the access log has lost %u lines", lost);
+    assert_true(host_log_has(text));
+    take_all();
     host_log_clear();
     http_access_log_write(&plain);
     take_all();
