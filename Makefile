@@ -101,6 +101,7 @@ LWIP_LIB := build/liblwip.a
 LWIP_OBJECTS := $(patsubst $(LWIP_DIR)/src/%.c,$(O)/lwip/%.o,$(LWIP_SOURCES))
 $(O)/lwip/core/tcp.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_TCP
 $(O)/lwip/core/tcp_out.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_TCP_OUTPUT
+$(O)/lwip/core/ipv4/dhcp.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_DHCP
 $(O)/lwip/core/ipv4/ip4.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_IP
 $(O)/lwip/core/ipv6/icmp6.o: EXTRA_CFLAGS = -Dip6_select_source_address=net_ip6_source_address
 $(O)/lwip/core/ipv6/ip6.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_IP6

@@ -18,6 +18,11 @@ void net_dns_advertised(u8_t index, const ip_addr_t *server);
 #define htonl(value)                 lwip_htonl(value) // a name that it forgot to spell out
 #endif
 
+#ifdef NET_HOOKS_OF_DHCP // lwIP's dhcp.c, which reads as many as there are of both families
+#undef DNS_MAX_SERVERS
+#define DNS_MAX_SERVERS LWIP_DHCP_MAX_DNS_SERVERS
+#endif
+
 // ---- IPv6: net/ip6.h ----------------------------------------------------------------------------
 
 #include "lwip/ip6.h"

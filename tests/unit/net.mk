@@ -44,14 +44,15 @@ UNIT_CFLAGS_net_address  := $(NET_UNIT_CFLAGS)
 NET_LWIP_CFLAGS = $(filter-out -W%,$(UNIT_CFLAGS)) -fno-sanitize=alignment $(NET_UNIT_CFLAGS)
 NET_LWIP_OBJECTS := $(patsubst $(LWIP_DIR)/src/%.c,build/unit/lwip/%.o,$(NET_UNIT_LWIP))
 
-build/unit/lwip/core/tcp.o: NET_HOOKS = -DNET_HOOKS_OF_TCP
-build/unit/lwip/core/tcp_out.o: NET_HOOKS = -DNET_HOOKS_OF_TCP_OUTPUT
-build/unit/lwip/core/ipv4/ip4.o: NET_HOOKS = -DNET_HOOKS_OF_IP
-build/unit/lwip/core/ipv6/icmp6.o: NET_HOOKS = -Dip6_select_source_address=net_ip6_source_address
+%/lwip/core/tcp.o: NET_HOOKS = -DNET_HOOKS_OF_TCP
+%/lwip/core/tcp_out.o: NET_HOOKS = -DNET_HOOKS_OF_TCP_OUTPUT
+%/lwip/core/ipv4/dhcp.o: NET_HOOKS = -DNET_HOOKS_OF_DHCP
+%/lwip/core/ipv4/ip4.o: NET_HOOKS = -DNET_HOOKS_OF_IP
+%/lwip/core/ipv6/icmp6.o: NET_HOOKS = -Dip6_select_source_address=net_ip6_source_address
 # A member at the start of nothing is nothing to it, which it looks for.
-build/unit/lwip/core/ipv6/ip6.o: NET_HOOKS = -DNET_HOOKS_OF_IP6 -fno-sanitize=null
-build/unit/lwip/core/ipv6/nd6.o: NET_HOOKS = -DNET_HOOKS_OF_ND6
-build/unit/lwip/core/tcp_in.o: NET_HOOKS = -DNET_HOOKS_OF_TCP -DNET_HOOKS_OF_TCP_INPUT
+%/lwip/core/ipv6/ip6.o: NET_HOOKS = -DNET_HOOKS_OF_IP6 -fno-sanitize=null
+%/lwip/core/ipv6/nd6.o: NET_HOOKS = -DNET_HOOKS_OF_ND6
+%/lwip/core/tcp_in.o: NET_HOOKS = -DNET_HOOKS_OF_TCP -DNET_HOOKS_OF_TCP_INPUT
 build/unit/lwip/%.o: $(LWIP_DIR)/src/%.c net/lwipopts.h net/hooks.h net/segments.h net/arch/cc.h tests/unit/net.mk
 	@mkdir -p $(@D)
 	@gcc $(NET_LWIP_CFLAGS) $(NET_HOOKS) -c -o $@ $<

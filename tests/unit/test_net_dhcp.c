@@ -183,6 +183,34 @@ static void a_refused_renewal_starts_anew(void **unused)
     assert_true(host_log_has("net: 10.0.2.20/24 by DHCP"));
 }
 
+// More than there is room for: lwIP must not take them for what it keeps behind.
+static void of_many_dns_servers_the_first_count(void **unused)
+{
+    (void)unused;
+    struct net_facts facts;
+    ip_addr_t time_server;
+    world_dhcp_more[0] = 6;
+    world_dhcp_more[1] = 4 * 8;
+    for (uint8_t i = 0; i < 8; i++)
+        memcpy(world_dhcp_more + 2 + 4 * i, (uint8_t[]){10, 0, 3, i}, 4);
+    world_dhcp_more_bytes = 2 + 4 * 8;
+    server.offered = WORLD_OWN_IP + 6; // so that it is told
+    server.lease_s = 60;
+    world_introduce_peer();
+    server.refuses = true;
+    world_pass_ms(700 * 1000);
+    server.refuses = server.silent = false;
+    host_log_clear();
+    world_pass_ms(120 * 1000);
+    assert_true(host_log_has("net: 10.0.2.21/24 by DHCP, gateway 10.0.2.2, DNS 10.0.3.0 and "
+                             "10.0.3.1, virtio-net"));
+    assert_true(net_facts(&facts));
+    assert_string_equal(facts.dns[1], "10.0.3.1");
+    assert_true(net_ntp_server(&time_server));
+    assert_int_equal(ip_2_ip4(&time_server)->addr, PP_HTONL(0x0a000204));
+    world_dhcp_more_bytes = 0;
+}
+
 static void an_idle_lease_costs_a_wakeup_a_second(void **unused)
 {
     (void)unused;
@@ -203,6 +231,7 @@ int main(void)
         cmocka_unit_test(a_lease_is_taken_and_told),
         cmocka_unit_test(the_lease_is_renewed),
         cmocka_unit_test(a_refused_renewal_starts_anew),
+        cmocka_unit_test(of_many_dns_servers_the_first_count),
         cmocka_unit_test(an_idle_lease_costs_a_wakeup_a_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -443,10 +443,13 @@ static size_t put_option32(uint8_t *at, uint8_t option, uint32_t value)
     return 6;
 }
 
+uint8_t world_dhcp_more[64];
+size_t world_dhcp_more_bytes;
+
 size_t world_dhcp(uint8_t *frame, uint8_t type, uint32_t transaction, uint32_t address,
                   uint32_t lease_s)
 {
-    uint8_t message[DHCP_FIXED + 64] = {2, 1, 6};
+    uint8_t message[DHCP_FIXED + 64 + sizeof(world_dhcp_more)] = {2, 1, 6};
     size_t size_bytes = DHCP_FIXED;
     world_put32(message + 4, transaction);
     world_put32(message + 16, address);
@@ -458,6 +461,8 @@ size_t world_dhcp(uint8_t *frame, uint8_t type, uint32_t transaction, uint32_t a
     message[size_bytes++] = type;
     size_bytes += put_option32(message + size_bytes, 54, WORLD_PEER_IP);
     if (type != WORLD_DHCP_NAK) {
+        memcpy(message + size_bytes, world_dhcp_more, world_dhcp_more_bytes);
+        size_bytes += world_dhcp_more_bytes;
         size_bytes += put_option32(message + size_bytes, 51, lease_s);
         size_bytes += put_option32(message + size_bytes, 1, 0xffffff00);
         size_bytes += put_option32(message + size_bytes, 3, 0x0a000202);

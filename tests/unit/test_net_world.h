@@ -45,6 +45,8 @@ void world_deliver(const void *frame, size_t size_bytes, bool checksum_valid);
 void world_turn(void);
 // Lets time pass, turning the loop at each timer on the way.
 void world_pass_ms(uint64_t milliseconds);
+// Forgets timers and the loop's pollers, so that net_start() can be called again.
+void world_restart(void);
 // The next sent frame; false if there is none. With offload the checksum is filled in as a device
 // would.
 bool world_take(struct world_frame *frame);
@@ -89,6 +91,9 @@ size_t world_tcp_segment(uint8_t *frame, const struct world_tcp *tcp, uint8_t fl
                          const void *data, size_t data_bytes);
 // A DHCP server's message of `type` to this machine, which asked with `transaction`: an address for
 // `lease_s` seconds, gateway 10.0.2.2, DNS server 10.0.2.3 and time server 10.0.2.4.
+// In front of these come further options, the first of a kind being the one that counts.
+extern uint8_t world_dhcp_more[64];
+extern size_t world_dhcp_more_bytes;
 #define WORLD_DHCP_OFFER 2
 #define WORLD_DHCP_ACK   5
 #define WORLD_DHCP_NAK   6
