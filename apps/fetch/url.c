@@ -25,30 +25,41 @@ static bool take_target(struct url *url, const char *from)
     return true;
 }
 
+static size_t host_length(const char *text, bool is_literal)
+{
+    return strspn(text, is_literal ? "0123456789abcdefABCDEF:."
+                                   : "0123456789abcdefghijklmnopqrstuvwxyz"
+                                     "ABCDEFGHIJKLMNOPQRSTUVWXYZ-._~");
+}
+
+// Returns: the number, 0 if it is none of a port.
+static unsigned long port_of(const char *text, const char *end)
+{
+    char *after;
+    unsigned long number = *text >= '0' && *text <= '9' ? strtoul(text, &after, 10) : 0;
+    return number > 0 && number <= UINT16_MAX && after == end ? number : 0;
+}
+
 // "HOST", "HOST:PORT" or "[ADDRESS]:PORT" of so many bytes.
 static bool take_authority(struct url *url, const char *text, size_t length)
 {
-    size_t host_at = text[0] == '[';
-    const char *end = memchr(text, host_at ? ']' : ':', length);
-    size_t host_bytes = (end == NULL ? length : (size_t)(end - text)) - host_at;
-    if ((host_at && end == NULL) || host_bytes == 0 || host_bytes >= sizeof(url->host) ||
-        length >= sizeof(url->authority) || memchr(text, '@', length) != NULL)
+    bool is_literal = text[0] == '[';
+    size_t host_bytes = host_length(text + is_literal, is_literal);
+    const char *port = text + is_literal + host_bytes;
+    if (host_bytes == 0 || host_bytes >= sizeof(url->host) || length >= sizeof(url->authority) ||
+        (is_literal && *port++ != ']'))
         return false;
-    memcpy(url->host, text + host_at, host_bytes);
+    memcpy(url->host, text + is_literal, host_bytes);
     url->host[host_bytes] = '\0';
     snprintf(url->authority, sizeof(url->authority), "%.*s", (int)length, text);
     url->port = url->secure ? 443 : 80;
-    const char *port = text + host_at + host_bytes + host_at;
     if (port == text + length)
         return true;
-    char *after;
-    unsigned long number = strtoul(port + 1, &after, 10);
-    if (*port != ':' || after != text + length || number < 1 || number > UINT16_MAX)
-        return false;
+    unsigned long number = *port == ':' ? port_of(port + 1, text + length) : 0;
     if (number == url->port)
         url->authority[port - text] = '\0';
     url->port = (uint16_t)number;
-    return true;
+    return number != 0;
 }
 
 bool url_parse(const char *text, struct url *url)
@@ -63,14 +74,15 @@ bool url_parse(const char *text, struct url *url)
 
 bool url_follow(struct url *url, const char *location)
 {
-    if (strstr(location, "://") != NULL)
+    if (strncmp(location + strcspn(location, "/?#:"), "://", 3) == 0)
         return url_parse(location, url);
     if (!is_printable(location) || location[0] == '\0')
         return false;
     if (strncmp(location, "//", 2) == 0) { // the same scheme, another host
-        char whole[URL_BYTES_MAX];
-        snprintf(whole, sizeof(whole), "%s:%s", url->secure ? "https" : "http", location);
-        return url_parse(whole, url);
+        char whole[URL_BYTES_MAX + 8];
+        int length =
+            snprintf(whole, sizeof(whole), "%s:%s", url->secure ? "https" : "http", location);
+        return length < (int)sizeof(whole) && url_parse(whole, url);
     }
     if (location[0] == '/')
         return take_target(url, location);

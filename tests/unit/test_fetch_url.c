@@ -51,6 +51,11 @@ static void test_parse(void **state)
         "http://[::1]x/",
         "http://a.org:80x/",
         "http://a.org/\r\nX: y",
+        "http://a.org[:80/",
+        "http://a\\b.org/",
+        "http://[a.org]/",
+        "http://a.org:+80/",
+        "http://a.org:-18446744073709551615/",
     };
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
         assert_false(url_parse(bad[i], &url));
@@ -78,6 +83,7 @@ static void test_follow(void **state)
         {"http://a.org", "z", "a.org", "/z"},
         {"http://a.org/x", "https://b.org/w", "b.org", "/w"},
         {"https://a.org/x", "//b.org:1/w", "b.org", "/w"},
+        {"http://a.org/x", "/z?u=http://b.org/", "a.org", "/z?u=http://b.org/"},
     };
     struct url url;
     for (size_t i = 0; i < ARRAY_COUNT(good); i++) {
@@ -97,6 +103,9 @@ static void test_follow(void **state)
     long_one[0] = '/';
     assert_false(url_follow(&url, long_one));
     long_one[1] = '/';
+    assert_false(url_follow(&url, long_one));
+    long_one[3] = '/'; // its scheme makes it longer still
+    assert_true(url_parse("https://a.org/x", &url));
     assert_false(url_follow(&url, long_one));
 }
 

@@ -92,6 +92,14 @@ void world_pass_ms(uint64_t milliseconds)
     world_now_ns = end_ns;
 }
 
+void world_restart(void)
+{
+    while (timers != NULL)
+        timer_stop(timers);
+    poller = NULL;
+    thread_woken = false;
+}
+
 struct thread *thread_self(void)
 {
     return (struct thread *)&thread_woken;
