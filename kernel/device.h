@@ -57,8 +57,9 @@ struct net_device_ops {
     // Reaps sent frames and hands received ones to `received`, at most `budget` of them.
     // Returns: how many frames came in.
     uint32_t (*poll)(struct net_device *device, uint32_t budget);
-    // Refills the receive queue and tells the device, once, of everything queued since the last
-    // flush.
+    // Tells the device, once, of everything queued since the last flush, and refills the receive
+    // queue with what rx_release() gave back, or leaves that until there is more of it. Not needed
+    // while neither transmit() nor rx_release() was called.
     void (*flush)(struct net_device *device);
     // Allows the interrupts that end a halt: frames received and, when a transmit() found the queue
     // full, room in it. Comes after flush(), before the halt's deadline is computed: it may start a

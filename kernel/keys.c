@@ -262,6 +262,7 @@ static INTERRUPT_CONTEXT void hear(void *context)
         typed[in % TYPED_MAX] = (uint8_t)byte;
         atomic_store_explicit(&typed_in, in + 1, memory_order_relaxed);
     }
+    scheduler_mark();
 }
 
 static bool keys_poll(void *context)
@@ -278,15 +279,9 @@ static bool keys_poll(void *context)
     return true;
 }
 
-static bool keys_arm(void *context)
-{
-    (void)context;
-    return is_typed() && !is_answering;
-}
-
 static int listen(const struct acpi_facts *facts)
 {
-    static struct poller poller = {.name = "keys", .poll = keys_poll, .arm = keys_arm};
+    static struct poller poller = {.name = "keys", .poll = keys_poll};
     int irq = serial_input_irq();
     if (irq < 0)
         return irq;
@@ -296,7 +291,7 @@ static int listen(const struct acpi_facts *facts)
     int error = io_apic_route_isa(facts, (unsigned)irq, vector);
     if (error != 0)
         return error;
-    scheduler_add_poller(&poller);
+    scheduler_add_marked_poller(&poller);
     serial_input_start();
     return 0;
 }

@@ -64,6 +64,7 @@ static INTERRUPT_CONTEXT void hear(void *context)
     strays = is_button ? 0 : strays + 1;
     if (is_button)
         atomic_store_explicit(&is_pressed, true, memory_order_relaxed);
+    scheduler_mark();
     if (strays < STRAYS_MAX)
         return;
     io_apic_mask(&line); // its level stays: nothing else would run any more
@@ -89,12 +90,6 @@ static bool button_poll(void *context)
     if (thread_create("power button", stop, NULL) == NULL)
         log_warn("power: no memory for a thread: the power button was pressed in vain");
     return true;
-}
-
-static bool button_arm(void *context)
-{
-    (void)context;
-    return atomic_load_explicit(&is_pressed, memory_order_relaxed);
 }
 
 // ---- listening ----------------------------------------------------------------------------------
@@ -140,7 +135,7 @@ static int acpi_mode_enter(const struct acpi_facts *facts, uint16_t control_port
 
 static int listen(const struct acpi_facts *facts)
 {
-    static struct poller poller = {.name = "power", .poll = button_poll, .arm = button_arm};
+    static struct poller poller = {.name = "power", .poll = button_poll};
     uint16_t control_port;
     unsigned half = field(facts, PM1_EVT_LEN, 1) / 2;
     if (facts->fadt_bytes < FLAGS + 4 || field(facts, FLAGS, 4) & FLAG_NO_FIXED_BUTTON ||
@@ -161,7 +156,7 @@ static int listen(const struct acpi_facts *facts)
     error = io_apic_route_sci(facts, field(facts, SCI_INT, 2), vector, &line);
     if (error != 0)
         return error;
-    scheduler_add_poller(&poller);
+    scheduler_add_marked_poller(&poller);
     for (unsigned i = 0; i < ARRAY_COUNT(event_ports) && event_ports[i] != 0; i++)
         cpu_out16((uint16_t)(event_ports[i] + half), PM1_BUTTON);
     return 0;

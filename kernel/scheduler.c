@@ -33,15 +33,26 @@ PERCORE uint64_t scheduler_doorbell_seen;
 // Of the time stamp counter the lower half: that wraps after a second at the least, and to be wrong
 // for the length of an interval then does no harm.
 static PERCORE uint32_t loop_turn_tsc, loop_interval_tsc;
-static PERCORE struct poller *pollers;
+static PERCORE struct poller *pollers, *marked_pollers;
+PERCORE atomic_bool scheduler_marked;
+static PERCORE uint64_t halted_counts; // of the time stamp counter, in halts
 
-void scheduler_add_poller(struct poller *poller)
+static void append_poller(struct poller **end, struct poller *poller)
 {
-    struct poller **end = &pollers;
     while (*end != NULL)
         end = &(*end)->next;
     poller->next = NULL;
     *end = poller;
+}
+
+void scheduler_add_poller(struct poller *poller)
+{
+    append_poller(&pollers, poller);
+}
+
+void scheduler_add_marked_poller(struct poller *poller)
+{
+    append_poller(&marked_pollers, poller);
 }
 
 void scheduler_set_doorbell(const _Atomic uint64_t *rung)
@@ -138,9 +149,25 @@ void thread_yield(void)
     }
 }
 
-static bool poll_all(void)
+// The mark goes first: what a handler marks from now on is polled next time.
+static __attribute__((noinline)) bool poll_marked(void)
 {
     bool again = false;
+    atomic_store_explicit(&scheduler_marked, false, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    for (struct poller *poller = marked_pollers; poller != NULL; poller = poller->next)
+        again |= poller->poll(poller->context);
+    return again;
+}
+
+static inline bool is_marked(void)
+{
+    return __builtin_expect(atomic_load_explicit(&scheduler_marked, memory_order_relaxed), 0);
+}
+
+static bool poll_all(void)
+{
+    bool again = is_marked() && poll_marked();
     for (struct poller *poller = pollers; poller != NULL; poller = poller->next)
         again |= poller->poll(poller->context);
     uint64_t deadline_ns = timer_next_deadline_ns();
@@ -157,7 +184,7 @@ static bool arm_all(void)
     for (struct poller *poller = pollers; poller != NULL; poller = poller->next)
         if (poller->arm != NULL && poller->arm(poller->context))
             return true;
-    return false;
+    return is_marked();
 }
 
 static void halt(void)
@@ -168,7 +195,7 @@ static void halt(void)
     watchdog_halts();
     uint64_t before = cpu_read_tsc();
     idle_wait();
-    scheduler_stats.halted_ns += time_from_tsc(cpu_read_tsc()) - time_from_tsc(before);
+    halted_counts += cpu_read_tsc() - before;
 }
 
 // Waits for an interrupt or the doorbell, unless there is work after all. Handlers only mark what
@@ -241,5 +268,9 @@ void scheduler_run(void)
 struct scheduler_stats scheduler_stats_of(unsigned core)
 {
     const struct scheduler_stats *of = core_local_of(core, &scheduler_stats);
-    return of == NULL ? (struct scheduler_stats){0} : *of;
+    if (of == NULL)
+        return (struct scheduler_stats){0};
+    struct scheduler_stats stats = *of;
+    stats.halted_ns = time_of_counts(*(const uint64_t *)core_local_of(core, &halted_counts));
+    return stats;
 }

@@ -6,6 +6,8 @@
 // enter the loop by registering a poller.
 #pragma once
 
+#include <stdatomic.h>
+
 #include "kernel/compiler.h"
 
 // One source of work, polled by the loop of the core that registered it. The functions run in the
@@ -26,6 +28,16 @@ struct poller {
 // Adds a poller to this core's loop, for good; polled in the order added. Owns: the poller, from
 // now on.
 void scheduler_add_poller(struct poller *poller);
+
+// A poller for what nobody but an interrupt handler of this core tells, and seldom: a turn of the
+// loop without a mark has no instruction for it. Its arm() is not called. Owns: the poller.
+void scheduler_add_marked_poller(struct poller *poller);
+extern PERCORE atomic_bool scheduler_marked;
+// Has the loop come round and poll those. Context: any, interrupt handlers above all.
+static inline void scheduler_mark(void)
+{
+    atomic_store_explicit(&scheduler_marked, true, memory_order_relaxed);
+}
 
 // A word that other cores change when they have work for this one. While it is not what a poller
 // has seen last, the loop does not let threads that yield run on without it. One a core.

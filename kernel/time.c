@@ -245,12 +245,22 @@ uint64_t time_tsc_hz(void)
     return tsc_hz;
 }
 
-INTERRUPT_CONTEXT uint64_t time_from_tsc(uint64_t tsc)
+INTERRUPT_CONTEXT uint64_t time_of_counts(uint64_t counts)
+{
+    return (uint64_t)((unsigned __int128)counts * multiplier >> 32);
+}
+
+static inline __attribute__((always_inline)) INTERRUPT_CONTEXT uint64_t from_tsc(uint64_t tsc)
 {
     // A core whose counter is a little behind must not turn time back to before boot.
-    if ((int64_t)(tsc - base_tsc) < 0)
+    if (__builtin_expect((int64_t)(tsc - base_tsc) < 0, 0))
         return 0;
     return (uint64_t)((unsigned __int128)(tsc - base_tsc) * multiplier >> 32);
+}
+
+INTERRUPT_CONTEXT uint64_t time_from_tsc(uint64_t tsc)
+{
+    return from_tsc(tsc);
 }
 
 uint64_t time_from_tsc_of(unsigned core, uint64_t tsc)
@@ -261,7 +271,7 @@ uint64_t time_from_tsc_of(unsigned core, uint64_t tsc)
 
 INTERRUPT_CONTEXT uint64_t time_now_ns(void)
 {
-    return time_from_tsc(cpu_read_tsc());
+    return from_tsc(cpu_read_tsc());
 }
 
 // What wants the interrupt timer of this core; the earlier one gets it.

@@ -18,6 +18,8 @@ uint64_t time_now_ns(void);
 // The same of what this core's time stamp counter showed, and another core's.
 uint64_t time_from_tsc(uint64_t tsc);
 uint64_t time_from_tsc_of(unsigned core, uint64_t tsc);
+// How long so many counts of it take, in nanoseconds.
+uint64_t time_of_counts(uint64_t counts);
 
 // How fast the time stamp counter and the interrupt timer run is measured while the boot goes on,
 // in three steps; context: core 0, interrupts off. First: the counter's speed, if the CPU or the
@@ -60,6 +62,10 @@ void timer_start(struct timer *timer, uint64_t deadline_ns);
 // Stops the timer; nothing happens if it is not pending.
 void timer_stop(struct timer *timer);
 // The earliest deadline, TIME_NEVER without timers.
-uint64_t timer_next_deadline_ns(void);
+extern PERCORE struct timer *timer_first;
+static inline uint64_t timer_next_deadline_ns(void)
+{
+    return timer_first != NULL ? timer_first->deadline_ns : TIME_NEVER;
+}
 // Expires what is due. Returns: true if there was any. Context: the core's loop.
 bool timer_expire(uint64_t now_ns);

@@ -6,7 +6,7 @@
 #include "kernel/counters.h"
 #include "kernel/trace.h"
 
-static PERCORE struct timer *heap_root;
+PERCORE struct timer *timer_first; // the heap's root
 
 // Both are roots, without siblings; either may be NULL.
 static struct timer *heap_meld(struct timer *a, struct timer *b)
@@ -54,10 +54,10 @@ static struct timer *heap_meld_siblings(struct timer *first)
 
 static void heap_remove(struct timer *timer)
 {
-    if (timer == heap_root) {
-        heap_root = heap_meld_siblings(timer->child);
-        if (heap_root != NULL)
-            heap_root->previous = NULL;
+    if (timer == timer_first) {
+        timer_first = heap_meld_siblings(timer->child);
+        if (timer_first != NULL)
+            timer_first->previous = NULL;
     } else {
         if (timer->previous->child == timer)
             timer->previous->child = timer->sibling;
@@ -65,7 +65,7 @@ static void heap_remove(struct timer *timer)
             timer->previous->sibling = timer->sibling;
         if (timer->sibling != NULL)
             timer->sibling->previous = timer->previous;
-        heap_root = heap_meld(heap_root, heap_meld_siblings(timer->child));
+        timer_first = heap_meld(timer_first, heap_meld_siblings(timer->child));
     }
     timer->child = timer->sibling = timer->previous = NULL;
     timer->pending = false;
@@ -78,7 +78,7 @@ void timer_start(struct timer *timer, uint64_t deadline_ns)
     timer->deadline_ns = deadline_ns;
     timer->pending = true;
     timer->child = timer->sibling = timer->previous = NULL;
-    heap_root = heap_meld(heap_root, timer);
+    timer_first = heap_meld(timer_first, timer);
 }
 
 void timer_stop(struct timer *timer)
@@ -87,19 +87,14 @@ void timer_stop(struct timer *timer)
         heap_remove(timer);
 }
 
-uint64_t timer_next_deadline_ns(void)
-{
-    return heap_root != NULL ? heap_root->deadline_ns : TIME_NEVER;
-}
-
 // What is due is set aside first: a timer that a callback starts waits for the loop's next turn, so
 // that one which restarts itself in the past cannot keep the core here.
 bool timer_expire(uint64_t now_ns)
 {
     static PERCORE struct timer due; // heads the list of them, where timer_stop() finds them too
     struct timer *last = &due;
-    while (heap_root != NULL && heap_root->deadline_ns <= now_ns) {
-        struct timer *timer = heap_root;
+    while (timer_first != NULL && timer_first->deadline_ns <= now_ns) {
+        struct timer *timer = timer_first;
         heap_remove(timer);
         timer->pending = true;
         timer->previous = last;

@@ -484,8 +484,6 @@ static void send_again(void)
 bool net_netif_poll(void)
 {
     uint32_t frames = state.device->ops->poll(state.device, POLL_BUDGET_FRAMES);
-    if (frames > 0)
-        state.flush_needed = true;
     follow_link();
     if (state.tx_reaped) {
         state.tx_reaped = false;

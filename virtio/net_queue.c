@@ -23,6 +23,7 @@
 #define ETHERNET_TAG_BYTES 4 // of a VLAN
 #define FRAME_BYTES_MAX    65535
 #define RECHECK_NS         (10 * NS_PER_MS)
+#define REFILL_DIVISOR     8 // the receive ring is refilled when this part of it is empty
 #define LOST_AFTER_NS      (1 * NS_PER_MS) // armed for less: the interrupt may be on its way
 #define LOST_CONFIRM_NS    (100 * NS_PER_US)
 #define TX_BUFFERS_MAX     (NET_TX_SEGMENTS_MAX + 1)
@@ -213,13 +214,29 @@ static void net_rx_release(struct net_device *device, struct net_rx_buffer *lent
     recycle(from(device), buffer);
 }
 
-static void refill(struct queue_pair *pair)
+static void flush_queue(struct queue_pair *pair, struct virtio_queue *queue)
+{
+    if (queue->ring.added == queue->ring.published)
+        return;
+    pair->had_traffic = true;
+    if (virtio_queue_flush(queue))
+        pair->net.stats.notifications++;
+}
+
+// Not after each frame: what is to be done once a batch costs as much as a buffer.
+static inline bool wants_refill(const struct queue_pair *pair)
+{
+    return virtq_room(&pair->rx.ring) >= pair->refill_room && pair->free_buffers != NULL;
+}
+
+static __attribute__((noinline)) void refill(struct queue_pair *pair)
 {
     struct rx_buffer *buffer;
     while ((buffer = pair->free_buffers) != NULL && pair->rx.ring.free_count > 0 &&
            virtq_add_writable(&pair->rx.ring, (uintptr_t)buffer->memory, pair->buffer_bytes,
                               buffer) == 0)
         pair->free_buffers = buffer->next_free;
+    flush_queue(pair, &pair->rx);
 }
 
 // ---- transmit -----------------------------------------------------------------------------------
@@ -307,8 +324,8 @@ static int net_transmit(struct net_device *device, const struct net_tx_frame *fr
 static void reap(struct queue_pair *pair)
 {
     struct virtq_used used;
-    int got;
-    while ((got = virtq_take(&pair->tx.ring, &used)) > 0) {
+    int got = 0;
+    while (virtq_has_used(&pair->tx.ring) && (got = virtq_take(&pair->tx.ring, &used)) > 0) {
         struct tx_slot *slot = used.token;
         void *token = slot->token;
         release_slot(pair, slot);
@@ -339,14 +356,20 @@ static void confirm_lost_interrupt(struct queue_pair *pair)
                  pair->owner->device->name);
 }
 
+static inline void disable_interrupts(struct queue_pair *pair)
+{
+    virtq_disable_interrupts(&pair->rx.ring);
+    if (pair->is_tx_armed)
+        virtq_disable_interrupts(&pair->tx.ring);
+}
+
 static void disarm(struct queue_pair *pair)
 {
     if (!atomic_load_explicit(&pair->rx_marked, memory_order_relaxed) &&
         virtq_has_used(&pair->rx.ring))
         confirm_lost_interrupt(pair);
     pair->is_armed = false;
-    virtq_disable_interrupts(&pair->rx.ring);
-    virtq_disable_interrupts(&pair->tx.ring);
+    disable_interrupts(pair);
 }
 
 static bool is_config_marked(const struct queue_pair *pair)
@@ -373,27 +396,23 @@ static uint32_t net_poll(struct net_device *device, uint32_t budget)
         reap(pair);
     uint32_t count = 0;
     int got = 0;
-    while (count < budget && !self->device->is_shut_off && (got = receive_one(pair)) > 0)
+    while (count < budget && virtq_has_used(&pair->rx.ring) && !self->device->is_shut_off &&
+           (got = receive_one(pair)) > 0)
         count++;
+    if (count > 0)
+        pair->had_traffic = true;
     if (got < 0)
         shut_off_queue(pair, &pair->rx);
+    else if (wants_refill(pair))
+        refill(pair);
     return count;
-}
-
-static void flush_queue(struct queue_pair *pair, struct virtio_queue *queue)
-{
-    if (queue->ring.added == queue->ring.published)
-        return;
-    pair->had_traffic = true;
-    if (virtio_queue_flush(queue))
-        pair->net.stats.notifications++;
 }
 
 static void net_flush(struct net_device *device)
 {
     struct queue_pair *pair = from(device);
-    refill(pair);
-    flush_queue(pair, &pair->rx);
+    if (wants_refill(pair))
+        refill(pair);
     flush_queue(pair, &pair->tx);
 }
 
@@ -403,15 +422,15 @@ static bool net_arm(struct net_device *device)
     if (pair->owner->device->is_shut_off)
         return false;
     bool is_ready = virtq_enable_interrupts(&pair->rx.ring) || is_config_marked(pair);
-    if (pair->tx_is_full) {
+    pair->is_tx_armed = pair->tx_is_full;
+    if (pair->is_tx_armed) {
         // Half of what is in flight: one interrupt makes room for a batch.
         uint16_t count = (uint16_t)((virtq_in_flight(&pair->tx.ring) + 1) / 2);
         is_ready |= virtq_enable_interrupts_after(&pair->tx.ring, count > 0 ? count : 1);
     }
     pair->is_armed = !is_ready;
     if (is_ready) {
-        virtq_disable_interrupts(&pair->rx.ring);
-        virtq_disable_interrupts(&pair->tx.ring);
+        disable_interrupts(pair);
         return true;
     }
     pair->armed_at_ns = time_now_ns();
@@ -499,6 +518,7 @@ int queue_pair_create(struct virtio_net *owner, uint16_t number, const struct ne
     net_device_ignore(&pair->net);
     pair->recheck.expired = recheck_expired;
     int error = make_queues(pair, number);
+    pair->refill_room = pair->rx.place.size / REFILL_DIVISOR;
     if (error != 0) {
         queue_pair_destroy(pair);
         return error;

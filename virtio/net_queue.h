@@ -18,10 +18,11 @@ struct queue_pair {
     struct rx_buffer *buffers, *free_buffers;
     uint8_t *buffer_memory;
     size_t buffer_count, buffer_pages;
-    uint32_t buffer_bytes;
+    uint32_t buffer_bytes, refill_room; // empty entries of the ring that are worth a refill
     struct tx_slot *slots, *free_slots;
     atomic_bool rx_marked; // set by the interrupt handler, cleared by poll
     bool is_armed;         // an interrupt is expected for the next frame
+    bool is_tx_armed;      // when it was armed last, also for room to send
     bool tx_is_full;       // a frame was turned away since the last one was reaped
     bool had_traffic;      // since the re-check was last started
     bool is_reclaimed;     // the card is shut off, what it had is ours again

@@ -116,7 +116,6 @@ int virtq_split_add_one(struct virtq *queue, uint64_t phys, uint32_t length, uin
 void virtq_split_publish(struct virtq *queue);
 bool virtq_split_needs_notify(struct virtq *queue);
 int virtq_split_take(struct virtq *queue, struct virtq_used *used);
-bool virtq_split_has_used(const struct virtq *queue);
 bool virtq_split_enable_interrupts_after(struct virtq *queue, uint16_t count);
 void virtq_split_disable_interrupts(struct virtq *queue);
 
@@ -183,7 +182,8 @@ static inline bool virtq_has_used(const struct virtq *queue)
 {
     if (__builtin_expect(queue->ops != NULL, 0))
         return queue->ops->has_used(queue);
-    return virtq_split_has_used(queue);
+    return queue->broken != NULL || queue->used_next != queue->used_seen ||
+           atomic_load_explicit(&queue->used->index, memory_order_acquire) != queue->used_next;
 }
 // Asks for an interrupt when about `count` more chains are used (without event index: at the next
 // one). Returns: true if there is something to take already that may be all of it (or the queue is

@@ -210,12 +210,6 @@ int virtq_split_take(struct virtq *queue, struct virtq_used *used)
     return result;
 }
 
-bool virtq_split_has_used(const struct virtq *queue)
-{
-    return queue->broken != NULL || queue->used_next != queue->used_seen ||
-           atomic_load_explicit(&queue->used->index, memory_order_acquire) != queue->used_next;
-}
-
 bool virtq_split_enable_interrupts_after(struct virtq *queue, uint16_t count)
 {
     if (queue->config.event_index) {

@@ -154,6 +154,11 @@ uint64_t time_from_tsc(uint64_t tsc)
     return tsc;
 }
 
+uint64_t time_of_counts(uint64_t counts)
+{
+    return counts;
+}
+
 uint64_t time_tsc_hz(void)
 {
     return NS_PER_S;

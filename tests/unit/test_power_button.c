@@ -84,7 +84,9 @@ void io_apic_mask(const struct io_apic_line *line)
     machine.is_masked = true;
 }
 
-void scheduler_add_poller(struct poller *added)
+PERCORE atomic_bool scheduler_marked;
+
+void scheduler_add_marked_poller(struct poller *added)
 {
     poller = added;
 }
@@ -112,6 +114,7 @@ static struct acpi_facts facts_make(void)
     memset(machine.general, 0xff, sizeof(machine.general));
     machine.obeys = true;
     poller = NULL;
+    scheduler_marked = false;
     host_log_clear();
     return facts;
 }
@@ -171,13 +174,13 @@ static void the_button_is_heard(void **state)
     assert_int_equal(machine.status, 0);
     assert_int_equal(machine.enable, BUTTON);
     assert_int_equal(machine.general[0] << 8 | machine.general[2] | machine.general[3], 0xff00);
-    assert_false(poller->arm(poller->context));
+    assert_false(scheduler_marked);
     assert_false(poller->poll(poller->context));
 
     machine.status = BUTTON | 1;
     handler(NULL);
     assert_int_equal(machine.status, 1); // only what was heard is taken back
-    assert_true(poller->arm(poller->context));
+    assert_true(scheduler_marked);
     if (setjmp(ended) == 0) {
         poller->poll(poller->context);
         fail();
@@ -185,7 +188,7 @@ static void the_button_is_heard(void **state)
     assert_true(
         host_log_has("toril: the power button ends the machine at once")); // the second wish
     assert_int_equal(handled, 1);
-    assert_false(poller->arm(poller->context));
+    assert_false(poller->poll(poller->context));
 }
 
 static void what_is_not_there_is_said(void **state)
@@ -227,7 +230,7 @@ static void an_interrupt_without_end_is_masked(void **state)
         handler(NULL);
     assert_false(machine.is_masked);
     handler(NULL);
-    assert_true(machine.is_masked);
+    assert_true(machine.is_masked && scheduler_marked);
     assert_false(poller->poll(poller->context));
     assert_true(host_log_has("power: the power button is not heard any more"));
 }
