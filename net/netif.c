@@ -7,6 +7,7 @@
 #include "kernel/core.h"
 #include "kernel/options.h"
 #include "net/groups.h"
+#include "net/ip4_input.h"
 #include "net/relay.h"
 #include "net/segments.h"
 #include "net/spread.h"
@@ -170,7 +171,7 @@ void net_netif_take(struct net_rx_buffer *frame)
         return;
     }
     LINK_STATS_INC(link.recv);
-    if (ethernet_input(pbuf, &state.netif) != ERR_OK)
+    if (!net_ip4_input(pbuf, &state.netif) && ethernet_input(pbuf, &state.netif) != ERR_OK)
         pbuf_free(pbuf);
 }
 

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include "net/ip4_input.h"
+
+#include <string.h>
+
+#include "lwip/ip.h"
+#include "lwip/pbuf.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/prot/ethernet.h"
+#include "lwip/prot/ieee.h"
+#include "lwip/prot/udp.h"
+#include "lwip/stats.h"
+#include "lwip/udp.h"
+
+#define HEADERS_BYTES   (SIZEOF_ETH_HDR + IP_HLEN)
+#define VERSION_4_IHL_5 0x45
+#define MULTICAST_FIRST 224 // first byte of an address: multicast, reserved and broadcast
+#define ETHERNET_GROUP  1   // bit of the first byte: to more than one
+
+static inline uint16_t load16(const uint8_t *bytes)
+{
+    uint16_t value;
+    memcpy(&value, bytes, sizeof(value));
+    return value;
+}
+
+static inline uint32_t load32(const uint8_t *bytes)
+{
+    uint32_t value;
+    memcpy(&value, bytes, sizeof(value));
+    return value;
+}
+
+// A header without options, its checksum included, adds up to 0 in one's complement, which all ones
+// are. Folded once less than to 16 bits, that is one of two numbers.
+static inline bool is_sum_right(const uint8_t *ip)
+{
+    uint64_t sum = load32(ip);
+    for (int i = 4; i < IP_HLEN; i += 4)
+        sum += load32(ip + i);
+    sum = (sum >> 32) + (sum & 0xffffffff);
+    sum = (sum >> 16) + (sum & 0xffff);
+    return sum == 0xffff || sum == 0x1fffe;
+}
+
+// An address that could mean more than one host is left to those who know.
+static inline bool is_one_host(uint32_t address, uint32_t netmask)
+{
+    return address != 0 && (address | netmask) != UINT32_MAX && (uint8_t)address < MULTICAST_FIRST;
+}
+
+static inline bool is_usual(const uint8_t *ethernet, const struct netif *netif)
+{
+    const uint8_t *ip = ethernet + SIZEOF_ETH_HDR;
+    uint32_t own = netif_ip4_addr(netif)->addr;
+    return load16(ethernet + 12) == PP_HTONS(ETHTYPE_IP) && ip[0] == VERSION_4_IHL_5 &&
+           (load16(ip + 6) & PP_HTONS(IP_MF | IP_OFFMASK)) == 0 && load32(ip + 16) == own &&
+           own != 0 && (ip[9] == IP_PROTO_TCP || ip[9] == IP_PROTO_UDP) &&
+           is_one_host(load32(ip + 12), netif_ip4_netmask(netif)->addr) &&
+           (ethernet[0] & ETHERNET_GROUP) == 0 && netif_is_up(netif) && is_sum_right(ip);
+}
+
+// Cuts off what the link added to make the frame long enough. Returns: false if there is less than
+// the header says, or that is in pieces of which the last ones are too long.
+static inline bool cut(struct pbuf *frame, const uint8_t *ip)
+{
+    uint16_t frame_bytes = (uint16_t)(lwip_ntohs(load16(ip + 2)) + SIZEOF_ETH_HDR);
+    if (frame_bytes == frame->tot_len)
+        return true;
+    if (frame_bytes > frame->tot_len || frame_bytes < HEADERS_BYTES || frame->next != NULL)
+        return false;
+    frame->len = frame->tot_len = frame_bytes;
+    return true;
+}
+
+bool net_ip4_input(struct pbuf *frame, struct netif *netif)
+{
+    const uint8_t *ethernet = frame->payload, *ip = ethernet + SIZEOF_ETH_HDR;
+    if (frame->len < HEADERS_BYTES || !is_usual(ethernet, netif) || !cut(frame, ip))
+        return false;
+    IP_STATS_INC(ip.recv);
+    frame->if_idx = netif_get_index(netif);
+    frame->payload = (uint8_t *)frame->payload + HEADERS_BYTES;
+    frame->len = (u16_t)(frame->len - HEADERS_BYTES);
+    frame->tot_len = (u16_t)(frame->tot_len - HEADERS_BYTES);
+    ip_data.current_netif = netif;
+    ip_data.current_input_netif = netif;
+    ip_data.current_ip4_header = (const struct ip_hdr *)ip;
+    ip_data.current_ip_header_tot_len = IP_HLEN;
+    ip_addr_set_ip4_u32(&ip_data.current_iphdr_src, load32(ip + 12));
+    ip_addr_set_ip4_u32(&ip_data.current_iphdr_dest, load32(ip + 16));
+    if (ip[9] == IP_PROTO_TCP)
+        tcp_input(frame, netif);
+    else
+        udp_input(frame, netif);
+    ip_data.current_netif = NULL;
+    ip_data.current_input_netif = NULL;
+    ip_data.current_ip4_header = NULL;
+    ip_data.current_ip_header_tot_len = 0;
+    ip4_addr_set_any(ip4_current_src_addr());
+    ip4_addr_set_any(ip4_current_dest_addr());
+    return true;
+}
