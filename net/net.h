@@ -17,11 +17,11 @@
 // Context: a thread, once, after the devices were found. Blocks: never; the address may come later.
 void net_start(void);
 
-// Runs prepare(argument, cores) on this core and then, each with a stack of its own under the same
-// address, on as many others as the card has queues for, or option net_cores says; when all are
-// prepared, spreads what comes in over them, all of a connection to the same core. prepare() listens,
-// in the core's loop: it must not block, and any core may be asked by any client, so it does the same
-// on each. What was opened before it may hear nothing more.
+// Runs prepare(argument, cores), each with a stack of its own under the same address, on as many other
+// cores as the card has queues for, or option net_cores says; when all are prepared, spreads what comes
+// in over them, all of a connection to the same core; then runs it on this one. prepare() listens, in
+// the core's loop: it must not block, and any core may be asked by any client, so it does the same on
+// each. What was opened before it may hear nothing more.
 //
 // Context: a thread of core 0, once. Blocks: until it is done. Returns: what prepare() returned on
 // this core. Where other cores fail, the log says so, and this one serves alone.

@@ -140,15 +140,9 @@ static int join_all(const struct net_steer_map *map, struct net_device *first,
     return 0;
 }
 
-int net_spread(int (*prepare)(void *argument, unsigned cores), void *argument)
+// Has the card spread what comes in over the cores, which have all joined.
+static void spread_frames(struct net_steer_map map, struct net_device *first)
 {
-    struct net_device *first = net_device_first();
-    struct net_steer_map map = {1, 1};
-    if (first != NULL && net_spread_map.count == 1)
-        map = plan(first);
-    int error = prepare(argument, map.count);
-    if (error != 0 || map.count == 1 || join_all(&map, first, prepare, argument) != 0)
-        return error;
     tell_config(map.count);
     if (map.pairs > 1 && first->ops->spread(first, map.pairs) != 0)
         map.pairs = 1; // all comes in here; they send for themselves
@@ -161,7 +155,18 @@ int net_spread(int (*prepare)(void *argument, unsigned cores), void *argument)
     atomic_signal_fence(memory_order_seq_cst);
     net_spread_map.count = map.count;
     log_info("net: %u cores serve, %u with queues of their own", map.count, with_queues);
-    return 0;
+}
+
+int net_spread(int (*prepare)(void *argument, unsigned cores), void *argument)
+{
+    struct net_device *first = net_device_first();
+    struct net_steer_map map = {1, 1};
+    if (first != NULL && net_spread_map.count == 1)
+        map = plan(first);
+    if (map.count > 1 && join_all(&map, first, prepare, argument) == 0)
+        spread_frames(map, first);
+    // Last: a connection that core 0 had let in before would be another core's now, and be reset.
+    return prepare(argument, map.count);
 }
 
 err_t net_bind_own_port(struct tcp_pcb *pcb)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "kernel/sync.h"
+#include "net/spread.h"
 #include "net/steer.h"
 #include "smp/exchange.h"
 #include "smp/remote.h"
@@ -551,6 +552,7 @@ static int prepare_nothing(void *argument, unsigned cores)
 {
     (void)argument;
     assert_int_equal(cores, 2);
+    assert_int_equal(net_spread_map.count, 2); // core 0 lets nobody in whose frames move yet
     return 0;
 }
 
