@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "http/connection.h"
+#include "http/connection_log.h"
+#include "http/connection_state.h"
+#include "http/output.h"
+#include "http/request.h"
 #include "kernel/heap.h"
 #include "kernel/panic.h"
 
@@ -162,13 +165,40 @@ static struct http_pieces *produced_make(const struct http_answer *answer, bool 
 
 // ---- handlers' ----------------------------------------------------------------------------------
 
+// `head` lies in *text, which the connection takes over; the body of `answer` follows unless it is
+// in `head` already, and `rest`, a heap block or NULL.
+static void answer_send(struct http_connection *connection, const struct http_response *head,
+                        struct http_text *text, const struct http_answer *answer,
+                        struct http_pieces *rest)
+{
+    bool apart = head->total_bytes == head->head_bytes && answer->body_bytes > 0;
+    if (http_access_log != HTTP_LOG_OFF && rest)
+        http_connection_log_later(connection, head);
+    else if (http_access_log != HTTP_LOG_OFF)
+        http_connection_log(connection, head, apart ? answer->body_bytes : 0);
+    connection->waits = false;
+    connection->request = NULL;
+    connection->owned = *text;
+    connection->rest = rest;
+    // HTTP/1.0 has no chunks: the body ends with the connection.
+    bool ends = rest && connection->parser.http_minor == 0;
+    http_output_queue(connection, head, connection->keep_alive && !ends);
+    if (apart && !connection->head_only)
+        http_output_add(connection, answer->body, answer->body_bytes, answer->lasting);
+    connection->release = answer->release;
+    connection->release_context = answer->context;
+    http_output_start(connection);
+    if (!connection->handling)
+        connection->wake(connection);
+}
+
 static void answer_end(struct http_request *request, const struct http_answer *answer,
                        const struct http_response *response, struct http_text *text,
                        struct http_pieces *rest)
 {
     struct http_connection *connection = request->connection;
     request->connection = NULL;
-    http_connection_answer(connection, response, text, answer, rest);
+    answer_send(connection, response, text, answer, rest);
     http_request_free(request);
 }
 

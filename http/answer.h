@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Responses that are made while the server runs.
+// Responses that are made while the server runs; the answers of handlers, http/http.h, are such.
 #pragma once
 
 #include "http/http.h"

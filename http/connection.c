@@ -11,6 +11,7 @@
 #include "http/memo.h"
 #include "http/output.h"
 #include "http/parser.h"
+#include "http/request.h"
 #include "kernel/heap.h"
 
 // ---- answering ----------------------------------------------------------------------------------
@@ -23,31 +24,6 @@ static void respond(struct http_connection *connection, const struct http_respon
         http_connection_log(connection, response, 0);
     http_output_queue(connection, response, keep_alive);
     http_output_start(connection);
-}
-
-void http_connection_answer(struct http_connection *connection, const struct http_response *head,
-                            struct http_text *text, const struct http_answer *answer,
-                            struct http_pieces *rest)
-{
-    bool apart = head->total_bytes == head->head_bytes && answer->body_bytes > 0;
-    if (http_access_log != HTTP_LOG_OFF && rest)
-        http_connection_log_later(connection, head);
-    else if (http_access_log != HTTP_LOG_OFF)
-        http_connection_log(connection, head, apart ? answer->body_bytes : 0);
-    connection->waits = false;
-    connection->request = NULL;
-    connection->owned = *text;
-    connection->rest = rest;
-    // HTTP/1.0 has no chunks: the body ends with the connection.
-    bool ends = rest && connection->parser.http_minor == 0;
-    http_output_queue(connection, head, connection->keep_alive && !ends);
-    if (apart && !connection->head_only)
-        http_output_add(connection, answer->body, answer->body_bytes, answer->lasting);
-    connection->release = answer->release;
-    connection->release_context = answer->context;
-    http_output_start(connection);
-    if (!connection->handling)
-        connection->wake(connection);
 }
 
 // What a method is refused with that its path does not have.
@@ -63,13 +39,15 @@ static const struct http_response *method_refusal(struct http_connection *connec
 }
 
 // Hands a request to its handler, which may answer it now or later.
-static void request_handle(struct http_connection *connection, bool keep_alive)
+static void request_handle(struct http_connection *connection)
 {
-    connection->keep_alive = keep_alive;
     connection->request->known = connection->fields;
     connection->fields = NULL;
     connection->waits = connection->handling = true;
-    http_request_handle(connection->request);
+    struct http_request *request = connection->request;
+    unsigned refusal = http_request_handle(request);
+    if (refusal)
+        http_answer_status(request, refusal);
     connection->handling = false;
 }
 
@@ -121,23 +99,16 @@ static void answer(struct http_connection *connection, bool keep_alive)
         answer_rendered(connection, keep_alive);
     else
         answer_file(connection, keep_alive);
-    http_parser_drop_fields(connection);
+    http_known_fields_drop(&connection->fields);
 }
 
-void http_connection_take(struct http_connection *connection, bool keep_alive)
+// A request was read: answers it, or hands it to its handler.
+static void take(struct http_connection *connection)
 {
     if (connection->request)
-        request_handle(connection, keep_alive);
+        request_handle(connection);
     else
-        answer(connection, keep_alive);
-}
-
-void http_connection_leave_request(struct http_connection *connection)
-{
-    if (connection->request)
-        http_request_leave(connection->request);
-    connection->request = NULL;
-    connection->waits = false;
+        answer(connection, connection->keep_alive);
 }
 
 // ---- the connection -----------------------------------------------------------------------------
@@ -151,10 +122,10 @@ void http_connection_start(struct http_connection *connection, http_write_fn wri
 
 void http_connection_release(struct http_connection *connection)
 {
-    http_connection_leave_request(connection);
+    http_request_leave(connection);
     heap_free(connection->text_block);
     http_connection_log_end(connection);
-    http_parser_drop_fields(connection);
+    http_known_fields_drop(&connection->fields);
     heap_free(connection->rest);
     if (connection->owned.data)
         http_output_release(connection);
@@ -169,7 +140,7 @@ void http_connection_refuse(struct http_connection *connection, unsigned status)
     respond(connection,
             status == 405 ? method_refusal(connection, &rendered) : http_status_response(status),
             false);
-    http_connection_leave_request(connection);
+    http_request_leave(connection);
 }
 
 void http_connection_finish(struct http_connection *connection)
@@ -231,24 +202,15 @@ static size_t answer_known(struct http_connection *connection, const char *data,
     return read;
 }
 
-size_t http_connection_receive(struct http_connection *connection, const char *data,
-                               size_t size_bytes)
+// Reads requests and answers them. Returns: how many bytes it read: fewer, because an answer waits.
+// Known ones are spared its large frame.
+static __attribute__((noinline)) size_t read_requests(struct http_connection *connection,
+                                                      const char *data, const char *end)
 {
     llhttp_t *parser = &connection->parser;
-    if (connection->waits || http_connection_writes(connection))
-        return 0;
-    if (connection->last || size_bytes == 0)
-        return size_bytes;
-    if (!connection->begun) {
-        size_t read = answer_known(connection, data, size_bytes);
-        if (read == size_bytes || http_connection_writes(connection))
-            return read;
-        if (read > 0)
-            return read + http_connection_receive(connection, data + read, size_bytes - read);
-    }
-    const char *end = data + size_bytes;
-    bool is_whole =
-        !connection->begun; // the input begins with a request, it does not go on with one
+    const char *at = data;
+    // It begins with a request, and does not go on with one.
+    bool is_whole = !connection->begun;
     uint32_t answered_before = connection->answered;
     connection->memorable = NULL;
     // Counting goes on where the input before this one ended.
@@ -256,23 +218,38 @@ size_t http_connection_receive(struct http_connection *connection, const char *d
         connection->mark = data;
     connection->gap = data;
     connection->refusal = 0;
-    llhttp_errno_t result = llhttp_execute(parser, data, size_bytes);
-    if (result == HPE_OK) {
-        is_whole &= !connection->begun && connection->answered == answered_before + 1;
-        if (is_whole && connection->memorable != NULL)
-            http_memo_keep(data, size_bytes, connection->memorable);
-        input_ends(connection, end);
-        return size_bytes;
-    }
-    if (result == HPE_PAUSED) {
-        if (connection->last)
-            return size_bytes;
-        size_t read = (size_t)(llhttp_get_error_pos(parser) - data);
+    llhttp_errno_t result = HPE_PAUSED; // behind each request
+    while (at < end && (result = llhttp_execute(parser, at, (size_t)(end - at))) == HPE_PAUSED) {
+        at = llhttp_get_error_pos(parser);
         llhttp_resume(parser);
-        return read;
+        take(connection);
+        if (connection->last)
+            return (size_t)(end - data);
+        if (connection->waits || http_connection_writes(connection))
+            return (size_t)(at - data);
     }
-    http_connection_refuse(connection, http_parser_refusal(connection, end));
-    return size_bytes;
+    if (result != HPE_OK && result != HPE_PAUSED) {
+        http_connection_refuse(connection, http_parser_refusal(connection, end));
+        return (size_t)(end - data);
+    }
+    is_whole &= !connection->begun && connection->answered == answered_before + 1;
+    if (is_whole && connection->memorable != NULL)
+        http_memo_keep(data, (size_t)(end - data), connection->memorable);
+    input_ends(connection, end);
+    return (size_t)(end - data);
+}
+
+size_t http_connection_receive(struct http_connection *connection, const char *data,
+                               size_t size_bytes)
+{
+    if (connection->waits || http_connection_writes(connection))
+        return 0;
+    if (connection->last || size_bytes == 0)
+        return size_bytes;
+    size_t known = connection->begun ? 0 : answer_known(connection, data, size_bytes);
+    if (known == size_bytes || http_connection_writes(connection))
+        return known;
+    return known + read_requests(connection, data + known, data + size_bytes);
 }
 
 void http_connection_resume(struct http_connection *connection)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "http/connection_log.h"
 
-#include "http/connection.h"
-#include "http/parser.h"
+#include "http/access_log.h"
+#include "http/connection_state.h"
+#include "http/request.h"
 #include "kernel/heap.h"
 
 void (*http_client_name)(const struct http_connection *connection, char *text);
@@ -66,5 +67,5 @@ void http_connection_log_end(struct http_connection *connection)
     access->body_bytes = connection->rest->made_bytes;
     http_access_log_write(access);
     heap_free(access);
-    http_parser_drop_fields(connection);
+    http_known_fields_drop(&connection->fields);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernel/compiler.h"
+#include "kernel/heap.h"
 
 enum http_field {
     HTTP_FIELD_OTHER, // of no interest
@@ -43,6 +44,14 @@ enum http_field http_field_named(const char *name, size_t length);
 // Owns: *fields, NULL before the first, is a heap block that the caller frees.
 int http_known_fields_keep(struct http_known_fields **fields, enum http_field field,
                            const char *value, size_t length) MUST_CHECK;
+// Frees them: the request is answered.
+static inline void http_known_fields_drop(struct http_known_fields **fields)
+{
+    if (!*fields)
+        return;
+    heap_free(*fields);
+    *fields = NULL;
+}
 // Returns: the value, which may be empty. `fields` may be NULL.
 struct http_slice http_known_fields_get(const struct http_known_fields *fields,
                                         enum http_field field);

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "http/connection.h"
 #include "http/connection_log.h"
+#include "http/connection_state.h"
 #include "http/counters.h"
 #include "http/date.h"
 #include "kernel/heap.h"

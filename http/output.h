@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // What a connection writes: the pieces of a response, and what is made or read while they are sent.
-// For http/connection.c.
 #pragma once
 
 #include "http/resources.h"

@@ -5,8 +5,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include "http/connection.h"
+#include "http/access_log.h"
+#include "http/connection_state.h"
 #include "http/hosts.h"
+#include "http/request.h"
+#include "http/route.h"
 #include "http/target.h"
 #include "kernel/heap.h"
 
@@ -97,14 +100,6 @@ static void gap_look(struct http_connection *connection, const char *end)
         connection->gap_has_newline = true;
 }
 
-void http_parser_drop_fields(struct http_connection *connection)
-{
-    if (!connection->fields)
-        return;
-    heap_free(connection->fields);
-    connection->fields = NULL;
-}
-
 // ---- what the parser found ----------------------------------------------------------------------
 
 static int on_message_begin(llhttp_t *parser)
@@ -121,7 +116,7 @@ static int on_message_begin(llhttp_t *parser)
     connection->measured = connection->in_body = connection->host_seen = false;
     connection->head_only = false;
     connection->expects_continue = false;
-    http_parser_drop_fields(connection);
+    http_known_fields_drop(&connection->fields);
     connection->begun = true;
     connection->in_gap = false;
     parser->http_minor = 1; // what an error before the version is answered with
@@ -325,7 +320,7 @@ static int host_apply(struct http_connection *connection)
     int path_length = http_target_path(target.at, target.length, path);
     if (path_length < 0)
         return path_length;
-    http_connection_leave_request(connection);
+    http_request_leave(connection);
     connection->resource = http_host_resource(host, path, (size_t)path_length);
     connection->allowed = connection->resource ? HTTP_READING_METHODS : 0;
     return 0;
@@ -380,17 +375,15 @@ static int on_body(llhttp_t *parser, const char *at, size_t length)
 static int on_message_complete(llhttp_t *parser)
 {
     struct http_connection *connection = parser->data;
-    bool keep_alive = llhttp_should_keep_alive(parser) && !(parser->flags & F_CONNECTION_CLOSE) &&
-                      !connection->finishing;
+    connection->keep_alive = llhttp_should_keep_alive(parser) &&
+                             !(parser->flags & F_CONNECTION_CLOSE) && !connection->finishing;
     connection->begun = connection->in_body = false;
     connection->answered++;
     connection->mark = NULL;
     heap_free(connection->text_block);
     connection->text_block = NULL;
     connection->text_capacity = 0;
-    http_connection_take(connection, keep_alive);
-    return connection->last || connection->waits || http_connection_writes(connection) ? HPE_PAUSED
-                                                                                       : 0;
+    return HPE_PAUSED;
 }
 
 static const llhttp_settings_t settings = {

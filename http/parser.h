@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a connection does with the bytes that come in: llhttp cuts them, and its callbacks, here,
-// find what each request is about, keep what is needed of it, and check it. For http/connection.c.
+// find what each request is about, keep what is needed of it, and check it. It pauses behind each
+// request that is whole.
 #pragma once
 
 #include "kernel/compiler.h"
@@ -16,12 +17,3 @@ void http_parser_start(struct http_connection *connection);
 unsigned http_parser_input_ends(struct http_connection *connection, const char *end) MUST_CHECK;
 // Returns: the status that a request is refused with at which the parser stopped.
 unsigned http_parser_refusal(const struct http_connection *connection, const char *end);
-// Frees the fields that were kept: the request is answered.
-void http_parser_drop_fields(struct http_connection *connection);
-
-// The parser calls, in http/connection.c:
-
-// A request was read: answers it, or hands it to its handler.
-void http_connection_take(struct http_connection *connection, bool keep_alive);
-// The request goes to no handler, or the one that has it need not answer.
-void http_connection_leave_request(struct http_connection *connection);

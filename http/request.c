@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "http/conditions.h"
+#include "http/connection_state.h"
 #include "http/known_fields.h"
 #include "kernel/heap.h"
 #include "kernel/panic.h"
@@ -31,8 +32,13 @@ void http_request_free(struct http_request *request)
     heap_free(request);
 }
 
-void http_request_leave(struct http_request *request)
+void http_request_leave(struct http_connection *connection)
 {
+    struct http_request *request = connection->request;
+    connection->request = NULL;
+    connection->waits = false;
+    if (!request)
+        return;
     request->connection = NULL;
     if (request->handed)
         return;
@@ -90,16 +96,13 @@ static void thread_main(void *argument)
     request->route->handle(request);
 }
 
-void http_request_handle(struct http_request *request)
+unsigned http_request_handle(struct http_request *request)
 {
     request->handed = true;
-    if (!request->route->in_thread) {
-        request->route->handle(request);
-        return;
-    }
-    struct thread *thread = thread_create("http handler", thread_main, request);
-    if (!thread)
-        http_answer_status(request, 503);
+    if (request->route->in_thread)
+        return thread_create("http handler", thread_main, request) ? 0 : 503;
+    request->route->handle(request);
+    return 0;
 }
 
 // ---- what handlers ask --------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A request that has a route: what of it is kept, from its target's end to its answer. What
-// handlers may know of it is in http/http.h.
+// A request that has a route (http/route.h): what of it is kept, from its target's end to its
+// answer. What handlers may know of it is in http/http.h.
 #pragma once
 
 #include "http/fields.h"
@@ -26,19 +26,15 @@ struct http_request {
     void *state;
 };
 
-// Finds the route of a target, as sent. Returns: 0 with the request in *request, NULL if there is
-// none; its connection is for the caller to set. -EINVAL for a target that cannot be read, -ENOMEM.
-// *allowed: a bit for each llhttp_method_t that a route of this path has.
-int http_route_find(unsigned method, const char *target, size_t length,
-                    struct http_request **request, uint64_t *allowed) MUST_CHECK;
-
 // The request's header section is complete. Returns: 0, or the status that it is refused with.
 unsigned http_request_accept(struct http_request *request);
 // A piece of its body. Returns: as above.
 unsigned http_request_receive(struct http_request *request, const char *data, size_t size_bytes);
 // Hands it to its handler, which owns it from here on.
-void http_request_handle(struct http_request *request);
+// Returns: 0, or the status that it is to be answered with instead.
+unsigned http_request_handle(struct http_request *request) MUST_CHECK;
 // Context: it was answered, or never had a connection.
 void http_request_free(struct http_request *request);
-// Its connection is gone, or refused it. Frees it, unless its handler has it.
-void http_request_leave(struct http_request *request);
+// The connection's request, if it has one, goes to no handler, or its answer nowhere. Frees it,
+// unless its handler has it.
+void http_request_leave(struct http_connection *connection);

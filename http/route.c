@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Routes, and what of a target fits them.
+#include "http/route.h"
+
 #include <errno.h>
 #include <llhttp.h>
 #include <string.h>

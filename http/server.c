@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "http/connection_log.h"
 #include "http/date.h"
 #include "http/memo.h"
 #include "http/session.h"

@@ -8,6 +8,7 @@
 
 #include "apps/http/site.h"
 #include "http/access_log.h"
+#include "http/connection_log.h"
 #include "http/counters.h"
 #include "http/http.h"
 #include "http_client.h"
