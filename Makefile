@@ -45,7 +45,7 @@ LWIP_CFLAGS := -Inet -I$(LWIP_INCLUDE)
 # The image holds no dynamic linking but the relocations it applies to itself.
 LDFLAGS := -nostdlib -pie --no-dynamic-linker -Bsymbolic -z noexecstack -z norelro -z max-page-size=4096 \
     -z pack-relative-relocs --no-warn-rwx-segments --hash-style=sysv --build-id=none --gc-sections -T efi/image.ld
-LIBRARIES = $(INSIGHT_LIB) $(HTTP_LIB) $(TLS_LIB) $(MBEDTLS_LIB) --start-group $(NET_LIB) $(LWIP_LIB) --end-group $(MUSL_LIB) $(shell $(CC) -print-libgcc-file-name)
+LIBRARIES = $(INSIGHT_LIB) $(HTTP_LIB) --start-group $(TLS_LIB) $(MBEDTLS_LIB) --end-group --start-group $(NET_LIB) $(LWIP_LIB) --end-group $(MUSL_LIB) $(shell $(CC) -print-libgcc-file-name)
 OUR_LIBRARIES = $(INSIGHT_LIB) $(HTTP_LIB) $(TLS_LIB) $(NET_LIB)
 GNU_EFI := /usr/lib
 
@@ -139,6 +139,9 @@ $(MBEDTLS_OBJECTS): $(O)/mbedtls/%.o: $(MBEDTLS_DIR)/%.c Makefile $(LEVEL_STAMP)
 # Each block of each record goes through them. What CPUs with AES and carry-less products have, too, turns
 # the first one's loops over bytes into one instruction each.
 $(O)/mbedtls/library/aesni.o: EXTRA_CFLAGS = -mssse3
+$(O)/mbedtls/library/psa_crypto_ecp.o: EXTRA_CFLAGS = -Dmbedtls_ecp_mul=tls_ecp_mul
+# Its loops over five words pay only when they are none any more.
+$(O)/mbedtls/3rdparty/everest/library/Hacl_Curve25519_joined.o: private LEVEL := $(call level,-O3)
 $(O)/mbedtls/library/aesni.o $(O)/mbedtls/library/gcm.o: private LEVEL := $(call level,-O3)
 $(MBEDTLS_LIB): $(MBEDTLS_OBJECTS)
 	@rm -f $@
