@@ -7,6 +7,7 @@
 #include "net/half_open.h"
 #include "net/netif.h"
 #include "net/relay.h"
+#include "net/tcp_recovery.h"
 #include "net/vlan.h"
 
 #include "lwip/stats.h"
@@ -53,6 +54,12 @@ static uint64_t read_half_open(unsigned core, size_t offset)
     return *(const uint64_t *)((const char *)&stats + offset);
 }
 
+static uint64_t read_recovery(unsigned core, size_t offset)
+{
+    struct net_recovery_stats stats = net_recovery_stats_of(core);
+    return *(const uint64_t *)((const char *)&stats + offset);
+}
+
 // Of the TCP/IP stack's counters, which are of 32 bits, those at `offset` in each layer together.
 static uint64_t read_layers(unsigned core, size_t offset)
 {
@@ -75,6 +82,7 @@ static uint64_t read_stack(unsigned core, size_t offset)
 #define IN_NETIF(field)         COUNTER_EVENTS, read_netif, offsetof(struct net_netif_stats, field)
 #define IN_RELAY(field)         COUNTER_EVENTS, read_relay, offsetof(struct net_relay_stats, field)
 #define IN_HALF_OPEN(field)     read_half_open, offsetof(struct net_half_open_stats, field)
+#define IN_RECOVERY(field)      COUNTER_EVENTS, read_recovery, offsetof(struct net_recovery_stats, field)
 #define IN_LAYERS(field)        COUNTER_EVENTS, read_layers, offsetof(struct stats_proto, field)
 #define IN_STACK(layer, field)  COUNTER_EVENTS, read_stack, offsetof(struct stats_, layer.field)
 
@@ -136,6 +144,15 @@ static const struct counter rows[] = {
      IN_HALF_OPEN(count)},
     {"tcp_half_open_dropped", "The oldest of them dropped to make room: a SYN flood.",
      COUNTER_EVENTS, IN_HALF_OPEN(dropped)},
+    {"tcp_resent_early_segments", "Segments sent again because later ones arrived.",
+     IN_RECOVERY(resent_early)},
+    {"tcp_resent_timeout_segments", "Segments sent again after a timeout.",
+     IN_RECOVERY(resent_timeout)},
+    {"tcp_timeouts", "Times that nothing came back for so long.", IN_RECOVERY(timeouts)},
+    {"tcp_probes", "Segments sent to learn whether the last ones were lost.", IN_RECOVERY(probes)},
+    {"tcp_resent_needless_segments", "Segments that peers say they got twice.",
+     IN_RECOVERY(needless)},
+    {"tcp_recoveries_undone", "Times that nothing had been lost after all.", IN_RECOVERY(undone)},
     {"ipv4_received_packets", "IPv4 packets received.", IN_STACK(ip, recv)},
     {"ipv4_sent_packets", "IPv4 packets sent.", IN_STACK(ip, xmit)},
     {"ipv6_received_packets", "IPv6 packets received.", IN_STACK(ip6, recv)},

@@ -7,13 +7,14 @@
 #include "lwip/tcp.h"
 
 // What lwIP keeps for us with each connection: itself, its hash, its predecessor in the list that
-// it is in, and its neighbours in that of net/half_open.h.
+// it is in, its neighbours in that of net/half_open.h, and what net/tcp_recovery.h adds.
 enum {
     NET_EXT_ARG_PCB,
     NET_EXT_ARG_HASH,
     NET_EXT_ARG_PREVIOUS,
     NET_EXT_ARG_OLDER,
     NET_EXT_ARG_NEWER,
+    NET_EXT_ARG_RECOVERY,
     NET_EXT_ARGS,
 };
 

@@ -51,7 +51,9 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #include "net/segments.h"
 
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, bytes, bytes_1, options_2, packet)                 \
-    net_segments_before_input(pcb, header)
+    net_segments_before_input(pcb, header, bytes_1)
+#define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(packet, header, pcb, options)                                \
+    net_recovery_stamp(packet, options)
 
 #ifdef NET_HOOKS_OF_TCP // lwIP's tcp.c and tcp_in.c are compiled with it
 #undef TCP_RMV
@@ -63,6 +65,7 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #define TCP_REG_ACTIVE(pcb) net_demux_add(pcb)
 #define TCP_RMV_ACTIVE(pcb) net_demux_unlink(&tcp_active_pcbs, pcb)
 #define tcp_split_unsent_seg(pcb, bytes) net_segments_split_unsent(pcb, bytes)
+#define tcp_rexmit_rto_prepare(pcb)      net_recovery_timeout_prepare(pcb)
 #endif
 
 #ifdef NET_HOOKS_OF_TCP_OUTPUT // its tcp_out.c alone: what net/segments.c takes the place of

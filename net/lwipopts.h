@@ -48,6 +48,7 @@
 #define MEM_ALIGNMENT          8
 #define PBUF_POOL_FREE_OOSEQ   0 // there is no pool of pbufs that could run dry
 #define LWIP_SUPPORT_CUSTOM_PBUF 1 // received buffers become pbufs without a copy
+#define LWIP_PBUF_CUSTOM_DATA  u32_t sent_us; // net/tcp_recovery.h
 #define PBUF_LINK_ENCAPSULATION_HLEN 12 // for virtio: its header and the frame are one piece then
 #define ETH_PAD_SIZE           0 // buffers start at the Ethernet header; unaligned loads are free
 
@@ -77,7 +78,7 @@
 #define LWIP_TCP_TIMESTAMPS    0 // 12 bytes and their parsing in every segment
 #define TCP_QUEUE_OOSEQ        1
 #define LWIP_TCP_SACK_OUT      1 // costs nothing until a segment is missing
-#define LWIP_TCP_PCB_NUM_EXT_ARGS 5 // of net/demux.h
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 6 // of net/demux.h
 #define TCP_OOSEQ_MAX_PBUFS    128 // of one connection; what is beyond is sent again by the peer
 // Ending connections are searched one by one for every SYN, so TIME-WAIT is short: 5 s still
 // outlast two retransmissions of the peer's FIN.

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "net/netif.h"
+#include "net/tcp_recovery.h"
+#include "net/tcp_scoreboard.h"
 
 #include "lwip/ip4_frag.h"
 #include "lwip/memp.h"
@@ -104,7 +106,8 @@ static void drop_front(struct tcp_pcb *pcb, struct tcp_seg *seg, u16_t bytes)
 static bool divide(struct tcp_pcb *pcb, struct tcp_seg **link, u16_t bytes)
 {
     struct tcp_seg *seg = *link;
-    if (seg->p->ref != 1 || seg->flags != 0 || TCPH_HDRLEN_BYTES(seg->tcphdr) != TCP_HLEN)
+    if (seg->p->ref != 1 || (seg->flags & ~NET_SEGMENT_MARKS) != 0 ||
+        TCPH_HDRLEN_BYTES(seg->tcphdr) != TCP_HLEN)
         return false;
     struct tcp_seg *front = memp_malloc(MEMP_TCP_SEG);
     if (front == NULL)
@@ -116,6 +119,8 @@ static bool divide(struct tcp_pcb *pcb, struct tcp_seg **link, u16_t bytes)
         return false;
     }
     front->len = bytes;
+    front->flags = seg->flags;
+    front->p->sent_us = seg->p->sent_us;
     front->tcphdr = front->p->payload;
     memcpy(front->tcphdr, seg->tcphdr, TCP_HLEN);
     TCPH_UNSET_FLAG(front->tcphdr, TCP_PSH | TCP_FIN); // they come with the last byte
@@ -138,6 +143,11 @@ static void divide_list_at(struct tcp_pcb *pcb, struct tcp_seg **link, u32_t seq
         link = &(*link)->next;
     if (*link != NULL && bytes_up_to(*link, sequence) > 0)
         (void)divide(pcb, link, (u16_t)bytes_up_to(*link, sequence));
+}
+
+void net_segments_divide_first(struct tcp_pcb *pcb, struct tcp_seg **link)
+{
+    (void)divide(pcb, link, pcb->mss);
 }
 
 void net_segments_divide_at(struct tcp_pcb *pcb, u32_t acknowledged)
@@ -178,8 +188,10 @@ err_t tcp_write(struct tcp_pcb *pcb, const void *data, u16_t size_bytes, u8_t fl
 // ---- sending ------------------------------------------------------------------------------------
 
 // Divides the first segment that is too long for the window at its end.
-static void fit_to_window(struct tcp_pcb *pcb)
+void net_segments_fit_to_window(struct tcp_pcb *pcb)
 {
+    if (pcb->unsent == NULL || (pcb->unsent->len <= pcb->mss && pcb->unsent->next == NULL))
+        return;
     s32_t window = (s32_t)LWIP_MIN(pcb->snd_wnd, pcb->cwnd);
     u32_t window_end = pcb->lastack + (u32_t)window;
     struct tcp_seg **link = &pcb->unsent;
@@ -198,9 +210,17 @@ static void fit_to_window(struct tcp_pcb *pcb)
 
 err_t tcp_output(struct tcp_pcb *pcb)
 {
+    if (pcb == tcp_input_pcb)
+        return ERR_OK; // it calls again in the end
     const struct tcp_seg *first = pcb->unsent;
-    if (first != NULL && (first->len > pcb->mss || first->next != NULL) && pcb != tcp_input_pcb)
-        fit_to_window(pcb);
+    if (first != NULL && (first->len > pcb->mss || first->next != NULL)) {
+        if ((pcb->flags & NET_TF_RECOVERY) == 0)
+            net_recovery_begin(pcb);
+        if ((pcb->flags & NET_TF_RECOVERY) == 0)
+            net_segments_fit_to_window(pcb);
+    }
+    if ((pcb->flags & NET_TF_RECOVERY) != 0)
+        return net_recovery_output(pcb);
     return net_lwip_tcp_output(pcb);
 }
 
@@ -213,6 +233,8 @@ void tcp_rexmit_rto_commit(struct tcp_pcb *pcb)
 
 void net_segments_rexmit_fast(struct tcp_pcb *pcb)
 {
+    if ((pcb->flags & NET_TF_RECOVERY) != 0)
+        return;
     struct tcp_seg *first = pcb->unacked;
     if (first != NULL && first->len > pcb->mss && (pcb->flags & TF_INFR) == 0)
         (void)divide(pcb, &pcb->unacked, pcb->mss);

@@ -7,23 +7,34 @@
 // net/hooks.h puts these functions into lwIP. Context: the core of the stack.
 #pragma once
 
+#include "net/tcp_recovery.h"
+
 #include "lwip/priv/tcp_priv.h"
 
 // From now on tcp_write() may make large segments, if every interface cuts them, of both families.
 void net_segments_allow(bool by_this_interface);
 bool net_segments_are_allowed(void);
 
-// An acknowledgement in the middle of a large segment divides it, and what is acknowledged is freed.
+// An acknowledgement in the middle of a large segment divides it, and what is acknowledged is
+// freed.
 void net_segments_divide_at(struct tcp_pcb *pcb, u32_t acknowledged);
+// The first true segment of one in flight becomes a segment of its own, if it can be.
+void net_segments_divide_first(struct tcp_pcb *pcb, struct tcp_seg **link);
+// Divides the first unsent segment that is too long for the window at its end.
+void net_segments_fit_to_window(struct tcp_pcb *pcb);
 // lwIP's hook before a segment is looked at.
-static inline err_t net_segments_before_input(struct tcp_pcb *pcb, const struct tcp_hdr *header)
+static inline err_t net_segments_before_input(struct tcp_pcb *pcb, const struct tcp_hdr *header,
+                                              uint32_t option_bytes)
 {
     if (pcb->state < ESTABLISHED || pcb->state == TIME_WAIT)
         return ERR_OK;
     const struct tcp_seg *first = pcb->unacked;
     if ((first != NULL && (first->len > pcb->mss || first->next != NULL)) ||
-        (pcb->flags & TF_RTO) != 0)
+        (pcb->flags & (TF_RTO | NET_TF_RECOVERY)) != 0) {
         net_segments_divide_at(pcb, header->ackno);
+        if ((pcb->flags & NET_TF_RECOVERY) != 0)
+            net_recovery_input(pcb, header, option_bytes);
+    }
     return ERR_OK;
 }
 
