@@ -12,6 +12,7 @@
 #include "net/segments.h"
 #include "net/spread.h"
 #include "net/steer.h"
+#include "smp/exchange.h"
 
 #include "lwip/etharp.h"
 #include "lwip/ethip6.h"
@@ -491,6 +492,7 @@ bool net_netif_poll(void)
         send_again();
     }
     flush();
+    exchange_flush();
     return frames >= POLL_BUSY_FRAMES;
 }
 
@@ -498,6 +500,7 @@ bool net_netif_arm(void)
 {
     flush();
     net_relay_settle();
+    exchange_flush();                            // comes after the exchange's own arm()
     return state.device->ops->arm(state.device); // of a full queue too it tells when there is room
 }
 

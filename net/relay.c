@@ -82,7 +82,7 @@ void net_relay_frame(unsigned core, struct net_device *home, struct net_rx_buffe
         trip_of(buffer)->home = home;
     stats.rx_given++;
     trip_of(frame)->message.receive = frame_arrived;
-    exchange_send(core, &trip_of(frame)->message);
+    exchange_post(core, &trip_of(frame)->message);
 }
 
 static void buffer_came_home(struct exchange_message *message)
@@ -99,7 +99,7 @@ bool net_relay_release(struct net_rx_buffer *buffer)
     if (trip->home == NULL)
         return false;
     trip->message.receive = buffer_came_home;
-    exchange_send(trip->home->core, &trip->message);
+    exchange_post(trip->home->core, &trip->message);
     return true;
 }
 
@@ -132,7 +132,7 @@ void net_relay_copy(unsigned core, const struct net_rx_buffer *frame)
     // The core it came to answers a question; the others only learn who asked.
     if (size_bytes > ARP_OPCODE + 1 && copy->bytes[12] == 0x08 && copy->bytes[13] == 0x06)
         copy->bytes[ARP_OPCODE + 1] = ARP_REPLY;
-    exchange_send(core, &copy->message);
+    exchange_post(core, &copy->message);
 }
 
 // ---- sent frames, on the core that sends for others ---------------------------------------------
@@ -161,7 +161,7 @@ void net_relay_settle(void)
         struct relay_tx *tx = sent;
         sent = tx->next;
         tx->message.receive = tx_came_home;
-        exchange_send(tx->origin->net.core, &tx->message);
+        exchange_post(tx->origin->net.core, &tx->message);
     }
     sent_count = 0;
 }
@@ -253,7 +253,7 @@ static int relay_transmit(struct net_device *net, const struct net_tx_frame *fra
     }
     net->stats.tx_frames++;
     stats.tx_given++;
-    exchange_send(device->hub->core, &tx->message);
+    exchange_post(device->hub->core, &tx->message);
     return 0;
 }
 
@@ -268,6 +268,7 @@ static uint32_t relay_poll(struct net_device *net, uint32_t budget)
 static void relay_flush(struct net_device *net)
 {
     (void)net;
+    exchange_flush();
 }
 
 static bool relay_arm(struct net_device *net)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Frames between cores, by exchange slots: received ones to the core whose connection they belong
 // to, and, for a core without queues of its own, sent ones to the core that has them. No byte is
-// copied: buffers travel and come home when they were used. Context: the loop or a thread of the
-// core named; none blocks.
+// copied: buffers travel and come home when they were used. All is posted, so it goes over
+// together, at exchange_flush(). Context: the loop or a thread of the core named; none blocks.
 #pragma once
 
 #include "kernel/device.h"

@@ -50,6 +50,7 @@ struct CACHE_ALIGNED peer {
     struct doorbell *bell;                 // of the peer
     _Atomic uint8_t *said;                 // there, this core's byte
     uint8_t filled;                        // number of the last hand-over
+    bool is_posted; // what is queued was not said yet: nobody will ring back for it
 };
 
 static struct slot *slots; // [writer * slot_cores + the other]
@@ -58,8 +59,8 @@ static size_t doorbell_bytes;
 static struct peer *all_peers; // [core * slot_cores + peer]
 static unsigned slot_cores;
 
-static PERCORE struct peer *peers;  // this core's
-static PERCORE unsigned owed_count; // peers with something queued
+static PERCORE struct peer *peers; // this core's
+PERCORE unsigned exchange_owed;    // peers with something queued
 static PERCORE uint64_t owed_bits[CORES_MAX / 64];
 static PERCORE_ZERO uint8_t heard[CORES_MAX]; // what each sender had said at the last look
 
@@ -112,29 +113,60 @@ static void hand_over(struct peer *peer, struct exchange_message *first,
 static void set_owed(unsigned core, int more)
 {
     owed_bits[core / 64] ^= 1ull << core % 64;
-    owed_count += (unsigned)more;
+    exchange_owed += (unsigned)more;
 }
 
-// The first that is queued tells the receiver to ring back. It does that when it has taken, or at
-// once if it has taken already: being rung, it looks after this was said.
 static void queue(unsigned core, struct peer *peer, struct exchange_message *message)
 {
     message->next = NULL;
     peer->first = message;
     peer->last = message;
     set_owed(core, 1);
+}
+
+static void queue_behind(struct peer *peer, struct exchange_message *message)
+{
+    message->next = NULL;
+    peer->last->next = message;
+    peer->last = message;
+}
+
+// The first that waits for a full slot tells the receiver to ring back. It does that when it has
+// taken, or at once if it has taken already: being rung, it looks after this was said.
+static void say_waits(const struct peer *peer)
+{
     say(peer, peer->filled | WAITS);
 }
 
-// Nothing is queued before it. Not a part of exchange_send(), for the way behind others to be short.
+// Returns: true if what is queued went over.
+static bool send_queue(unsigned core, struct peer *peer)
+{
+    bool is_posted = peer->is_posted;
+    peer->is_posted = false;
+    if (slot_is_free(peer)) {
+        struct exchange_message *first = peer->first;
+        peer->first = NULL;
+        set_owed(core, -1);
+        hand_over(peer, first, first == peer->last ? first->receive : NULL);
+        return true;
+    }
+    if (is_posted)
+        say_waits(peer);
+    return false;
+}
+
+// Nothing is queued before it. Not a part of exchange_send(), for the way behind others to be
+// short.
 static __attribute__((noinline)) void send_first(unsigned core, struct peer *peer,
                                                  struct exchange_message *message)
 {
     ASSERT(core_is_online_inline(core));
-    if (slot_is_free(peer))
+    if (slot_is_free(peer)) {
         hand_over(peer, message, message->receive);
-    else
-        queue(core, peer, message);
+        return;
+    }
+    queue(core, peer, message);
+    say_waits(peer);
 }
 
 void exchange_send(unsigned core, struct exchange_message *message)
@@ -147,9 +179,23 @@ void exchange_send(unsigned core, struct exchange_message *message)
         send_first(core, peer, message);
         return;
     }
-    message->next = NULL;
-    peer->last->next = message;
-    peer->last = message;
+    queue_behind(peer, message);
+    if (peer->is_posted)
+        send_queue(core, peer);
+}
+
+void exchange_post(unsigned core, struct exchange_message *message)
+{
+    ASSERT(core < slot_cores && core_is_online_inline(core));
+    counters.exchange_sent++;
+    trace_event(TRACE_SEND, core, (uintptr_t)message);
+    struct peer *peer = &peers[core];
+    if (peer->first != NULL) {
+        queue_behind(peer, message);
+        return;
+    }
+    queue(core, peer, message);
+    peer->is_posted = true;
 }
 
 static __attribute__((noinline)) bool send_owed(void)
@@ -160,17 +206,15 @@ static __attribute__((noinline)) bool send_owed(void)
         while (bits != 0) {
             unsigned core = word * 64 + (unsigned)__builtin_ctzll(bits);
             bits &= bits - 1;
-            struct peer *peer = &peers[core];
-            if (!slot_is_free(peer))
-                continue;
-            struct exchange_message *first = peer->first;
-            peer->first = NULL;
-            set_owed(core, -1);
-            hand_over(peer, first, first == peer->last ? first->receive : NULL);
-            any = true;
+            any |= send_queue(core, &peers[core]);
         }
     }
     return any;
+}
+
+void exchange_send_posted(void)
+{
+    send_owed();
 }
 
 static void deliver(unsigned sender, struct exchange_message *message,
@@ -251,7 +295,7 @@ static bool exchange_poll(void *context)
         scheduler_doorbell_seen = rung;
         worked = hear_all(bell);
     }
-    if (owed_count != 0)
+    if (exchange_owed != 0)
         worked |= send_owed();
     return worked;
 }
@@ -259,6 +303,7 @@ static bool exchange_poll(void *context)
 static bool exchange_arm(void *context)
 {
     struct doorbell *bell = context;
+    exchange_flush();
     if (!idle_uses_mwait) {
         atomic_store_explicit(&bell->halting, true, memory_order_relaxed);
         cpu_full_barrier(); // pairs with ring()

@@ -25,6 +25,20 @@ void exchange_start_core(uint32_t apic_id);
 // Sends to another core, or to this one. Context: thread. Blocks: never.
 void exchange_send(unsigned core, struct exchange_message *message);
 
+// The same in its order, but the message may wait for others, so that all go over together and the
+// core is rung once: until exchange_flush(), a message sent to the same core, or the loop's next
+// turn or halt.
+void exchange_post(unsigned core, struct exchange_message *message);
+// What was posted goes. Context: thread, and arm() of a poller, of which those after the exchange's
+// own have to call it when they post.
+extern PERCORE unsigned exchange_owed; // cores for which something is queued
+void exchange_send_posted(void);
+static inline void exchange_flush(void)
+{
+    if (exchange_owed != 0)
+        exchange_send_posted();
+}
+
 struct exchange_stats {
     uint64_t sent, received, wakes;
 };

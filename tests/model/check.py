@@ -31,6 +31,7 @@ BOTH_WAYS = {"CORES": 2, "SEND_01": 2, "SEND_10": 1}
 TWO_SENDERS = {"CORES": 3, "SEND_10": 1, "SEND_20": 1}
 HALT = {"MWAIT": 0}
 MWAIT = {"MWAIT": 1}
+POSTS = {"POSTS": 1}
 
 
 @dataclasses.dataclass
@@ -49,6 +50,9 @@ SEARCHES = [
     Search("both-ways-mwait", BOTH_WAYS | MWAIT),
     Search("stream", STREAM | HALT),
     Search("stream-mwait", STREAM | MWAIT),
+    Search("posts", STREAM | HALT | POSTS),
+    Search("posts-mwait", STREAM | MWAIT | POSTS),
+    Search("posts-both-ways", BOTH_WAYS | HALT | POSTS),
     Search("without-barrier-in-ring", STREAM | HALT, "RING_WITHOUT_BARRIER"),
     Search("without-barrier-before-halt", STREAM | HALT, "ARM_WITHOUT_BARRIER"),
     Search("without-second-look", STREAM | HALT, "ARM_WITHOUT_LOOK"),
@@ -63,6 +67,8 @@ SEARCHES = [
     Search("queue-says-nothing", STREAM | HALT, "QUEUE_SAYS_NOTHING"),
     Search("queue-does-not-ring", STREAM | HALT, "QUEUE_DOES_NOT_RING"),
     Search("only-take-rings-back", STREAM | HALT, "ONLY_TAKE_RINGS_BACK"),
+    Search("posts-stay-in-a-halt", STREAM | HALT | POSTS, "POSTS_STAY_IN_A_HALT"),
+    Search("posts-say-nothing", STREAM | HALT | POSTS, "POSTS_SAY_NOTHING"),
 ]
 
 

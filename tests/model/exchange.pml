@@ -26,6 +26,8 @@
 #define QUEUE_SAYS_NOTHING    11
 #define QUEUE_DOES_NOT_RING   12 // the receiver may have taken before it was said
 #define ONLY_TAKE_RINGS_BACK  13
+#define POSTS_STAY_IN_A_HALT  14
+#define POSTS_SAY_NOTHING     15 // when they find the slot full
 
 // Shared memory: of each ordered pair, and of each core.
 #define PAIR(writer, other) ((writer) * CORES + (other))
@@ -43,6 +45,7 @@ bool interrupt[CORES];
 hidden byte change;
 hidden byte uses_mwait;
 hidden byte cores;
+hidden byte posts; // messages are sent or posted, at will
 byte to_send[CORES * CORES]; // of each pair, messages that are not sent yet
 byte arrived[CORES * CORES];
 byte sent[CORES * CORES];
@@ -105,6 +108,40 @@ inline hand_over(core, first, last)
     fi
 }
 
+// What is queued goes, or if it was posted, it is said that it waits.
+inline send_queue(core)
+{
+    if
+    :: memory[TAKEN(core, self)] == filled[core] ->
+        posted[core] = false;
+        hand_over(core, queue_first[core], sent[PAIR(self, core)]);
+        queue_first[core] = 0;
+        worked = true
+    :: memory[TAKEN(core, self)] != filled[core] ->
+        if
+        :: posted[core] && change != POSTS_SAY_NOTHING ->
+            posted[core] = false;
+            say(core, filled[core] * 2 + 1)
+        :: else -> posted[core] = false
+        fi
+    fi
+}
+
+// A thread leaves one message to go with others.
+inline exchange_post(core)
+{
+    atomic {
+        to_send[PAIR(self, core)]--;
+        sent[PAIR(self, core)]++;
+        if
+        :: queue_first[core] == 0 ->
+            queue_first[core] = sent[PAIR(self, core)];
+            posted[core] = true
+        :: else
+        fi
+    }
+}
+
 // A thread sends one message.
 inline exchange_send(core)
 {
@@ -113,7 +150,11 @@ inline exchange_send(core)
         sent[PAIR(self, core)]++
     };
     if
-    :: queue_first[core] != 0 // goes with the others
+    :: queue_first[core] != 0 -> // goes with the others
+        if
+        :: posted[core] -> send_queue(core)
+        :: else
+        fi
     :: queue_first[core] == 0 ->
         if
         :: memory[TAKEN(core, self)] == filled[core] ->
@@ -178,10 +219,7 @@ inline hear(sender)
 inline send_owed(core)
 {
     if
-    :: queue_first[core] != 0 && memory[TAKEN(core, self)] == filled[core] ->
-        hand_over(core, queue_first[core], sent[PAIR(self, core)]);
-        queue_first[core] = 0;
-        worked = true
+    :: queue_first[core] != 0 -> send_queue(core)
     :: else
     fi
 }
@@ -225,6 +263,14 @@ inline idle()
 {
     interrupt[self] = false;
     if
+    :: change != POSTS_STAY_IN_A_HALT ->
+        for (other : 0 .. cores - 1) {
+            send_owed(other)
+        }
+        other = 0
+    :: else
+    fi;
+    if
     :: uses_mwait && change != WATCH_AFTER_LOOK -> watched = memory[RUNG(self)]
     :: else
     fi;
@@ -256,12 +302,15 @@ inline idle()
 proctype core(byte self)
 {
     byte filled[CORES], heard[CORES], queue_first[CORES];
-    bool worked, armed, may_halt;
+    bool worked, armed, may_halt, posted[CORES];
     byte ring_count, seen, watched, said, message, other;
     do
     :: to_send[PAIR(self, 0)] > 0 -> exchange_send(0)
+    :: posts && to_send[PAIR(self, 0)] > 0 -> exchange_post(0)
     :: to_send[PAIR(self, 1)] > 0 -> exchange_send(1)
+    :: posts && to_send[PAIR(self, 1)] > 0 -> exchange_post(1)
     :: to_send[PAIR(self, 2)] > 0 -> exchange_send(2)
+    :: posts && to_send[PAIR(self, 2)] > 0 -> exchange_post(2)
     :: !may_halt ->
         exchange_poll();
         may_halt = !worked
@@ -301,6 +350,7 @@ init
             change = setting("CHANGE");
             uses_mwait = setting("MWAIT");
             cores = setting("CORES");
+            posts = setting("POSTS");
         };
         run drain(0);
         run drain(1);

@@ -109,7 +109,7 @@ static void slot_then_queue_body(unsigned core)
     start_core(core);
     if (core == 0) {
         send_notes(1, notes, 0, 5);
-        FAKE_CHECK(owed_count == 1); // the first is in the slot, four wait
+        FAKE_CHECK(exchange_owed == 1); // the first is in the slot, four wait
         FAKE_CHECK(!fake_core_poll());
     }
     fake_core_barrier();
@@ -121,9 +121,9 @@ static void slot_then_queue_body(unsigned core)
     fake_core_barrier();
     if (core == 0) {
         send_notes(1, notes, 5, 2); // behind those that wait
-        FAKE_CHECK(owed_count == 1);
+        FAKE_CHECK(exchange_owed == 1);
         FAKE_CHECK(fake_core_poll());
-        FAKE_CHECK(owed_count == 0);
+        FAKE_CHECK(exchange_owed == 0);
         FAKE_CHECK(!fake_core_poll());
     }
     fake_core_barrier();
@@ -173,11 +173,86 @@ static void wake_body(unsigned core)
     }
     fake_core_barrier();
     if (core == 0)
-        FAKE_CHECK(fake_core_poll() && owed_count == 0);
+        FAKE_CHECK(fake_core_poll() && exchange_owed == 0);
     fake_core_barrier();
     if (core == 1)
         FAKE_CHECK(fake_core_poll() && notes_seen == 5);
     stop_core();
+}
+
+static void post_notes(struct note *notes, unsigned first, unsigned count)
+{
+    for (unsigned i = first; i < first + count; i++) {
+        notes[i] = (struct note){.message.receive = note_receive, .number = i};
+        exchange_post(1, &notes[i].message);
+    }
+}
+
+static void post_body(unsigned core)
+{
+    static struct note notes[12];
+    start_core(core);
+    if (core == 0) {
+        post_notes(notes, 0, 3);
+        FAKE_CHECK(exchange_owed == 1 && counters.exchange_bells == 0);
+        exchange_flush();
+        FAKE_CHECK(exchange_owed == 0 && counters.exchange_bells == 1);
+        post_notes(notes, 3, 1); // the slot is full: the receiver is to ring back
+        exchange_flush();
+        FAKE_CHECK(exchange_owed == 1 && counters.exchange_bells == 2);
+        exchange_flush();
+        post_notes(notes, 4, 1);
+        FAKE_CHECK(!exchange_arm(doorbell_of(0)) && counters.exchange_bells == 2); // it knows
+    }
+    fake_core_barrier();
+    if (core == 1) {
+        FAKE_CHECK(fake_core_poll() && notes_seen == 3);
+        FAKE_CHECK(counters.exchange_bells == 1);
+    }
+    fake_core_barrier();
+    if (core == 0) {
+        FAKE_CHECK(fake_core_poll() && exchange_owed == 0);
+        FAKE_CHECK(counters.exchange_bells == 3);
+    }
+    fake_core_barrier();
+    if (core == 1)
+        FAKE_CHECK(fake_core_poll() && notes_seen == 5);
+    fake_core_barrier();
+    if (core == 0) {
+        post_notes(notes, 5, 1);
+        send_notes(1, notes, 6, 1); // does not wait, and does not overtake
+        FAKE_CHECK(exchange_owed == 0 && counters.exchange_bells == 4);
+    }
+    fake_core_barrier();
+    if (core == 1)
+        FAKE_CHECK(fake_core_poll() && notes_seen == 7);
+    fake_core_barrier();
+    if (core == 0) {
+        post_notes(notes, 7, 1);
+        FAKE_CHECK(!exchange_arm(doorbell_of(0)));
+        FAKE_CHECK(exchange_owed == 0 && counters.exchange_bells == 5); // before it halts
+        FAKE_CHECK(!fake_core_poll());
+        post_notes(notes, 8, 1);
+        FAKE_CHECK(!fake_core_poll()); // or at its next turn: the slot is full, so it is said
+        FAKE_CHECK(counters.exchange_bells == 6);
+    }
+    fake_core_barrier();
+    for (int i = 0; i < 2; i++) {
+        if (core == 1)
+            fake_core_poll();
+        fake_core_barrier();
+        if (core == 0)
+            fake_core_poll();
+        fake_core_barrier();
+    }
+    FAKE_CHECK(notes_seen == (core == 1 ? 9 : 0));
+    stop_core();
+}
+
+static void what_is_posted_goes_together(void **state)
+{
+    (void)state;
+    fake_core_run(2, post_body);
 }
 
 static void only_a_halting_core_is_interrupted(void **state)
@@ -236,8 +311,9 @@ static void sender_body(void)
     at_barrier = at_barrier_take;
     uint64_t before = rung(1);
     send_notes(1, notes, 1, 1);
-    FAKE_CHECK(owed_count == 1 && rung(1) != before && atomic_load(said_by(0, 1)) == (1 | WAITS));
-    FAKE_CHECK(fake_core_poll() && owed_count == 0 && atomic_load(said_by(0, 1)) == 2);
+    FAKE_CHECK(exchange_owed == 1 && rung(1) != before &&
+               atomic_load(said_by(0, 1)) == (1 | WAITS));
+    FAKE_CHECK(fake_core_poll() && exchange_owed == 0 && atomic_load(said_by(0, 1)) == 2);
     FAKE_CHECK(slot_between(0, 1)->first == &notes[1].message);
     // The receiver halts after it was rung, and before the sender looks.
     at_barrier_take();
@@ -338,7 +414,7 @@ static void self_body(unsigned core)
     FAKE_CHECK(exchange_arm(doorbell_of(0)));
     for (unsigned turn = 0; turn < 20; turn++)
         fake_core_poll();
-    FAKE_CHECK(notes_seen == 5 && owed_count == 0);
+    FAKE_CHECK(notes_seen == 5 && exchange_owed == 0);
     stop_core();
 }
 
@@ -440,7 +516,7 @@ static void race_body(unsigned core)
         if (!worked && random_below(8) == 0)
             fake_core_idle();
     }
-    while (owed_count != 0)
+    while (exchange_owed != 0)
         turn();
     fake_core_barrier();
     stop_core();
@@ -501,7 +577,10 @@ static void token_send(struct token *token)
     token->sender = from;
     token->number = sent_numbers[from][to]++;
     token->hash = token_hash(token);
-    exchange_send(to, &token->message);
+    if (random_below(2) == 0)
+        exchange_send(to, &token->message);
+    else
+        exchange_post(to, &token->message);
 }
 
 static void finish_receive(struct exchange_message *message)
@@ -545,7 +624,7 @@ static void mesh_body(unsigned core)
         if (random_below(16) == 0)
             fake_core_poll();
     }
-    while (!finished || owed_count != 0)
+    while (!finished || exchange_owed != 0)
         turn();
     FAKE_CHECK(!idle_uses_mwait || exchange_stats_get().wakes == 0);
     sent_counts[core] = exchange_stats_get().sent;
@@ -634,6 +713,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(first_fills_the_slot_and_the_rest_waits, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_posted_goes_together, setup, teardown),
         cmocka_unit_test_setup_teardown(only_a_halting_core_is_interrupted, setup, teardown),
         cmocka_unit_test_setup_teardown(other_cores_may_come_in_between, setup, teardown),
         cmocka_unit_test_setup_teardown(numbers_start_again, setup, teardown),

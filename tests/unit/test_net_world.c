@@ -51,6 +51,14 @@ __attribute__((weak)) void exchange_send(unsigned core, struct exchange_message 
     (void)message;
     fail_msg("there is no core %u to send to", core);
 }
+__attribute__((weak)) void exchange_post(unsigned core, struct exchange_message *message)
+{
+    exchange_send(core, message);
+}
+__attribute__((weak)) PERCORE unsigned exchange_owed;
+__attribute__((weak)) void exchange_send_posted(void)
+{
+}
 __attribute__((weak)) void remote_call(unsigned core, void (*function)(void *argument),
                                        void *argument)
 {
