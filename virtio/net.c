@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The network card: what it says of itself, a pair of queues for each core, and steering.
+// The network card: what it says of itself, and a pair of queues for each core.
 // Spec: VIRTIO 1.2, 5.1.
 #include <errno.h>
 #include <stdio.h>
@@ -8,21 +8,15 @@
 #include "kernel/core.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
-#include "kernel/panic.h"
 #include "kernel/random.h"
-#include "kernel/thread.h"
 #include "smp/remote.h"
 #include "virtio/drivers.h"
 #include "virtio/net_queue.h"
+#include "virtio/net_steering.h"
 
-#define MTU_DEFAULT         1500
-#define MTU_MIN             68 // the least IPv4 works with
-#define CONTROL_SIZE_MAX    8
-#define CONTROL_TIMEOUT_NS  (1000 * NS_PER_MS)
-#define CONTROL_POLL_NS     (50 * NS_PER_US)
-#define RSS_KEY_BYTES       40
-#define RSS_TABLE_ENTRIES   128
-#define RSS_TABLE_BYTES_MAX (RSS_TABLE_ENTRIES * sizeof(uint16_t))
+#define MTU_DEFAULT      1500
+#define MTU_MIN          68 // the least IPv4 works with
+#define CONTROL_SIZE_MAX 8
 
 // 5.1.3.1. A large frame comes in as many buffers as it takes, so that none need be 64 KiB long.
 #define NEEDED_TO_SEND_LARGE    (1ull << VIRTIO_NET_F_CSUM)
@@ -84,7 +78,7 @@ static int read_config(struct virtio_device *device, struct net_device *facts)
     return error;
 }
 
-void virtio_net_take_config_change(struct virtio_net *self)
+static void take_config_change(struct virtio_net *self)
 {
     struct transport *transport = self->device->transport;
     atomic_store_explicit(&self->config_marked, false, memory_order_relaxed);
@@ -116,6 +110,15 @@ static int read_pairs_max(struct virtio_device *device, uint16_t *pairs_max)
         virtio_config_read(device, VIRTIO_NET_CONFIG_PAIRS_MAX, pairs_max, sizeof(*pairs_max));
     return error == 0 && *pairs_max == 0 ? -EINVAL : error;
 }
+
+static const struct net_device_ops operations = {
+    .transmit = queue_pair_transmit,
+    .poll = queue_pair_poll,
+    .flush = queue_pair_flush,
+    .arm = queue_pair_arm,
+    .rx_release = queue_pair_rx_release,
+    .spread = virtio_net_spread,
+};
 
 struct making {
     struct virtio_net *owner;
@@ -166,19 +169,17 @@ static int net_setup(struct virtio_device *device)
         return -ENOMEM;
     device->driver_data = self;
     self->device = device;
-    struct net_device facts = {0};
+    self->take_config_change = take_config_change;
+    struct net_device facts = {.ops = &operations};
     uint16_t pairs_max;
     int error = read_config(device, &facts);
     if (error == 0)
         error = read_pairs_max(device, &pairs_max);
     if (error == 0)
         error = make_pairs(self, &facts, pairs_max);
-    if (error == 0 && self->device_count > 1) {
-        // 5.1.2: behind all pairs that the card has.
+    if (error == 0 && self->device_count > 1) // 5.1.2: behind all pairs that the card has
         error = virtio_queue_create(device, &self->control, (uint16_t)(2 * pairs_max),
                                     CONTROL_SIZE_MAX, 0, NULL, NULL);
-        self->has_control = error == 0;
-    }
     if (error == 0)
         error = device->transport->ops->config_interrupt(device->transport, config_interrupt, self);
     return error;
@@ -222,118 +223,6 @@ static void net_start(struct virtio_device *device)
              net->link_up ? "up" : "down", self->device_count, self->device_count == 1 ? "" : "s",
              self->first->rx.place.size, self->first->tx.place.size);
     net_device_register(net);
-}
-
-// ---- steering, 5.1.6.5 --------------------------------------------------------------------------
-
-// What the card reads and, last, its answer. One command at a time.
-struct control_command {
-    uint8_t class, command;
-    uint8_t data[sizeof(struct virtio_net_rss) + RSS_TABLE_BYTES_MAX +
-                 sizeof(struct virtio_net_rss_end) + RSS_KEY_BYTES];
-    uint8_t answer;
-};
-
-// Returns: 0, -EIO when the card refuses, -ETIMEDOUT when it does not answer: then the command must
-// stay where it is.
-static int control(struct virtio_net *self, struct control_command *command, size_t data_bytes)
-{
-    struct virtq_buffer buffers[] = {
-        {(uintptr_t)&command->class, 2},
-        {(uintptr_t)command->data, (uint32_t)data_bytes},
-        {(uintptr_t)&command->answer, 1},
-    };
-    command->answer = 0xff;
-    int error = virtq_add(&self->control.ring, buffers, 2, 1, command);
-    if (error != 0)
-        return error;
-    (void)virtio_queue_flush(&self->control);
-    uint64_t deadline_ns = time_now_ns() + CONTROL_TIMEOUT_NS;
-    struct virtq_used used;
-    int got;
-    while ((got = virtq_take(&self->control.ring, &used)) == 0) {
-        if (time_now_ns() > deadline_ns)
-            return -ETIMEDOUT;
-        thread_sleep_until(time_now_ns() + CONTROL_POLL_NS);
-    }
-    return got > 0 && command->answer == VIRTIO_NET_CONTROL_OK ? 0 : -EIO;
-}
-
-// By hash: a table of pairs, equal parts for each. The key is random, so that nobody outside can
-// choose the core of his connections.
-static size_t fill_rss(struct virtio_net *self, struct control_command *command, unsigned count)
-{
-    uint32_t offered = 0;
-    if (virtio_config_read(self->device, VIRTIO_NET_CONFIG_HASH_TYPES, &offered, sizeof(offered)) !=
-        0)
-        return 0;
-    uint16_t entries = 0;
-    uint8_t key_bytes = 0;
-    if (virtio_config_read(self->device, VIRTIO_NET_CONFIG_RSS_TABLE_MAX, &entries,
-                           sizeof(entries)) != 0 ||
-        virtio_config_read(self->device, VIRTIO_NET_CONFIG_RSS_KEY_MAX, &key_bytes, 1) != 0 ||
-        key_bytes < RSS_KEY_BYTES || entries < count)
-        return 0;
-    unsigned used = RSS_TABLE_ENTRIES;
-    while (used > entries)
-        used /= 2;
-    command->class = VIRTIO_NET_CONTROL_MQ;
-    command->command = VIRTIO_NET_CONTROL_MQ_RSS;
-    uint8_t *at = command->data;
-    struct virtio_net_rss head = {.hash_types = offered & VIRTIO_NET_HASH_TYPES,
-                                  .table_mask = (uint16_t)(used - 1)};
-    memcpy(at, &head, sizeof(head));
-    at += sizeof(head);
-    for (unsigned i = 0; i < used; i++) {
-        uint16_t pair = (uint16_t)(i % count);
-        memcpy(at, &pair, sizeof(pair));
-        at += sizeof(pair);
-    }
-    struct virtio_net_rss_end end = {.tx_pairs = (uint16_t)self->device_count,
-                                     .key_bytes = RSS_KEY_BYTES};
-    memcpy(at, &end, sizeof(end));
-    at += sizeof(end);
-    random_bytes(at, RSS_KEY_BYTES);
-    return (size_t)(at + RSS_KEY_BYTES - command->data);
-}
-
-// By what was sent: the card remembers from which pair a connection's frames went out.
-static size_t fill_automatic(struct control_command *command, unsigned count)
-{
-    uint16_t pairs = (uint16_t)count;
-    command->class = VIRTIO_NET_CONTROL_MQ;
-    command->command = VIRTIO_NET_CONTROL_MQ_PAIRS;
-    memcpy(command->data, &pairs, sizeof(pairs));
-    return sizeof(pairs);
-}
-
-int virtio_net_spread(struct net_device *net, unsigned count)
-{
-    struct virtio_net *self = CONTAINER_OF(net, struct queue_pair, net)->owner;
-    ASSERT(net == &self->first->net && count > 0 && count <= self->device_count);
-    if (self->device_count == 1)
-        return 0;
-    if (self->device->is_shut_off)
-        return -EIO;
-    struct control_command *command = heap_alloc_zeroed(sizeof(*command));
-    if (command == NULL)
-        return -ENOMEM;
-    size_t data_bytes = 0;
-    if (virtio_has(self->device, VIRTIO_NET_F_RSS))
-        data_bytes = fill_rss(self, command, count);
-    bool by_hash = data_bytes != 0;
-    if (data_bytes == 0)
-        data_bytes = fill_automatic(command, count);
-    int error = control(self, command, data_bytes);
-    if (error != -ETIMEDOUT) // else the card may still write it
-        heap_free(command);
-    if (error != 0)
-        log_warn("virtio: %s: frames stay with one core: the card %s", self->device->name,
-                 error == -ETIMEDOUT ? "does not answer" : "refuses to steer");
-    else
-        log_info("virtio: %s: frames go to %u cores %s", self->device->name, count,
-                 by_hash ? "by hash (RSS)" : "by connection (automatic steering)");
-    return error;
 }
 
 const struct virtio_driver virtio_net_driver = {

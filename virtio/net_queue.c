@@ -8,102 +8,18 @@
 #include <errno.h>
 #include <string.h>
 
-#include "kernel/core.h"
 #include "kernel/cpu.h"
-#include "kernel/heap.h"
 #include "kernel/log.h"
-#include "kernel/pages.h"
 #include "kernel/panic.h"
 
-#define HEADER_BYTES       sizeof(struct virtio_net_header)
-#define QUEUE_SIZE_MAX     512  // entries; what hypervisors offer by default is 256
-#define BUFFERS_PER_ENTRY  2    // receive buffers: as many in the network layer as in the ring
-#define BUFFER_BYTES       2048 // one frame of the usual 1500 bytes of payload
-#define ETHERNET_BYTES     14
-#define ETHERNET_TAG_BYTES 4 // of a VLAN
-#define FRAME_BYTES_MAX    65535
-#define RECHECK_NS         (10 * NS_PER_MS)
-#define REFILL_DIVISOR     8 // the receive ring is refilled when this part of it is empty
-#define LOST_AFTER_NS      (1 * NS_PER_MS) // armed for less: the interrupt may be on its way
-#define LOST_CONFIRM_NS    (100 * NS_PER_US)
-#define TX_BUFFERS_MAX     (NET_TX_SEGMENTS_MAX + 1)
-
-struct rx_buffer {
-    struct net_rx_buffer lent; // what the network layer sees
-    uint8_t *memory;
-    struct rx_buffer *next_free;
-    bool is_lent;
-} CACHE_ALIGNED;
-
-struct tx_slot {
-    struct virtio_net_header header; // read by the device
-    void *token;
-    struct tx_slot *next_free;
-};
+#define FRAME_BYTES_MAX 65535
+#define RECHECK_NS      (10 * NS_PER_MS)
+#define LOST_AFTER_NS   (1 * NS_PER_MS) // armed for less: the interrupt may be on its way
+#define LOST_CONFIRM_NS (100 * NS_PER_US)
 
 static struct queue_pair *from(struct net_device *device)
 {
     return CONTAINER_OF(device, struct queue_pair, net);
-}
-
-// ---- interrupts ---------------------------------------------------------------------------------
-
-INTERRUPT_CONTEXT static void rx_interrupt(void *context)
-{
-    struct queue_pair *pair = context;
-    pair->net.stats.interrupts++;
-    // Pairs with poll() of this core: only the compiler could reorder.
-    atomic_store_explicit(&pair->rx_marked, true, memory_order_relaxed);
-}
-
-// Ending the halt is all it is for: poll() reaps in any case.
-INTERRUPT_CONTEXT static void tx_interrupt(void *context)
-{
-    struct queue_pair *pair = context;
-    pair->net.stats.interrupts++;
-}
-
-// ---- the end of a device ------------------------------------------------------------------------
-
-static void recycle(struct queue_pair *pair, struct rx_buffer *buffer)
-{
-    buffer->is_lent = false;
-    buffer->next_free = pair->free_buffers;
-    pair->free_buffers = buffer;
-}
-
-static void release_slot(struct queue_pair *pair, struct tx_slot *slot)
-{
-    slot->next_free = pair->free_slots;
-    pair->free_slots = slot;
-}
-
-// The device reads and writes no more: what it had is ours again.
-static void reclaim(struct queue_pair *pair)
-{
-    pair->is_reclaimed = true;
-    timer_stop(&pair->recheck);
-    struct rx_buffer *buffer;
-    while ((buffer = virtq_reclaim(&pair->rx.ring)) != NULL)
-        recycle(pair, buffer);
-    struct tx_slot *slot;
-    while ((slot = virtq_reclaim(&pair->tx.ring)) != NULL) {
-        void *token = slot->token;
-        release_slot(pair, slot);
-        pair->net.stats.tx_dropped++;
-        pair->net.transmitted(&pair->net, token);
-    }
-}
-
-void queue_pair_shut_off(struct queue_pair *pair, const char *what, const char *reason,
-                         uint32_t value)
-{
-    struct virtio_net *owner = pair->owner;
-    virtio_shut_off(owner->device, what, reason, value);
-    for (unsigned i = 0; i < owner->device_count; i++)
-        owner->devices[i]->link_up = false;
-    if (!pair->is_reclaimed)
-        reclaim(pair);
 }
 
 static void shut_off_queue(struct queue_pair *pair, struct virtio_queue *queue)
@@ -120,7 +36,7 @@ static void recycle_frame(struct queue_pair *pair, struct net_rx_buffer *frame)
 {
     while (frame != NULL) {
         struct net_rx_buffer *next = frame->next;
-        recycle(pair, CONTAINER_OF(frame, struct rx_buffer, lent));
+        queue_pair_recycle(pair, CONTAINER_OF(frame, struct rx_buffer, lent));
         frame = next;
     }
 }
@@ -177,7 +93,7 @@ static int receive_one(struct queue_pair *pair)
     struct rx_buffer *first = used.token;
     if (used.length < HEADER_BYTES) {
         virtq_break(&pair->rx.ring, "a frame is shorter than its header", used.length);
-        recycle(pair, first);
+        queue_pair_recycle(pair, first);
         return -EIO;
     }
     struct virtio_net_header header;
@@ -207,11 +123,11 @@ static int receive_one(struct queue_pair *pair)
     return 1;
 }
 
-static void net_rx_release(struct net_device *device, struct net_rx_buffer *lent)
+void queue_pair_rx_release(struct net_device *device, struct net_rx_buffer *lent)
 {
     struct rx_buffer *buffer = CONTAINER_OF(lent, struct rx_buffer, lent);
     ASSERT(buffer->is_lent);
-    recycle(from(device), buffer);
+    queue_pair_recycle(from(device), buffer);
 }
 
 static void flush_queue(struct queue_pair *pair, struct virtio_queue *queue)
@@ -299,7 +215,7 @@ static uint32_t bytes_of(const struct net_tx_frame *frame)
     return bytes;
 }
 
-static int net_transmit(struct net_device *device, const struct net_tx_frame *frame)
+int queue_pair_transmit(struct net_device *device, const struct net_tx_frame *frame)
 {
     struct queue_pair *pair = from(device);
     ASSERT(frame->segment_count > 0 && frame->segment_count <= NET_TX_SEGMENTS_MAX);
@@ -328,7 +244,7 @@ static void reap(struct queue_pair *pair)
     while (virtq_has_used(&pair->tx.ring) && (got = virtq_take(&pair->tx.ring, &used)) > 0) {
         struct tx_slot *slot = used.token;
         void *token = slot->token;
-        release_slot(pair, slot);
+        queue_pair_release_slot(pair, slot);
         pair->tx_is_full = false;
         pair->net.transmitted(&pair->net, token);
     }
@@ -378,17 +294,17 @@ static bool is_config_marked(const struct queue_pair *pair)
            atomic_load_explicit(&pair->owner->config_marked, memory_order_relaxed);
 }
 
-static uint32_t net_poll(struct net_device *device, uint32_t budget)
+uint32_t queue_pair_poll(struct net_device *device, uint32_t budget)
 {
     struct queue_pair *pair = from(device);
     struct virtio_net *self = pair->owner;
     if (self->device->is_shut_off) {
         if (!pair->is_reclaimed)
-            reclaim(pair);
+            queue_pair_reclaim(pair);
         return 0;
     }
     if (is_config_marked(pair))
-        virtio_net_take_config_change(self);
+        self->take_config_change(self);
     if (pair->is_armed)
         disarm(pair);
     atomic_store_explicit(&pair->rx_marked, false, memory_order_relaxed);
@@ -408,7 +324,7 @@ static uint32_t net_poll(struct net_device *device, uint32_t budget)
     return count;
 }
 
-static void net_flush(struct net_device *device)
+void queue_pair_flush(struct net_device *device)
 {
     struct queue_pair *pair = from(device);
     if (wants_refill(pair))
@@ -416,7 +332,7 @@ static void net_flush(struct net_device *device)
     flush_queue(pair, &pair->tx);
 }
 
-static bool net_arm(struct net_device *device)
+bool queue_pair_arm(struct net_device *device)
 {
     struct queue_pair *pair = from(device);
     if (pair->owner->device->is_shut_off)
@@ -440,102 +356,4 @@ static bool net_arm(struct net_device *device)
         timer_start(&pair->recheck, pair->armed_at_ns + RECHECK_NS);
     }
     return false;
-}
-
-// Ending the halt makes poll() look at the rings; a notification may have been lost just as well,
-// and one too many does no harm.
-static void recheck_expired(struct timer *timer)
-{
-    struct queue_pair *pair = CONTAINER_OF(timer, struct queue_pair, recheck);
-    virtio_queue_notify(&pair->rx);
-    if (virtq_in_flight(&pair->tx.ring) > 0)
-        virtio_queue_notify(&pair->tx);
-}
-
-static const struct net_device_ops operations = {
-    .transmit = net_transmit,
-    .poll = net_poll,
-    .flush = net_flush,
-    .arm = net_arm,
-    .rx_release = net_rx_release,
-    .spread = virtio_net_spread,
-};
-
-static int make_buffers(struct queue_pair *pair)
-{
-    size_t frame_bytes = HEADER_BYTES + ETHERNET_BYTES + ETHERNET_TAG_BYTES + pair->net.mtu;
-    bool is_merged = virtio_has(pair->owner->device, VIRTIO_NET_F_MRG_RXBUF);
-    pair->buffer_bytes = BUFFER_BYTES;
-    if (!is_merged && frame_bytes > BUFFER_BYTES) // 5.1.6.3.1: a frame has to fit in one
-        pair->buffer_bytes = (uint32_t)ALIGN_UP(frame_bytes, CACHE_LINE_BYTES);
-    pair->buffer_count = (size_t)pair->rx.place.size * BUFFERS_PER_ENTRY;
-    pair->buffer_pages = ALIGN_UP(pair->buffer_count * pair->buffer_bytes, PAGE_BYTES) / PAGE_BYTES;
-    pair->buffer_memory = page_alloc(pair->buffer_pages);
-    pair->buffers =
-        heap_alloc_aligned(sizeof(*pair->buffers) * pair->buffer_count, CACHE_LINE_BYTES);
-    pair->slots = heap_alloc_zeroed(sizeof(*pair->slots) * pair->tx.place.size);
-    if (pair->buffer_memory == NULL || pair->buffers == NULL || pair->slots == NULL)
-        return -ENOMEM;
-    memset(pair->buffers, 0, sizeof(*pair->buffers) * pair->buffer_count);
-    for (size_t i = pair->buffer_count; i-- > 0;) {
-        pair->buffers[i].memory = pair->buffer_memory + i * pair->buffer_bytes;
-        recycle(pair, &pair->buffers[i]);
-    }
-    for (size_t i = pair->tx.place.size; i-- > 0;)
-        release_slot(pair, &pair->slots[i]);
-    return 0;
-}
-
-static int make_queues(struct queue_pair *pair, uint16_t number)
-{
-    struct virtio_device *device = pair->owner->device;
-    uint16_t rx_index = (uint16_t)(2 * number); // 5.1.2
-    int error =
-        virtio_queue_create(device, &pair->rx, rx_index, QUEUE_SIZE_MAX, 0, rx_interrupt, pair);
-    if (error == 0)
-        error = virtio_queue_create(device, &pair->tx, rx_index + 1, QUEUE_SIZE_MAX, TX_BUFFERS_MAX,
-                                    tx_interrupt, pair);
-    // A frame of any number of segments must fit in an empty queue, also without indirect tables.
-    if (error == 0 && pair->tx.place.size < 2 * TX_BUFFERS_MAX &&
-        pair->tx.ring.config.indirect_entries == 0)
-        error = -EINVAL;
-    if (error == 0)
-        error = make_buffers(pair);
-    return error;
-}
-
-int queue_pair_create(struct virtio_net *owner, uint16_t number, const struct net_device *facts,
-                      struct queue_pair **out)
-{
-    struct queue_pair *pair = heap_alloc_aligned(sizeof(*pair), CACHE_LINE_BYTES);
-    if (pair == NULL)
-        return -ENOMEM;
-    memset(pair, 0, sizeof(*pair));
-    pair->owner = owner;
-    pair->net = *facts;
-    pair->net.ops = &operations;
-    pair->net.core = core_index();
-    net_device_ignore(&pair->net);
-    pair->recheck.expired = recheck_expired;
-    int error = make_queues(pair, number);
-    pair->refill_room = pair->rx.place.size / REFILL_DIVISOR;
-    if (error != 0) {
-        queue_pair_destroy(pair);
-        return error;
-    }
-    *out = pair;
-    return 0;
-}
-
-void queue_pair_destroy(struct queue_pair *pair)
-{
-    if (pair == NULL)
-        return;
-    virtio_queue_destroy(&pair->rx);
-    virtio_queue_destroy(&pair->tx);
-    if (pair->buffer_memory != NULL)
-        page_free(pair->buffer_memory, pair->buffer_pages);
-    heap_free(pair->buffers);
-    heap_free(pair->slots);
-    heap_free(pair);
 }
