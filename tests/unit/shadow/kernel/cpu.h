@@ -25,6 +25,12 @@ void cpu_write_msr(uint32_t msr, uint64_t value);
 void cpu_monitor(const volatile void *address);
 void cpu_mwait_interruptible(void);
 void cpu_halt_interruptible(void);
+uint64_t cpu_read_cr0(void);
+void cpu_write_cr0(uint64_t value);
+uint64_t cpu_read_cr4(void);
+void cpu_write_cr4(uint64_t value);
+void cpu_write_xcr0(uint64_t value);
+void cpu_reset_fpu(uint32_t mxcsr);
 uint64_t cpu_read_cr3(void);
 void cpu_write_cr3(uint64_t value);
 
