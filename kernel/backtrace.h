@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The calls that led to a place, found by frame pointers. Nothing that is read is trusted: what
-// does not look like a frame of the stack ends the walk.
+// The calls that led to a place, found by frame pointers and, where a function has no frame or not
+// yet, by the code there. Nothing that is read is trusted: what does not look like a frame of the
+// stack ends the walk.
 #pragma once
 
 #include "kernel/compiler.h"

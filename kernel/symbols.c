@@ -79,9 +79,8 @@ static const uint8_t *image_table(size_t *size_bytes)
     return (const uint8_t *)symbols_start;
 }
 
-const char *symbols_find(uintptr_t address, uintptr_t *offset)
+static const char *find(uintptr_t address, char name[SYMBOLS_NAME_BYTES], uintptr_t *offset)
 {
-    static char name[SYMBOLS_NAME_BYTES];
     if (address < (uintptr_t)text_start || address >= (uintptr_t)text_end)
         return NULL;
     uint32_t found_offset;
@@ -92,6 +91,19 @@ const char *symbols_find(uintptr_t address, uintptr_t *offset)
     if (found != NULL)
         *offset = found_offset;
     return found;
+}
+
+const char *symbols_find(uintptr_t address, uintptr_t *offset)
+{
+    static char name[SYMBOLS_NAME_BYTES];
+    return find(address, name, offset);
+}
+
+uintptr_t symbols_find_start(uintptr_t address)
+{
+    char name[SYMBOLS_NAME_BYTES];
+    uintptr_t offset;
+    return find(address, name, &offset) != NULL ? address - offset : 0;
 }
 
 void symbols_each(void (*visit)(uint32_t start, const char *name, void *context), void *context)

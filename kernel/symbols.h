@@ -19,6 +19,9 @@
 // Returns: NULL when the address is not in this image's code or the image has no table.
 // Context: any, also a panic; it trusts nothing it reads.
 const char *symbols_find(uintptr_t address, uintptr_t *offset);
+// Where the function that holds `address` starts. Context: any; many cores at a time.
+// Returns: 0 when the address is not in this image's code or the image has no table.
+uintptr_t symbols_find_start(uintptr_t address);
 // Calls visit() for each function of the image, by address: its offset in the image, and its name.
 void symbols_each(void (*visit)(uint32_t start, const char *name, void *context), void *context);
 // The same in any table; `position` counts from the image's start.

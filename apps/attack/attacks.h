@@ -8,11 +8,6 @@
 #define NOINLINE __attribute__((noinline, noclone))
 // What the compiler cannot know keeps it from seeing the fault coming.
 #define HIDE(value) __asm__ volatile("" : "+r"(value))
-// A function that keeps nothing on the stack has no frame, and its caller is not in the backtrace.
-// A volatile variable makes one.
-#define FRAME()                                                                                    \
-    volatile int frame = 0;                                                                        \
-    (void)frame
 // After a call: it is not the last thing, so its caller stays in the backtrace.
 #define NOT_LAST() __asm__ volatile("" ::: "memory")
 

@@ -7,7 +7,6 @@
 
 NOINLINE void attack_breakpoint(void)
 {
-    FRAME();
     __asm__ volatile("int3");
 }
 
@@ -19,13 +18,11 @@ NOINLINE void attack_divide(void)
 
 NOINLINE void attack_opcode(void)
 {
-    FRAME();
     __asm__ volatile("ud2");
 }
 
 NOINLINE void attack_protection(void)
 {
-    FRAME();
     __asm__ volatile("movl %0, %%es" ::"r"(SELECTOR_NONE));
 }
 
@@ -33,7 +30,6 @@ NOINLINE void attack_protection(void)
 // nor has the one that this is.
 NOINLINE void attack_double_fault(void)
 {
-    FRAME();
     struct PACKED {
         uint16_t limit;
         uint64_t base;
@@ -48,14 +44,12 @@ NOINLINE void attack_double_fault(void)
 
 NOINLINE void attack_busy(void)
 {
-    FRAME();
     for (;;)
         cpu_pause();
 }
 
 NOINLINE void attack_halt(void)
 {
-    FRAME();
     cpu_interrupts_off();
     for (;;)
         cpu_halt();

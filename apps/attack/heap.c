@@ -9,7 +9,6 @@
 
 NOINLINE void attack_heap_overflow(void)
 {
-    FRAME();
     char *block = malloc(BLOCK_BYTES);
     HIDE(block);
     memset(block, 'A', BLOCK_BYTES + 1);
@@ -21,7 +20,6 @@ NOINLINE void attack_heap_overflow(void)
 // Noticed when the block would be used again.
 NOINLINE void attack_heap_use_after_free(void)
 {
-    FRAME();
     char *block = malloc(BLOCK_BYTES), *freed = block;
     HIDE(freed);
     free(block);
@@ -36,7 +34,6 @@ NOINLINE void attack_heap_use_after_free(void)
 
 NOINLINE void attack_double_free(void)
 {
-    FRAME();
     char *block = malloc(BLOCK_BYTES), *freed = block;
     HIDE(freed);
     free(block);
@@ -46,7 +43,6 @@ NOINLINE void attack_double_free(void)
 
 NOINLINE void attack_wild_free(void)
 {
-    FRAME();
     static char data[BLOCK_BYTES];
     char *block = data;
     HIDE(block);

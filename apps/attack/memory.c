@@ -19,7 +19,6 @@ static char readable; // what a read finds is of no interest
 
 NOINLINE void attack_write_text(void)
 {
-    FRAME();
     uintptr_t address = (uintptr_t)attack_write_text;
     HIDE(address);
     WRITE(address);
@@ -27,7 +26,6 @@ NOINLINE void attack_write_text(void)
 
 NOINLINE void attack_write_rodata(void)
 {
-    FRAME();
     static const char constant[] = "constant";
     const char *address = constant;
     HIDE(address);
@@ -36,7 +34,6 @@ NOINLINE void attack_write_rodata(void)
 
 NOINLINE void attack_write_pointers(void)
 {
-    FRAME();
     static void (*const constant[])(void) = {attack_write_text, attack_write_rodata};
     void (*const *address)(void) = constant;
     HIDE(address);
@@ -45,19 +42,16 @@ NOINLINE void attack_write_pointers(void)
 
 NOINLINE void attack_write_symbols(void)
 {
-    FRAME();
     WRITE(data_end);
 }
 
 NOINLINE void attack_write_past_image(void)
 {
-    FRAME();
     WRITE(image_end);
 }
 
 NOINLINE void attack_write_page_table(void)
 {
-    FRAME();
     // An entry that is in nobody's way: what may be written must not end in another fault.
     uintptr_t root = cpu_read_cr3() & ENTRY_ADDRESS;
     WRITE(root + 511 * 8 + 6);
@@ -65,7 +59,6 @@ NOINLINE void attack_write_page_table(void)
 
 NOINLINE void attack_write_null(void)
 {
-    FRAME();
     uintptr_t address = 8;
     HIDE(address);
     WRITE(address);
@@ -73,7 +66,6 @@ NOINLINE void attack_write_null(void)
 
 NOINLINE void attack_read_null(void)
 {
-    FRAME();
     uintptr_t address = 0;
     HIDE(address);
     READ(address);
@@ -81,13 +73,11 @@ NOINLINE void attack_read_null(void)
 
 NOINLINE void attack_read_nowhere(void)
 {
-    FRAME();
     READ(NOWHERE);
 }
 
 NOINLINE void attack_read_noncanonical(void)
 {
-    FRAME();
     READ(NONCANONICAL);
 }
 
@@ -125,21 +115,18 @@ NOINLINE void attack_execute_data(void)
 
 NOINLINE void attack_jump_null(void)
 {
-    FRAME();
     call(NULL);
     NOT_LAST();
 }
 
 NOINLINE void attack_jump_nowhere(void)
 {
-    FRAME();
     call((const void *)NOWHERE);
     NOT_LAST();
 }
 
 NOINLINE void attack_jump_noncanonical(void)
 {
-    FRAME();
     call((const void *)NONCANONICAL);
     NOT_LAST();
 }

@@ -44,7 +44,6 @@ static INTERRUPT_CONTEXT NOINLINE void recurse_in_handler(void *context)
 
 NOINLINE void attack_stack_interrupt(void)
 {
-    FRAME();
     int vector = interrupt_allocate(recurse_in_handler, NULL);
     volatile bool for_ever = vector > 0;
     if (for_ever)

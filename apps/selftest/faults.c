@@ -23,11 +23,6 @@
 #define TIMEOUT_S  20
 #define HOG_S      4
 
-// A function that keeps nothing on the stack has no frame, and its caller is not in the backtrace.
-// A volatile variable makes one, too.
-#define FRAME()                                                                                    \
-    volatile int frame = 0;                                                                        \
-    (void)frame
 // After a call: it is not the last thing, so its caller stays in the backtrace.
 #define NOT_LAST() __asm__ volatile("" ::: "memory")
 
@@ -47,7 +42,6 @@ static _Atomic bool spins[CORES_MAX];
 
 static NOINLINE void fault_spin(void *argument)
 {
-    FRAME();
     (void)argument;
     // The loop's turn: what this core still owes others leaves now or never.
     thread_sleep_until(time_now_ns() + 10 * NS_PER_MS);
@@ -78,7 +72,6 @@ static INTERRUPT_CONTEXT void fault_in_handler(void *context)
 
 static NOINLINE void fault_interrupt(void)
 {
-    FRAME();
     int vector = interrupt_allocate(fault_in_handler, NULL);
     volatile bool for_ever = vector > 0;
     if (for_ever)
@@ -90,7 +83,6 @@ static NOINLINE void fault_interrupt(void)
 // Two that end: the thread has its core for longer than option hog=1 allows, and then lets go.
 static NOINLINE void fault_hog(void)
 {
-    FRAME();
     // The loop's turn: what this core still owes others leaves before.
     thread_sleep_until(time_now_ns() + 10 * NS_PER_MS);
     uint64_t until_ns = time_now_ns() + HOG_S * NS_PER_S;
@@ -100,7 +92,6 @@ static NOINLINE void fault_hog(void)
 
 static NOINLINE void fault_deaf(void)
 {
-    FRAME();
     thread_sleep_until(time_now_ns() + 10 * NS_PER_MS);
     uint64_t until_ns = time_now_ns() + HOG_S * NS_PER_S;
     cpu_interrupts_off();
