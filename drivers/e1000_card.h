@@ -32,6 +32,7 @@ struct e1000_card {
     struct pci_msix msix;
     bool has_interrupts;     // else it is to be looked at again and again
     atomic_bool is_shut_off; // one of its cores did it, the others find out
+    bool is_end_told;        // core 0's: why stands in the log
 };
 
 // Where a ring lies: its queue number, address and size.

@@ -93,7 +93,8 @@ void e1000_queue_shut_off(struct e1000_queue *self, const char *reason, uint32_t
     struct e1000 *owner = self->owner;
     if (!e1000_queue_is_shut_off(self)) {
         e1000_card_shut_off(&owner->card);
-        log_error("e1000: %s is shut off: %s: %#x", owner->card.name, reason, value);
+        log_error_once(&owner->card.is_end_told, "e1000: %s is shut off: %s: %#x", owner->card.name,
+                       reason, value);
     }
     for (unsigned i = 0; i < owner->device_count; i++)
         owner->devices[i]->link_up = false;

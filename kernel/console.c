@@ -19,8 +19,8 @@
 
 // All of this is core 0's, and a panicking core's once the others are stopped.
 static struct console_device *devices;
-static void (*forward_to_core_0)(const char *text, size_t size_bytes);
-static bool is_busy; // for interrupts of core 0
+static void (*forward_to_core_0)(bool *written, const char *text, size_t size_bytes);
+static bool is_busy;                        // for interrupts of core 0
 static struct console_device *panic_device; // the one being written to in a panic
 
 // The last of what was written, for consoles that come later: a ring.
@@ -93,17 +93,28 @@ void console_start_framebuffer(const struct framebuffer_info *framebuffer)
         console_add(device);
 }
 
-void console_set_forward(void (*forward)(const char *text, size_t size_bytes))
+void console_set_forward(void (*forward)(bool *written, const char *text, size_t size_bytes))
 {
     forward_to_core_0 = forward;
 }
 
+void console_write_once(bool *written, const char *text, size_t size_bytes)
+{
+    if (core_index() != 0) {
+        if (forward_to_core_0 != NULL)
+            forward_to_core_0(written, text, size_bytes);
+        return;
+    }
+    if (written != NULL && *written)
+        return;
+    if (written != NULL)
+        *written = true;
+    write_on_all(text, size_bytes);
+}
+
 void console_write(const char *text, size_t size_bytes)
 {
-    if (core_index() == 0)
-        write_on_all(text, size_bytes);
-    else if (forward_to_core_0 != NULL)
-        forward_to_core_0(text, size_bytes);
+    console_write_once(NULL, text, size_bytes);
 }
 
 static void remove_device(const struct console_device *device)

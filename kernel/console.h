@@ -28,7 +28,11 @@ void console_add(struct console_device *device);
 // Writes text on every console, whole. Context: any thread of any core; a handler of
 // core 0 unless console_is_busy().
 void console_write(const char *text, size_t size_bytes);
-// true while core 0 writes: an interrupt of core 0 must not write then. Context: core 0, any handler.
+// The same for what several cores may notice at once: only the first text with this `written` is
+// written. It is core 0's, false at first, and stays.
+void console_write_once(bool *written, const char *text, size_t size_bytes);
+// true while core 0 writes: an interrupt of core 0 must not write then. Context: core 0, any
+// handler.
 bool console_is_busy(void);
 // Writes on every console right here, whatever core this is. A console that made the last call
 // fail (a panic while panicking) is left out from then on. Context: panic, other cores stopped.
@@ -36,5 +40,6 @@ void console_write_panic(const char *text, size_t size_bytes);
 // Between lines of a text of many: gives whoever reads the consoles time now and then, for a serial
 // port that is not read drops text. Does not sleep: it may be a loop that writes, or a panic.
 void console_let_read(void);
-// How text of other cores reaches core 0; smp/ sets it. Until then they must not write.
-void console_set_forward(void (*forward)(const char *text, size_t size_bytes));
+// How text of other cores reaches console_write_once() on core 0; smp/ sets it. Until then they
+// must not write.
+void console_set_forward(void (*forward)(bool *written, const char *text, size_t size_bytes));

@@ -11,7 +11,7 @@
 bool log_debug_on;
 bool (*log_shows)(const char *format, enum log_level level);
 
-static void write_line(enum log_level level, const char *format, va_list arguments)
+static void write_line(bool *said, enum log_level level, const char *format, va_list arguments)
 {
     static const char *const marks[LOG_LEVELS] = {"error: ", "warning: ", "", "debug: "};
     if (log_shows != NULL && !log_shows(format, level))
@@ -29,14 +29,22 @@ static void write_line(enum log_level level, const char *format, va_list argumen
         memcpy(line + used - 3, "...", 3);
     }
     line[used++] = '\n'; // over the terminating NUL
-    console_write(line, used);
+    console_write_once(said, line, used);
 }
 
 void log_error(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    write_line(LOG_ERROR, format, arguments);
+    write_line(NULL, LOG_ERROR, format, arguments);
+    va_end(arguments);
+}
+
+void log_error_once(bool *said, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    write_line(said, LOG_ERROR, format, arguments);
     va_end(arguments);
 }
 
@@ -44,7 +52,7 @@ void log_warn(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    write_line(LOG_WARN, format, arguments);
+    write_line(NULL, LOG_WARN, format, arguments);
     va_end(arguments);
 }
 
@@ -52,7 +60,7 @@ void log_info(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    write_line(LOG_INFO, format, arguments);
+    write_line(NULL, LOG_INFO, format, arguments);
     va_end(arguments);
 }
 
@@ -60,6 +68,6 @@ void log_debug_line(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    write_line(LOG_DEBUG, format, arguments);
+    write_line(NULL, LOG_DEBUG, format, arguments);
     va_end(arguments);
 }

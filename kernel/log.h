@@ -13,6 +13,9 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_LEVELS };
 
 // Marked "error:": something does not work from now on.
 void log_error(const char *format, ...) PRINTF_LIKE(1, 2);
+// The same, but only the first with this `said`: for what several cores may notice at once. It is
+// core 0's, false at first, and stays.
+void log_error_once(bool *said, const char *format, ...) PRINTF_LIKE(2, 3);
 // Marked "warning:": something a user should act on.
 void log_warn(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_info(const char *format, ...) PRINTF_LIKE(1, 2);

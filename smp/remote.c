@@ -163,23 +163,25 @@ static void flush_all_cores(void)
 struct console_text {
     struct exchange_message message;
     size_t size_bytes;
+    bool *written;
     char text[];
 };
 
 static void write_here(struct exchange_message *message)
 {
     struct console_text *text = CONTAINER_OF(message, struct console_text, message);
-    console_write(text->text, text->size_bytes);
+    console_write_once(text->written, text->text, text->size_bytes);
     heap_free(text);
 }
 
-static void write_on_core_0(const char *text, size_t size_bytes)
+static void write_on_core_0(bool *written, const char *text, size_t size_bytes)
 {
     struct console_text *copy = heap_alloc(sizeof(*copy) + size_bytes);
     if (copy == NULL)
         return; // out of memory is the lesser evil than a core that waits for its log
     copy->message.receive = write_here;
     copy->size_bytes = size_bytes;
+    copy->written = written;
     memcpy(copy->text, text, size_bytes);
     exchange_send(0, &copy->message);
 }

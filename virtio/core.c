@@ -205,5 +205,6 @@ void virtio_shut_off(struct virtio_device *device, const char *what, const char 
         return;
     device->is_shut_off = true;
     device->transport->ops->shut_off(device->transport);
-    log_error("virtio: %s is shut off: %s: %s: %u", device->name, what, reason, value);
+    log_error_once(&device->is_end_told, "virtio: %s is shut off: %s: %s: %u", device->name, what,
+                   reason, value);
 }

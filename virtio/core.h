@@ -27,7 +27,8 @@ struct virtio_device {
     const struct virtio_driver *driver;
     char name[32];     // "net at 00:02.0"
     uint64_t features; // negotiated
-    bool is_shut_off;
+    bool is_shut_off;  // one of its cores did it, the others find out
+    bool is_end_told;  // core 0's: why stands in the log
     void *driver_data;
 };
 

@@ -40,6 +40,16 @@ void log_error(const char *format, ...)
     va_end(arguments);
 }
 
+void log_error_once(bool *said, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (!*said)
+        log_append("error: ", format, arguments);
+    *said = true;
+    va_end(arguments);
+}
+
 void log_warn(const char *format, ...)
 {
     va_list arguments;

@@ -10,12 +10,14 @@
 
 // log.c itself is under test here, beside the host's log: it goes by other names.
 #define log_error      real_log_error
+#define log_error_once real_log_error_once
 #define log_warn       real_log_warn
 #define log_info       real_log_info
 #define log_debug_line real_log_debug_line
 #define log_debug_on   real_log_debug_on
 #include "kernel/log.c"
 #undef log_error
+#undef log_error_once
 #undef log_warn
 #undef log_info
 #undef log_debug_line
@@ -268,8 +270,11 @@ static void only_the_last_text_is_kept(void **state)
 
 static char forwarded[100];
 
-static void forward(const char *text, size_t size_bytes)
+static bool *forwarded_written;
+
+static void forward(bool *written, const char *text, size_t size_bytes)
 {
+    forwarded_written = written;
     strncat(forwarded, text, size_bytes);
 }
 
@@ -283,12 +288,34 @@ static void other_cores_forward(void **state)
     console_write("from core 2", 11);
     assert_int_equal(recorders[0].size_bytes, 0);
     assert_string_equal(forwarded, "from core 2");
+    assert_null(forwarded_written);
     console_write_panic("panic", 5); // does not go through core 0
     assert_int_equal(recorders[0].size_bytes, 5);
     core_this_index = 0;
     console_write("core 0", 6);
     assert_string_equal(forwarded, "from core 2");
     assert_int_equal(recorders[0].size_bytes, 11);
+}
+
+static void what_several_cores_say_is_written_once(void **state)
+{
+    (void)state;
+    bool written = false;
+    recorders[0].size_bytes = 0;
+    forwarded[0] = '\0';
+    core_this_index = 2; // who cannot know what core 0 wrote
+    console_write_once(&written, "the end", 7);
+    assert_string_equal(forwarded, "the end");
+    assert_ptr_equal(forwarded_written, &written);
+    assert_false(written);
+    core_this_index = 0;
+    real_log_error_once(&written, "disk: gone");
+    assert_true(written);
+    size_t size_bytes = recorders[0].size_bytes;
+    assert_int_not_equal(size_bytes, 0);
+    console_write_once(forwarded_written, "the end", 7);
+    real_log_error_once(&written, "disk: gone");
+    assert_int_equal(recorders[0].size_bytes, size_bytes);
 }
 
 static void console_that_fails_in_a_panic_is_left_out(void **state)
@@ -361,6 +388,7 @@ int main(void)
         cmocka_unit_test(bytes_come_in),
         cmocka_unit_test(only_the_last_text_is_kept),
         cmocka_unit_test(other_cores_forward),
+        cmocka_unit_test(what_several_cores_say_is_written_once),
         cmocka_unit_test(console_that_fails_in_a_panic_is_left_out),
         cmocka_unit_test(log_lines),
     };
