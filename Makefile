@@ -70,8 +70,9 @@ $(O)/posix/start.o: FIRST_CFLAGS = $(POSIX_START_CFLAGS)
 
 # Made for size: what is not waited for, what itself waits for devices or other cores, and what only
 # runs when something is wrong.
-SMALL := $(call object,$(addprefix kernel/, backtrace.c clock.c debugport.c framebuffer.c kvm_clock.c \
-    mtrr.c nmi.c numa.c options.c panic.c pci.c power.c snapshot.c symbols.c trace.c watchdog.c) \
+SMALL := $(call object,$(addprefix kernel/, backtrace.c clock.c console.c debugport.c framebuffer.c \
+    kvm_clock.c log.c mtrr.c nmi.c numa.c options.c panic.c pci.c power.c serial.c snapshot.c symbols.c trace.c \
+    watchdog.c) \
     $(addprefix smp/, borrow.c bringup.c tsc_sync.c) $(addprefix virtio/, probe.c rng.c virtq.c))
 $(SMALL): private LEVEL := $(call level,-Os)
 
