@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "net/ip4_header.h"
+
 #include "lwip/ip.h"
 #include "lwip/pbuf.h"
 #include "lwip/priv/tcp_priv.h"
@@ -12,10 +14,8 @@
 #include "lwip/stats.h"
 #include "lwip/udp.h"
 
-#define HEADERS_BYTES   (SIZEOF_ETH_HDR + IP_HLEN)
-#define VERSION_4_IHL_5 0x45
-#define MULTICAST_FIRST 224 // first byte of an address: multicast, reserved and broadcast
-#define ETHERNET_GROUP  1   // bit of the first byte: to more than one
+#define HEADERS_BYTES  (SIZEOF_ETH_HDR + IP_HLEN)
+#define ETHERNET_GROUP 1 // bit of the first byte: to more than one
 
 static inline uint16_t load16(const uint8_t *bytes)
 {
@@ -24,39 +24,22 @@ static inline uint16_t load16(const uint8_t *bytes)
     return value;
 }
 
-static inline uint32_t load32(const uint8_t *bytes)
-{
-    uint32_t value;
-    memcpy(&value, bytes, sizeof(value));
-    return value;
-}
-
-// A header without options, its checksum included, adds up to 0 in one's complement, which all ones
-// are. Folded once less than to 16 bits, that is one of two numbers.
 static inline bool is_sum_right(const uint8_t *ip)
 {
-    uint64_t sum = load32(ip);
+    uint64_t sum = net_ip4_load(ip);
     for (int i = 4; i < IP_HLEN; i += 4)
-        sum += load32(ip + i);
-    sum = (sum >> 32) + (sum & 0xffffffff);
-    sum = (sum >> 16) + (sum & 0xffff);
-    return sum == 0xffff || sum == 0x1fffe;
-}
-
-// An address that could mean more than one host is left to those who know.
-static inline bool is_one_host(uint32_t address, uint32_t netmask)
-{
-    return address != 0 && (address | netmask) != UINT32_MAX && (uint8_t)address < MULTICAST_FIRST;
+        sum += net_ip4_load(ip + i);
+    return net_ip4_fold(sum) == 0xffff;
 }
 
 static inline bool is_usual(const uint8_t *ethernet, const struct netif *netif)
 {
     const uint8_t *ip = ethernet + SIZEOF_ETH_HDR;
     uint32_t own = netif_ip4_addr(netif)->addr;
-    return load16(ethernet + 12) == PP_HTONS(ETHTYPE_IP) && ip[0] == VERSION_4_IHL_5 &&
-           (load16(ip + 6) & PP_HTONS(IP_MF | IP_OFFMASK)) == 0 && load32(ip + 16) == own &&
+    return load16(ethernet + 12) == PP_HTONS(ETHTYPE_IP) && ip[0] == NET_IP4_VERSION_4_IHL_5 &&
+           (load16(ip + 6) & PP_HTONS(IP_MF | IP_OFFMASK)) == 0 && net_ip4_load(ip + 16) == own &&
            own != 0 && (ip[9] == IP_PROTO_TCP || ip[9] == IP_PROTO_UDP) &&
-           is_one_host(load32(ip + 12), netif_ip4_netmask(netif)->addr) &&
+           net_ip4_is_one_host(net_ip4_load(ip + 12), netif_ip4_netmask(netif)->addr) &&
            (ethernet[0] & ETHERNET_GROUP) == 0 && netif_is_up(netif) && is_sum_right(ip);
 }
 
@@ -87,8 +70,8 @@ bool net_ip4_input(struct pbuf *frame, struct netif *netif)
     ip_data.current_input_netif = netif;
     ip_data.current_ip4_header = (const struct ip_hdr *)ip;
     ip_data.current_ip_header_tot_len = IP_HLEN;
-    ip_addr_set_ip4_u32(&ip_data.current_iphdr_src, load32(ip + 12));
-    ip_addr_set_ip4_u32(&ip_data.current_iphdr_dest, load32(ip + 16));
+    ip_addr_set_ip4_u32(&ip_data.current_iphdr_src, net_ip4_load(ip + 12));
+    ip_addr_set_ip4_u32(&ip_data.current_iphdr_dest, net_ip4_load(ip + 16));
     if (ip[9] == IP_PROTO_TCP)
         tcp_input(frame, netif);
     else

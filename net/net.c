@@ -17,6 +17,7 @@
 #include "net/counters.h"
 #include "net/dns_servers.h"
 #include "net/ip6.h"
+#include "net/neighbour.h"
 #include "net/net_core.h"
 #include "net/netif.h"
 #include "net/packet_trace.h"
@@ -175,6 +176,7 @@ static void ip4_changed(struct netif *netif)
 // lwIP's word that the interface's state changed, one of its addresses perhaps.
 static void status_changed(struct netif *netif)
 {
+    net_neighbour_forget();
     net_dns_arrange();
     net_spread_config();
     net_ip6_tell_changes();
@@ -308,6 +310,7 @@ void net_core_configure(const struct net_config *config)
         dns_setserver((u8_t)i, &config->dns[i]);
     net_ip6_configure(&config->ip6);
     netif_set_addr(state.netif, &config->address, &config->netmask, &config->gateway);
+    net_neighbour_forget();
     if (has_address())
         wake_waiters();
 }

@@ -8,6 +8,7 @@
 #include "kernel/options.h"
 #include "net/groups.h"
 #include "net/ip4_input.h"
+#include "net/neighbour.h"
 #include "net/relay.h"
 #include "net/segments.h"
 #include "net/spread.h"
@@ -172,7 +173,10 @@ void net_netif_take(struct net_rx_buffer *frame)
         return;
     }
     LINK_STATS_INC(link.recv);
-    if (!net_ip4_input(pbuf, &state.netif) && ethernet_input(pbuf, &state.netif) != ERR_OK)
+    if (net_ip4_input(pbuf, &state.netif))
+        return;
+    net_neighbour_forget(); // it may be ARP's
+    if (ethernet_input(pbuf, &state.netif) != ERR_OK)
         pbuf_free(pbuf);
 }
 
@@ -185,6 +189,7 @@ void net_netif_take_copy(const uint8_t *bytes, uint32_t size_bytes, bool checksu
     }
     pbuf_take(pbuf, bytes, (u16_t)size_bytes);
     heed_checksum(bytes, size_bytes, checksum_valid);
+    net_neighbour_forget();
     if (ethernet_input(pbuf, &state.netif) != ERR_OK)
         pbuf_free(pbuf);
 }
@@ -418,7 +423,7 @@ static err_t interface_init(struct netif *netif)
         netif->mtu = ETHERNET_MTU;
     }
     netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP;
-    netif->output = etharp_output;
+    netif->output = net_neighbour_output;
     netif->output_ip6 = ethip6_output;
     netif->linkoutput = frame_output;
     if (device->checksum_offload)

@@ -5,6 +5,7 @@
 #include "kernel/time.h"
 #include "net/groups.h"
 #include "net/ip6.h"
+#include "net/neighbour.h"
 
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
@@ -64,6 +65,12 @@ static void tcp_tick(void)
         tcp_counts = net_tcp_count();
 }
 
+static void arp_tick(void)
+{
+    etharp_tmr();
+    net_neighbour_forget();
+}
+
 static bool dhcp_waits_for_answer(void)
 {
     struct dhcp *dhcp = netif_default != NULL ? netif_dhcp_data(netif_default) : NULL;
@@ -79,7 +86,7 @@ static const struct lwip_clock {
 } clocks[] = {
     {TCP_TMR_INTERVAL, tcp_has_connections, tcp_tick},
     {DHCP_FINE_TIMER_MSECS, dhcp_waits_for_answer, dhcp_fine_tmr},
-    {ARP_TMR_INTERVAL, always, etharp_tmr},
+    {ARP_TMR_INTERVAL, always, arp_tick},
     {IP_TMR_INTERVAL, always, ip_reass_tmr},
     {DNS_TMR_INTERVAL, always, dns_tmr},
     {DHCP_COARSE_TIMER_SECS * 1000, always, dhcp_coarse_tmr},

@@ -9,6 +9,7 @@
 #include "kernel/sync.h"
 #include "kernel/thread.h"
 #include "net/net.h"
+#include "net/udp_send.h"
 
 #include "lwip/pbuf.h"
 #include "lwip/udp.h"
@@ -91,14 +92,8 @@ int udp_socket_send(struct udp_socket *socket, const void *data, size_t size_byt
 {
     if (size_bytes > DATAGRAM_BYTES_MAX)
         return -EMSGSIZE;
-    struct pbuf *pbuf = pbuf_alloc(PBUF_TRANSPORT, (uint16_t)size_bytes, PBUF_RAM);
-    if (pbuf == NULL)
-        return -ENOMEM;
-    if (size_bytes > 0)
-        memcpy(pbuf->payload, data, size_bytes);
-    err_t error = udp_sendto(socket->pcb, pbuf, &to->ip, to->port);
-    pbuf_free(pbuf);
-    return socket_errno(error);
+    err_t error = net_udp_send(socket->pcb, data, (u16_t)size_bytes, &to->ip, to->port);
+    return error == ERR_OK ? 0 : socket_errno(error);
 }
 
 uint64_t udp_socket_dropped(const struct udp_socket *socket)
