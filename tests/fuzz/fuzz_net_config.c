@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "kernel/pci.h"
 #include "net/net.h"
 #include "require.h"
 
@@ -37,17 +36,6 @@ static uint32_t dhcp_transaction;
 static uint8_t dhcp6_question[WORLD_FRAME_MAX];
 static uint8_t dhcp6_id[64];
 static size_t dhcp6_id_bytes;
-
-struct pci_device *pci_first(void)
-{
-    return NULL;
-}
-
-const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
-{
-    (void)device;
-    return text;
-}
 
 // What the machine asked last: answers repeat some of it.
 static void listen(void)

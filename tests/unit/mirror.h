@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-#include "kernel/pci.h"
 #include "kernel/scheduler.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
@@ -19,17 +18,6 @@
 #include "net/socket.h"
 
 #include "lwip/priv/tcp_priv.h"
-
-struct pci_device *pci_first(void)
-{
-    return NULL;
-}
-
-const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
-{
-    (void)device;
-    return text;
-}
 
 // ---- the mirror ---------------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@
 #include "http/http.h"
 #include "http/server.h"
 #include "http_machine.h"
-#include "kernel/pci.h"
 #include "net/net.h"
 
 #include "lwip/priv/tcp_priv.h"
@@ -21,17 +20,6 @@
 #define HELLO       "GET /hello.txt HTTP/1.1\r\n" HOST "\r\n"
 #define CONNECTIONS 8
 #define FIRST_PORT  40000
-
-struct pci_device *pci_first(void)
-{
-    return NULL;
-}
-
-const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
-{
-    (void)device;
-    return text;
-}
 
 // ---- clients ------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/pci.h"
 #include "net/arch/cc.h"
 #include "net/demux.h"
 #include "net/half_open.h"
@@ -21,16 +20,6 @@ static bool heap_fails;
 void *heap_alloc_zeroed(size_t size_bytes)
 {
     return heap_fails ? NULL : calloc(1, size_bytes);
-}
-
-struct pci_device *pci_first(void)
-{
-    return NULL;
-}
-const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
-{
-    (void)device;
-    return strcpy(text, "");
 }
 
 static struct tcp_pcb *connections[CONNECTIONS_MAX];

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "kernel/pci.h"
 #include "kernel/time.h"
 #include "net/net.h"
 #include "net/ntp_servers.h"
@@ -21,17 +20,6 @@ static struct {
     unsigned discovers, requests;
     char name[64]; // that the last REQUEST gave
 } server = {.silent = true, .offered = WORLD_OWN_IP, .lease_s = 86400};
-
-struct pci_device *pci_first(void)
-{
-    return NULL;
-}
-
-const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
-{
-    (void)device;
-    return text;
-}
 
 // A server sees ARP and DHCP messages; the gateway answers ARP.
 static void serve(void)

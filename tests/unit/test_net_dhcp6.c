@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/pci.h"
 #include "kernel/time.h"
 #include "net/dns_servers.h"
 #include "net/ip6.h"
@@ -26,17 +25,6 @@ static struct {
     uint8_t client[32];
 } server = {.valid_s = 1000};
 static const uint8_t given[16] = {0x20, 1, 0xd, 0xb8, [7] = 1, [15] = 0x77};
-
-struct pci_device *pci_first(void)
-{
-    return NULL;
-}
-
-const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
-{
-    (void)device;
-    return text;
-}
 
 static uint8_t *put_option(uint8_t *at, uint16_t code, const void *value, size_t size_bytes)
 {
@@ -87,8 +75,7 @@ static void serve(void)
         size_t size_bytes = make_answer(message, question[0] == 1 ? 2 : 7, question);
         for (size_t cut = 0; cut < 32; cut++) // nobody's answer without both ids
             world_deliver(
-                frame,
-                world_udp6(frame, world_router_link, 547, world_own_link, 546, message, cut),
+                frame, world_udp6(frame, world_router_link, 547, world_own_link, 546, message, cut),
                 false);
         world_deliver(
             frame,

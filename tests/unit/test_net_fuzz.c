@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/pci.h"
 #include "net/net.h"
 #include "net/netif.h"
 
@@ -22,17 +21,6 @@ static struct world_frame sent;
 static unsigned received, datagrams;
 // The peer's ends, kept near what the stack expects so that segments are acceptable.
 static struct world_tcp peers[4];
-
-struct pci_device *pci_first(void)
-{
-    return NULL;
-}
-
-const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
-{
-    (void)device;
-    return text;
-}
 
 static uint32_t random_below(uint32_t limit)
 {

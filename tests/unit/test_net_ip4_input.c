@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "kernel/pci.h"
 #include "net/ip4_input.h"
 #include "net/net.h"
 #include "seeded.h"
@@ -27,17 +26,6 @@ struct arrival {
 };
 static struct arrival arrival;
 static uint8_t frame[WORLD_FRAME_MAX];
-
-struct pci_device *pci_first(void)
-{
-    return NULL;
-}
-
-const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
-{
-    (void)device;
-    return text;
-}
 
 static void arrived(void *argument, struct udp_pcb *pcb, struct pbuf *data,
                     const ip_addr_t *address, uint16_t port)

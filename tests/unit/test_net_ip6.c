@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/pci.h"
 #include "kernel/time.h"
 #include "net/dns_servers.h"
 #include "net/groups.h"
@@ -28,17 +27,6 @@
 static uint8_t frame[WORLD_FRAME_MAX];
 static struct world_frame sent;
 static const uint8_t nobody[16];
-
-struct pci_device *pci_first(void)
-{
-    return NULL;
-}
-
-const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
-{
-    (void)device;
-    return text;
-}
 
 // The next frame sent that is of this ICMPv6 type, in `sent`.
 static bool take_type(uint8_t type)

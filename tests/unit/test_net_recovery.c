@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/pci.h"
 #include "kernel/time.h"
 #include "net/demux.h"
 #include "net/net.h"
@@ -26,17 +25,6 @@
 static uint8_t stream[STREAM_BYTES]; // what the app sends, from memory that lasts
 static uint8_t frame[WORLD_FRAME_MAX];
 static struct world_frame sent;
-
-struct pci_device *pci_first(void)
-{
-    return NULL;
-}
-
-const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
-{
-    (void)device;
-    return text;
-}
 
 // ---- the app ------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/pci.h"
 #include "net/net.h"
 #include "net/netif.h"
 
@@ -19,17 +18,6 @@
 static uint8_t stream[STREAM_BYTES]; // what the app sends, from memory that lasts
 static uint8_t frame[WORLD_FRAME_MAX];
 static struct world_frame sent;
-
-struct pci_device *pci_first(void)
-{
-    return NULL;
-}
-
-const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
-{
-    (void)device;
-    return text;
-}
 
 // ---- the app ------------------------------------------------------------------------------------
 
@@ -217,7 +205,7 @@ static void large_frames_go_out_without_a_copy(void **unused)
     limit = 64240;
     write_more(connection);
     assert_true(peer_takes(0));
-    assert_int_equal(sent.segment_count, 2); // headers, and the app's memory
+    assert_int_equal(sent.segment_count, 2);          // headers, and the app's memory
     assert_int_equal(sent.size_bytes, 54 + 22 * MSS); // half of the window: lwIP's rule
     assert_true(peer_takes(0));
     assert_false(peer_takes(0));
@@ -392,7 +380,8 @@ static void every_byte_arrives(void **unused)
     unsigned large_ones = 0;
     for (unsigned seed = 0; seed < 40; seed++) {
         srand(seed);
-        connect_from((uint16_t)(41000 + seed), (uint16_t)(rand() % 2 ? 64240 : 5000 + rand() % 30000));
+        connect_from((uint16_t)(41000 + seed),
+                     (uint16_t)(rand() % 2 ? 64240 : 5000 + rand() % 30000));
         writes_randomly = true;
         limit = 100000 + (uint32_t)rand() % 400000;
         int lost_percent = (int)(seed % 4) * 2;
@@ -406,7 +395,8 @@ static void every_byte_arrives(void **unused)
                     peer_sends(WORLD_ACK);
                     world_turn();
                 }
-            acknowledge(in_order > 2000 && rand() % 3 ? in_order - (uint32_t)rand() % 2000 : in_order);
+            acknowledge(in_order > 2000 && rand() % 3 ? in_order - (uint32_t)rand() % 2000
+                                                      : in_order);
             world_hold_sent = false;
             world_pass_ms(rand() % 5 ? 1 : 300);
             assert_true(tcp_sndqueuelen(connection) <= TCP_SND_QUEUELEN + 32);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/pci.h"
 #include "net/net.h"
 #include "net/vlan.h"
 
@@ -13,17 +12,6 @@
 
 static uint8_t frame[WORLD_FRAME_MAX], tagged[WORLD_FRAME_MAX];
 static struct world_frame sent;
-
-struct pci_device *pci_first(void)
-{
-    return NULL;
-}
-
-const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
-{
-    (void)device;
-    return text;
-}
 
 static void deliver(size_t size_bytes, unsigned id)
 {
