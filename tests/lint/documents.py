@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Documents tell the truth: each path they name exists, each command they show is one, and the
-README's table of options has the keys that the kernel knows.
+README's tables have the options and the arguments of `http` that the sources know.
 
 Looked at: links, `code`, and blocks of code. Words in capitals (APP, FILE) stand for something.
 """
@@ -24,6 +24,9 @@ DOCUMENT = re.compile(r"(?<![\w./-])[\w-]+\.md\b")
 PLACEHOLDER = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2,}(?![A-Za-z0-9])")
 KEY = re.compile(r"^OPTION_(?:TEXT|NUMBER|CHOICE)\((\w+),|OPTION_IN_TABLE\(\"(\w+)\"\) =", re.MULTILINE)
 KEY_ROW = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
+SETTINGS = re.compile(r"struct http_setting \w+\[\] = \{(.*?)\};", re.DOTALL)
+SETTING = re.compile(r"\{\"(\w+)\",")
+SETTING_ROW = re.compile(r"^\| `(\w+)=\S*` \|", re.MULTILINE)
 TORIL = re.compile(r"(?:^|[\s;&|(])\./toril\b([^\n#|&;]*)")
 MAKE = re.compile(r"(?:^|[;&|]\s*|\$ )make\b([^\n#|&;]*)", re.MULTILINE)
 
@@ -96,19 +99,25 @@ def problems(document: pathlib.Path) -> list[tuple[int, str]]:
     return found
 
 
+def sources() -> str:
+    """All sources in C, one behind the other."""
+    return "".join(path.read_text() for folder in sorted(TOP) for path in (ROOT / folder).rglob("*.c"))
+
+
 def wrong_keys() -> set[str]:
-    """Options that only one of the sources and the README's table has."""
-    known = {a or b for folder in TOP for path in (ROOT / folder).rglob("*.c")
-             for a, b in KEY.findall(path.read_text())}
-    described = set(KEY_ROW.findall((ROOT / "README.md").read_text()))
-    return known ^ described
+    """Options, and arguments of `http`, that only one of the sources and the README's tables has."""
+    code, readme = sources(), (ROOT / "README.md").read_text()
+    keys = {a or b for a, b in KEY.findall(code)}
+    settings = {f"{key}=" for table in SETTINGS.findall(code) for key in SETTING.findall(table)}
+    rows = {f"{key}=" for key in SETTING_ROW.findall(readme)}
+    return (keys ^ set(KEY_ROW.findall(readme))) | (settings ^ rows)
 
 
 def main() -> int:
     """Checks all documents. Returns: how the script ends."""
     found = 0
     for key in sorted(wrong_keys()):
-        print(f"README.md: option {key} is not both in its table and declared in a source")
+        print(f"README.md: {key} is not both in its table and declared in a source")
         found += 1
     for document in sorted(ROOT.rglob("*.md")):
         relative = document.relative_to(ROOT)
