@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What both layouts share.
-#include "virtio/virtq_layout.h"
+#include "virtio/virtq.h"
 
 #include <string.h>
 

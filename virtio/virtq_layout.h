@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What split and packed rings share: for virtq.c, virtq_split.c and virtq_packed.c.
+// What split and packed rings share: for virtq.c, virtq_split.[ch] and virtq_packed.c.
 #pragma once
 
 #include <errno.h>
 
 #include "kernel/compiler.h"
-#include "virtio/virtq.h"
+#include "virtio/virtq_types.h"
 
 #define VIRTQ_NOT_IN_FLIGHT UINT64_MAX
 

@@ -5,6 +5,7 @@
 
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
+#include "virtio/virtq.h"
 #include "virtio/virtq_layout.h"
 
 // What each side writes to say when it wants to hear, 2.8.14: one word, read and written at once.

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Split virtqueues: descriptors, what is available and what is used lie apart. Spec:
 // VIRTIO 1.2, 2.7.
-#include "virtio/virtq_layout.h"
-
-#include <errno.h>
-#include <string.h>
-
-#include "kernel/cpu.h"
-#include "kernel/panic.h"
+#include "virtio/virtq_split.h"
 
 static size_t available_bytes(uint16_t size)
 {
@@ -26,14 +20,6 @@ size_t virtq_split_ring_bytes(uint16_t size)
     return used_offset(size) + used + sizeof(uint16_t);
 }
 
-void virtq_split_disable_interrupts(struct virtq *queue)
-{
-    // With event index an index that was passed stays silent for 65,536 chains: nothing to do.
-    if (!queue->config.event_index)
-        atomic_store_explicit(&queue->available->flags, VIRTIO_AVAILABLE_NO_INTERRUPT,
-                              memory_order_relaxed);
-}
-
 void virtq_split_init(struct virtq *queue, void *shared)
 {
     uint16_t size = queue->config.size;
@@ -50,15 +36,6 @@ void virtq_split_init(struct virtq *queue, void *shared)
         atomic_store_explicit(queue->used_event, UINT16_MAX, memory_order_relaxed);
 }
 
-static void fill_descriptor(struct virtio_descriptor *descriptor, const struct virtq_buffer *buffer,
-                            uint16_t flags, uint16_t next)
-{
-    descriptor->address_phys = buffer->phys;
-    descriptor->length = buffer->length;
-    descriptor->flags = flags;
-    descriptor->next = next; // means nothing in the last one
-}
-
 static uint16_t flags_of(uint32_t i, uint32_t readable)
 {
     return i < readable ? 0 : VIRTIO_DESCRIPTOR_WRITE;
@@ -71,11 +48,12 @@ static uint16_t fill_direct(struct virtq *queue, const struct virtq_buffer *buff
     uint16_t id = queue->free_head;
     for (uint32_t i = 0; i + 1 < total; i++) {
         uint16_t next = queue->slots[id].next;
-        fill_descriptor(&queue->descriptors[id], &buffers[i],
-                        flags_of(i, readable) | VIRTIO_DESCRIPTOR_NEXT, next);
+        virtq_split_fill_descriptor(&queue->descriptors[id], &buffers[i],
+                                    flags_of(i, readable) | VIRTIO_DESCRIPTOR_NEXT, next);
         id = next;
     }
-    fill_descriptor(&queue->descriptors[id], &buffers[total - 1], flags_of(total - 1, readable), 0);
+    virtq_split_fill_descriptor(&queue->descriptors[id], &buffers[total - 1],
+                                flags_of(total - 1, readable), 0);
     return id;
 }
 
@@ -86,30 +64,13 @@ static void fill_indirect(struct virtq *queue, const struct virtq_buffer *buffer
     struct virtio_descriptor *table = virtq_table(queue, id);
     uint32_t last = total - 1;
     for (uint32_t i = 0; i < last; i++)
-        fill_descriptor(&table[i], &buffers[i], flags_of(i, readable) | VIRTIO_DESCRIPTOR_NEXT,
-                        (uint16_t)(i + 1));
-    fill_descriptor(&table[last], &buffers[last], flags_of(last, readable), 0);
+        virtq_split_fill_descriptor(&table[i], &buffers[i],
+                                    flags_of(i, readable) | VIRTIO_DESCRIPTOR_NEXT,
+                                    (uint16_t)(i + 1));
+    virtq_split_fill_descriptor(&table[last], &buffers[last], flags_of(last, readable), 0);
     struct virtq_buffer whole = {(uintptr_t)table, // RAM is identity-mapped
                                  total * (uint32_t)sizeof(struct virtio_descriptor)};
-    fill_descriptor(&queue->descriptors[id], &whole, VIRTIO_DESCRIPTOR_INDIRECT, 0);
-}
-
-// Takes the descriptors from the free head to `tail` as one chain, and puts it on the ring.
-static inline void add_chain(struct virtq *queue, uint16_t tail, uint16_t count,
-                             uint32_t writable_bytes, void *token)
-{
-    uint16_t head = queue->free_head;
-    struct virtq_slot *slot = &queue->slots[head];
-    queue->free_head = queue->slots[tail].next;
-    queue->free_count = (uint16_t)(queue->free_count - count);
-    slot->token = token;
-    slot->writable_bytes = writable_bytes;
-    slot->tail = tail;
-    slot->count = count;
-    slot->sequence = queue->added;
-    atomic_store_explicit(&queue->available->ring[(uint16_t)queue->added & queue->mask], head,
-                          memory_order_relaxed);
-    queue->added++;
+    virtq_split_fill_descriptor(&queue->descriptors[id], &whole, VIRTIO_DESCRIPTOR_INDIRECT, 0);
 }
 
 int virtq_split_add(struct virtq *queue, const struct virtq_buffer *buffers, uint32_t readable,
@@ -130,99 +91,6 @@ int virtq_split_add(struct virtq *queue, const struct virtq_buffer *buffers, uin
     else
         tail = fill_direct(queue, buffers, readable, total);
     uint32_t writable_bytes = virtq_writable_bytes(buffers + readable, writable);
-    add_chain(queue, tail, (uint16_t)needed, writable_bytes, token);
+    virtq_split_add_chain(queue, tail, (uint16_t)needed, writable_bytes, token);
     return 0;
-}
-
-int virtq_split_add_one(struct virtq *queue, uint64_t phys, uint32_t length, uint16_t flags,
-                        void *token)
-{
-    if (queue->broken != NULL)
-        return -EIO;
-    if (queue->free_count == 0)
-        return -ENOBUFS;
-    ASSERT(token != NULL);
-    struct virtq_buffer buffer = {phys, length};
-    fill_descriptor(&queue->descriptors[queue->free_head], &buffer, flags, 0);
-    add_chain(queue, queue->free_head, 1, flags != 0 ? length : 0, token);
-    return 0;
-}
-
-void virtq_split_publish(struct virtq *queue)
-{
-    if (queue->published == queue->added)
-        return;
-    queue->published = queue->added;
-    // Pairs with the device's read of the index: descriptors and ring entries come before it.
-    atomic_store_explicit(&queue->available->index, (uint16_t)queue->published,
-                          memory_order_release);
-}
-
-bool virtq_split_needs_notify(struct virtq *queue)
-{
-    uint16_t now = (uint16_t)queue->published;
-    uint16_t before = queue->notified;
-    if (queue->broken != NULL || now == before)
-        return false;
-    queue->notified = now;
-    // Pairs with the device's, between asking to be notified and its last look at our index.
-    cpu_full_barrier();
-    if (!queue->config.event_index) {
-        uint16_t flags = atomic_load_explicit(&queue->used->flags, memory_order_relaxed);
-        return (flags & VIRTIO_USED_NO_NOTIFY) == 0;
-    }
-    uint16_t event = atomic_load_explicit(queue->avail_event, memory_order_relaxed);
-    return (uint16_t)(now - event - 1) < (uint16_t)(now - before); // 2.7.10
-}
-
-// Reads the used index and checks it. Returns: true if it is new and believable.
-static bool read_used_index(struct virtq *queue)
-{
-    // Pairs with the device's store of the index: the entries below it are there.
-    uint16_t index = atomic_load_explicit(&queue->used->index, memory_order_acquire);
-    uint16_t ready = (uint16_t)(index - queue->used_next);
-    if (ready > queue->published - queue->taken) {
-        virtq_break(queue, "used index is ahead of what is in flight", index);
-        return false;
-    }
-    queue->used_seen = index;
-    return ready != 0;
-}
-
-int virtq_split_take(struct virtq *queue, struct virtq_used *used)
-{
-    if (queue->broken != NULL)
-        return -EIO;
-    if (queue->used_next == queue->used_seen && !read_used_index(queue))
-        return queue->broken != NULL ? -EIO : 0;
-
-    // Each is read once: the device may change them at any time.
-    struct virtio_used_element *element = &queue->used->ring[queue->used_next & queue->mask];
-    uint32_t id = atomic_load_explicit(&element->id, memory_order_relaxed);
-    uint32_t length = atomic_load_explicit(&element->length, memory_order_relaxed);
-    struct virtq_slot *slot;
-    int result = virtq_take_slot(queue, id, length, &slot, used);
-    if (result < 0)
-        return result;
-    queue->slots[slot->tail].next = queue->free_head;
-    queue->free_head = (uint16_t)id;
-    queue->used_next++;
-    return result;
-}
-
-bool virtq_split_enable_interrupts_after(struct virtq *queue, uint16_t count)
-{
-    if (queue->config.event_index) {
-        atomic_store_explicit(queue->used_event, (uint16_t)(queue->used_next + count - 1),
-                              memory_order_relaxed);
-    } else {
-        count = 1;
-        atomic_store_explicit(&queue->available->flags, 0, memory_order_relaxed);
-    }
-    // Pairs with the device's, between moving the used index and looking whether we want to hear.
-    cpu_full_barrier();
-    if (queue->broken != NULL)
-        return true;
-    read_used_index(queue);
-    return queue->broken != NULL || (uint16_t)(queue->used_seen - queue->used_next) >= count;
 }
