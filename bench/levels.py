@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 import kernel
-from machines import ROOT, Failed, Machine, Shape, wrk
+from machines import ROOT, Failed, Machine, Shape, end_in_order, wrk
 
 TREES = ROOT / "build/bench/levels"
 APPS = ("hello", "http", "bench", "selftest")
@@ -116,6 +116,7 @@ def main(wanted: list[str]) -> int:
     if unknown := [word for word in wanted if word.lstrip("-") not in named]:
         print(f"bench: no level {unknown[0]!r} among: {', '.join(LEVELS)}", file=sys.stderr)
         return 2
+    end_in_order()
     print(f"| Level | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 1)}", flush=True)
     status = 0
     for level in [named[word.lstrip("-")] for word in wanted] or LEVELS:

@@ -12,7 +12,7 @@ import pathlib
 import sys
 import tempfile
 
-from machines import GUEST, HOST, ROOT, Failed, Machine, Shape, run
+from machines import GUEST, HOST, ROOT, Failed, Machine, Shape, end_in_order, run
 from stream import PORTS, SYSTEMS, load
 from table import Figures, Row, print_rows
 
@@ -58,6 +58,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--only", action="append", choices=list(LINES), default=[])
     given = parser.parse_args()
+    end_in_order()
     figures: Figures = {}
     rows = [Row(f"{name}: {way}", f"{name}: {text}", "kB/s", ("ratio", ">=", 1))
             for name in LINES for way, text in WAYS.items()]

@@ -7,22 +7,28 @@ All go through `./toril run`, so that they differ in nothing but the image.
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 import re
+import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
-from types import TracebackType
+from types import FrameType, TracebackType
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build/bench"
 HOST, GUEST, GUEST_MAC = "192.0.2.2", "192.0.2.15", "52:54:00:12:34:56"
 PATH = "/hello.txt"
 HAND_OVER = "BdsDxe: starting"  # OVMF's last word, when it has loaded the image
-HANG_S = 60
+NO_HAND_OVER = "No bootable option"  # too little memory
+HANG_S = 60  # of every step: a hang detector
+END_S = 15  # a machine that is told to end has ended
+LIFE_S = 600  # no machine is needed for longer
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 
@@ -51,13 +57,38 @@ class Load:
     p99_s: float
 
 
+def end_in_order() -> None:
+    """From now on Ctrl-C, SIGTERM and SIGHUP end the script with SystemExit, and its machine first."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+
+
 def run(*command: str, hang_s: float = HANG_S) -> str:
     """Runs a tool that must succeed. Returns: its output."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=hang_s)
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=hang_s)
+    except subprocess.TimeoutExpired as why:
+        raise Failed(f"{command[0]}: no end after {hang_s:.0f} s") from why
     if done.returncode != 0:
         raise Failed(f"{' '.join(command)}: {done.stdout.strip()}")
     return done.stdout
+
+
+def busy_share(seconds: float = 0.5) -> float:
+    """How much of this host's CPUs others use, of 1, while we wait. Spec: proc(5), /proc/stat."""
+
+    def times() -> list[int]:
+        return [int(word) for word in pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+
+    before = times()
+    time.sleep(seconds)
+    spent = [after - was for after, was in zip(times(), before)]
+    return 1 - (spent[3] + spent[4]) / max(1, sum(spent))  # idle, and waiting for disks
 
 
 def make_tap(queues: bool) -> None:
@@ -77,6 +108,7 @@ class Machine:
             make_tap(shape.cores > 1)
         self.handed_over_s: float | None = None
         self.console = ""
+        self._counts_file = None
         # A single virtual core of QEMU 7.2 drops fences, and a notification with them now and then if
         # there is an event index; and it runs `rep movsb` byte by byte.
         qemu = ["-cpu max,-erms,-fsrm"]
@@ -89,13 +121,15 @@ class Machine:
             qemu.append(f"-plugin {BUILD / 'count.so'},to={self._counts_file.name}")
         if shape.netdev:
             qemu.append(f"{shape.netdev} -device virtio-net-pci,netdev=line,romfile=,mac={GUEST_MAC}")
-        command = [str(ROOT / "toril"), "run", "--image", str(image), "--smp", str(shape.cores),
-                   "--memory", str(shape.memory_mib), "--card", shape.card,
-                   "--net", "none" if shape.netdev else "tap=tap0",
+        # It ends by itself even if this script is killed.
+        command = ["setpriv", "--pdeathsig", "TERM", str(ROOT / "toril"), "run", "--image", str(image),
+                   "--timeout", str(LIFE_S), "--smp", str(shape.cores), "--memory", str(shape.memory_mib),
+                   "--card", shape.card, "--net", "none" if shape.netdev else "tap=tap0",
                    "--accel", "tcg,thread=single" if shape.counted else "auto",
                    "--append", f"ip={GUEST}/24,gw={HOST} plain_http=on {append}", "--qemu", " ".join(qemu)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                         stderr=subprocess.STDOUT, text=True, errors="replace")
+                                         stderr=subprocess.STDOUT, text=True, errors="replace",
+                                         start_new_session=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -112,8 +146,14 @@ class Machine:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
                  trace: TracebackType | None) -> None:
         self._process.terminate()
-        self._process.wait()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)  # its session is its own
+            self._process.wait()
         self._reader.join()
+        if self._counts_file:
+            self._counts_file.close()
 
     def runs(self) -> bool:
         """It has not ended by itself."""
@@ -123,6 +163,8 @@ class Machine:
         """Waits until the firmware is done. Returns: when that was, None if it never is."""
         deadline_s = time.monotonic() + hang_s
         while self.handed_over_s is None and self.runs() and time.monotonic() < deadline_s:
+            if NO_HAND_OVER in self.console:
+                break
             time.sleep(0.002)
         return self.handed_over_s
 
@@ -136,8 +178,16 @@ class Machine:
                 return time.monotonic() - began_s
         return None
 
+    def require_served(self, hang_s: float = HANG_S) -> float:
+        """As wait_served(), but a machine that does not serve has failed."""
+        took_s = self.wait_served(hang_s)
+        if took_s is None:
+            raise Failed(f"does not serve; its console:\n{self.console.strip()}")
+        return took_s
+
     def counts(self) -> tuple[int, int]:
         """Instructions executed so far, and locked ones."""
+        assert self._counts_file is not None
         return struct.unpack("=QQ", pathlib.Path(self._counts_file.name).read_bytes())
 
 
@@ -183,11 +233,26 @@ def udp_median_s(count: int = 4000) -> float:
     return float(run(str(BUILD / "udp_load"), GUEST, "7", str(count), "64").split()[0]) / 1e6
 
 
+def wait_echo(machine: Machine) -> None:
+    """Waits until the echo server answers: its first answer, lost ones left out."""
+    if machine.wait_handed_over() is not None:
+        for _ in range(10):
+            try:
+                udp_median_s(1)
+                return
+            except Failed:
+                continue
+    raise Failed(f"no echo; its console:\n{machine.console.strip()}")
+
+
 def messages_between_cores() -> int:
     """That Toril's cores have sent each other."""
-    with socket.create_connection((GUEST, 80), timeout=10) as client:
-        client.sendall(f"GET /metrics HTTP/1.1\r\nHost: {GUEST}\r\nConnection: close\r\n\r\n".encode())
-        said = b""
-        while part := client.recv(65536):
-            said += part
+    said = b""
+    try:
+        with socket.create_connection((GUEST, 80), timeout=10) as client:
+            client.sendall(f"GET /metrics HTTP/1.1\r\nHost: {GUEST}\r\nConnection: close\r\n\r\n".encode())
+            while part := client.recv(65536):
+                said += part
+    except OSError as why:
+        raise Failed(f"/metrics: {why}") from why
     return sum(int(value) for value in re.findall(r"^toril_exchange_sent\S* (\d+)", said.decode(), re.M))

@@ -3,7 +3,30 @@
 # What `./toril bench` does; a part of that script, read by it.
 
 needs_slots="/usr/include/cmocka.h:libcmocka-dev"
-needs_http="wrk:wrk ip:iproute2 ping:iputils-ping unshare:util-linux zstd:zstd objdump:binutils"
+needs_http="wrk:wrk ip:iproute2 ping:iputils-ping unshare:util-linux setpriv:util-linux zstd:zstd
+    objdump:binutils"
+
+list_benches() {
+    cat <<'END'
+./toril bench WHAT, and how long that takes on two CPUs. Each installs and builds what it needs first.
+
+  kernel [--check|--update]   what operations cost, in instructions       3 min
+  yields [CORES]...           a yield with 2, 16 and 64 cores, counted    5 min
+  slots                       exchange slots, a bare cache line beside    10 s
+  http                        the web server, Linux with nginx beside    12 min
+    --quick                     one short round of all                    7 min
+    --count, --cards            what is counted; each network card        2 min
+    --only ROW                  only this; repeatable
+    --update                    and keeps the tables, in bench/http.md
+    --rounds N --seconds N      3 of each load, of 3 s
+  stream [--count]            one TCP stream each way, Linux beside       2 min
+  lines [--only LINE]         the same over lines that lose and delay    16 min
+  levels [LEVEL]...           each level of optimisation: sizes, counts  25 min
+
+Only kernel, yields and what is counted do not mind other work on this host.
+bench/README.md says what each figure is.
+END
+}
 
 # What operations cost in instructions. --check and --update: see bench/README.md.
 bench_kernel() {
@@ -39,7 +62,8 @@ bench_slots() {
 run_alone() { # SCRIPT [OPTION]...
     alone='unshare --net'
     [ "$(id -u)" = 0 ] || alone='unshare --net --map-root-user'
-    PYTHONDONTWRITEBYTECODE=1 $alone /usr/bin/python3 "$@"
+    # In place of this shell, so that whoever ends it ends the machines.
+    exec env PYTHONDONTWRITEBYTECODE=1 $alone /usr/bin/python3 "$@"
 }
 
 # What is measured beside a minimal Linux needs.
@@ -52,8 +76,8 @@ prepare_beside_linux() { # FILE...
 bench_http() {
     # shellcheck disable=SC2086 # lists of words
     install_needs $needs_build $needs_run $needs_http
-    build http echo
-    prepare_beside_linux build/bench/count.so build/bench/udp_load
+    build http hello echo stream
+    prepare_beside_linux build/bench/count.so build/bench/udp_load build/bench/stream_load
     run_alone bench/http.py "$@"
 }
 
@@ -84,13 +108,14 @@ bench_levels() {
 }
 
 run_bench() {
-    case ${1-kernel} in
+    case ${1-} in
+    '' | help) list_benches; return ;;
     kernel | yields | slots | http | stream | lines | levels) ;;
-    --*) set -- kernel "$@" ;;
+    --check | --update) set -- kernel "$@" ;;
     *) usage "bench [kernel|yields|slots|http|stream|lines|levels], not '$1'" ;;
     esac
-    what=${1-kernel}
-    [ $# = 0 ] || shift
+    what=$1
+    shift
     case $what in
     http | stream | lines | levels)
         [ -c /dev/net/tun ] || die 1 "bench $what needs /dev/net/tun, for a tap device"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from machines import BUILD, GUEST, ROOT, Failed, Machine, Shape, run
+from machines import BUILD, GUEST, ROOT, Failed, Machine, Shape, end_in_order, run
 from table import Figures, Row, print_rows
 
 SYSTEMS = {"Toril": ROOT / "build/stream/BOOTX64.EFI", "Linux": BUILD / "linux/linux.efi"}
@@ -50,6 +50,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--count", action="store_true")
     given = parser.parse_args()
+    end_in_order()
     figures: Figures = {}
     try:
         for number in range(1, 2 if given.count else given.rounds + 1):
