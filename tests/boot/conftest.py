@@ -218,6 +218,19 @@ def http(boot: Starter) -> Machine:
     return machine
 
 
+def running_with(text: str) -> list[str]:
+    """Command lines of processes that name `text`."""
+    found = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue  # it ended meanwhile
+        if text in command:
+            found.append(command)
+    return found
+
+
 class Namespace:
     """A network of its own: tap devices, this side at .1 of each, nobody else on them."""
 

@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from clients import ask_many
+from clients import ask_all_cores, ask_many
 from conftest import HANG_S, LOAD_HANG_S, Machine, Namespace, Starter
-from test_network import ask_all_cores
 
 QUEUES = {"e1000": 1, "e1000e": 2}
 

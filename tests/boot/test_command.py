@@ -16,7 +16,7 @@ import termios
 
 import pytest
 
-from conftest import HANG_S, ROOT, TORIL, Starter, built
+from conftest import HANG_S, ROOT, TORIL, Starter, built, running_with
 
 
 def toril(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -83,19 +83,6 @@ def test_port_taken() -> None:
 def leftovers(folder: pathlib.Path) -> list[str]:
     """What machines that ended left in their folder for temporary files."""
     return [entry.name for entry in folder.iterdir() if entry.name.startswith("toril.")]
-
-
-def running_with(text: str) -> list[str]:
-    """Command lines of processes that name `text`."""
-    found = []
-    for process in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes().decode(errors="replace")
-        except OSError:
-            continue  # it ended meanwhile
-        if text in command:
-            found.append(command)
-    return found
 
 
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

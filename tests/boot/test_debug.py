@@ -11,8 +11,7 @@ import subprocess
 
 import pytest
 
-from conftest import LOAD_HANG_S, ROOT, TORIL, Starter, built
-from test_command import running_with
+from conftest import LOAD_HANG_S, ROOT, TORIL, Starter, built, running_with
 
 
 def debug(folder: pathlib.Path, commands: list[str], *arguments: str) -> str:

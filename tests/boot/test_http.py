@@ -6,45 +6,11 @@ from __future__ import annotations
 import pathlib
 import re
 import socket
-import subprocess
 
 import pytest
 
-from clients import ask_many
+from clients import ask_many, curl, talk
 from conftest import HANG_S, Machine
-
-
-def curl(*arguments: str) -> str:
-    """What curl prints; it must succeed."""
-    done = subprocess.run(["curl", "-sS", "--noproxy", "*", "--max-time", str(HANG_S), *arguments],
-                          capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def talk(machine: Machine, request: bytes) -> bytes:
-    """Sends bytes, then reads until the server closes the connection."""
-    assert machine.port
-    with socket.create_connection(("127.0.0.1", machine.port), HANG_S) as connection:
-        try:
-            connection.sendall(request)
-        except ConnectionError:
-            pass  # refused half-way; the answer is still to be read
-        answer = b""
-        try:
-            while chunk := connection.recv(65536):
-                answer += chunk
-        except ConnectionResetError:
-            pass
-        return answer
-
-
-def metric(machine: Machine, name: str) -> float:
-    """Sum of the values of one metric, over all its labels."""
-    text = curl(f"{machine.url}/metrics")
-    values = re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)
-    assert values, f"no metric {name} in:\n{text}"
-    return sum(float(value) for value in values)
 
 
 def test_front_page(http: Machine) -> None:

@@ -8,9 +8,8 @@ import socket
 
 import pytest
 
-from clients import ask_many
+from clients import ask_many, curl
 from conftest import HANG_S, Machine, Starter, press_power_button
-from test_http import curl
 
 Server = tuple[Machine, pathlib.Path]
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from clients import ask_all_cores
 from conftest import Namespace, Starter
-from test_network import ask_all_cores
 
 ROUTER = pathlib.Path(__file__).with_name("router6.py")
 # What QEMU's default hardware address makes of a prefix.

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from clients import curl
 from conftest import HANG_S, Machine, Starter
-from test_http import curl
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,8 @@ from typing import Iterator
 
 import pytest
 
-from clients import Connection
+from clients import Connection, curl, metric
 from conftest import LOAD_HANG_S, Machine, Starter
-from test_http import curl, metric
 
 KEYS = 4
 CLIENTS = 12

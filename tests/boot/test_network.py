@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from clients import ask_all_cores, relayed
 from conftest import Machine, Namespace, Starter
 
 SERVING = r"^Toril is serving "
@@ -106,30 +107,6 @@ def test_fewer_cores(boot: Starter, namespace: Namespace) -> None:
     served = ask_all_cores(namespace, "http://10.78.0.2")
     assert [served[core] > 0 for core in range(4)] == [True, True, False, False], served
     machine.stop()
-
-
-def ask_all_cores(namespace: Namespace, url: str, *more: str) -> dict[int, int]:
-    """Makes 100 connections, each with a port of its own. Returns: how many requests each core
-    answered so far."""
-    answers = namespace.run(["curl", "-g", *more, "-s", "-o", "/dev/null", "-w", "%{http_code}\n",
-                             "--retry", "5",
-                             "--retry-connrefused", "-H", "Connection: close",
-                             *[f"{url}/hello.txt"] * 100])
-    # Output of all but the first goes to stdout.
-    assert answers.count("200\n") == 100, answers
-    metrics = namespace.run(["curl", "-g", "-s", f"{url}/metrics"])
-    found = re.findall(r'^toril_http_requests_total\{core="(\d+)",class="2xx"\} (\d+)$', metrics,
-                       re.MULTILINE)
-    return {int(core): int(count) for core, count in found}
-
-
-def relayed(namespace: Namespace, url: str) -> int:
-    """How many frames went from core to core."""
-    metrics = namespace.run(["curl", "-s", f"{url}/metrics"])
-    found = re.findall(r"^toril_network_relayed_(?:received|sent)_frames_total{.*} (\d+)$", metrics,
-                       re.MULTILINE)
-    assert found, metrics
-    return sum(map(int, found))
 
 
 def test_no_lease(boot: Starter, namespace: Namespace) -> None:

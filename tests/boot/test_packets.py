@@ -6,8 +6,8 @@ from __future__ import annotations
 import pathlib
 import struct
 
+from clients import curl
 from conftest import Starter
-from test_http import curl
 
 ETHERNET = 1  # link type of the file format, draft-ietf-opsawg-pcap section 4
 HTTP = 80

@@ -8,8 +8,8 @@ import re
 import subprocess
 import xml.etree.ElementTree
 
+from clients import curl
 from conftest import LOAD_HANG_S, TORIL, Starter, built
-from test_http import curl
 
 LINE = re.compile(r"^profile: (core(\d);(\S+)) (\d+)$", re.M)
 SUMMARY = re.compile(

@@ -9,8 +9,8 @@ import socket
 
 import pytest
 
+from clients import curl, talk
 from conftest import HANG_S, Machine, Starter
-from test_http import curl, talk
 
 
 @pytest.fixture(scope="module")
