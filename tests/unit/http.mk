@@ -21,8 +21,8 @@ build/unit/http_statuses.c: http/pack.py
 	@/usr/bin/python3 http/pack.py --statuses $@
 
 # All of it.
-HTTP_UNIT_TESTS := http http_files http_hosts http_memo http_log http_routes http_kv
-UNIT_TESTS += http http_files http_hosts http_memo http_log http_routes http_kv
+HTTP_UNIT_TESTS := http http_files http_hosts http_memo http_log http_routes http_answers http_kv
+UNIT_TESTS += http http_files http_hosts http_memo http_log http_routes http_answers http_kv
 define http_unit_test
 UNIT_CFLAGS_$(1) := -isystem $(LLHTTP_DIR)
 UNIT_SOURCES_$(1) := $(HTTP_UNIT_SOURCES) $(HTTP_UNIT_LLHTTP)
@@ -32,6 +32,7 @@ $(foreach name,$(HTTP_UNIT_TESTS),$(eval $(call http_unit_test,$(name))))
 UNIT_SOURCES_http_log += http/access_log.c
 # These have no app's pages: they serve what they are about.
 UNIT_SOURCES_http_routes := $(filter-out apps/% %/http_www.c,$(UNIT_SOURCES_http_routes))
+UNIT_SOURCES_http_answers := $(UNIT_SOURCES_http_routes)
 UNIT_SOURCES_http_kv := $(UNIT_SOURCES_http_routes) apps/http/kv.c apps/http/kv_store.c kernel/siphash.c
 
 # Parts of it.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The heap on the real page pool, without its debug mode.
+// The heap on the real page pool, without its debug mode, on one core. On several:
+// test_heap_cores.c.
 #include "heap_fixture.h"
 
 #include <stdlib.h>
@@ -11,8 +12,6 @@
 // block.
 #define KEPT_BYTES (39ull * SPAN_BYTES + 64 * PAGE_BYTES)
 #define BLOCKS     2000
-
-static void remote_free(unsigned owner, void *block);
 
 const char *option_get(const char *name)
 {
@@ -29,7 +28,6 @@ static int group_setup(void **state)
         return -1;
     total_bytes = page_stats_of(0).total_bytes;
     heap_start_core();
-    heap_set_remote_free(remote_free);
     return 0;
 }
 
@@ -384,106 +382,6 @@ static void wild_frees_are_named(void **state)
     heap_free(second);
 }
 
-// ---- blocks that come home --------------------------------------------------------------------
-
-#define CORES       4
-#define ROUNDS      60
-#define GIVEN       40 // blocks from each core to each, a round
-#define SHELF       200
-#define CORE_BYTES  (12ull << 20)
-#define CORES_BYTES (CORE_BYTES * CORES + (4ull << 20))
-
-static void *homeless[CORES][CORES][4 * ROUNDS * GIVEN]; // of an owner, as each core freed them
-static unsigned homeless_count[CORES][CORES];
-
-// As smp/ does it: the block itself carries the way back, in its first 16 bytes.
-static void remote_free(unsigned owner, void *block)
-{
-    unsigned core = core_index();
-    FAKE_CHECK(owner != core && owner < CORES);
-    FAKE_CHECK(homeless_count[owner][core] < ARRAY_COUNT(homeless[0][0]));
-    memset(block, 0xee, HEAP_ALIGNMENT);
-    homeless[owner][core][homeless_count[owner][core]++] = block;
-}
-
-// What the others freed since the last time. Context: they do not free meanwhile.
-static void take_home(unsigned core)
-{
-    for (unsigned from = 0; from < CORES; from++) {
-        for (unsigned i = 0; i < homeless_count[core][from]; i++)
-            heap_came_home(homeless[core][from][i]);
-        homeless_count[core][from] = 0;
-    }
-}
-
-static struct page_share shares[CORES];
-
-static void core_fill(struct block *block, uint8_t stamp)
-{
-    size_t alignment = random_below(4) == 0 ? 1u << random_below(14) : 1;
-    size_t size_bytes = random_size();
-    *block = (struct block){heap_alloc_aligned(size_bytes, alignment), size_bytes, stamp};
-    if (block->bytes == NULL)
-        return;
-    FAKE_CHECK((uintptr_t)block->bytes % alignment == 0);
-    FAKE_CHECK(heap_usable_bytes(block->bytes) >= size_bytes);
-    memset(block->bytes, stamp, size_bytes);
-}
-
-// Each core has memory of its own. In each round all give blocks to all; whoever gets one checks
-// and frees it, after a while or at once.
-static void core_body(unsigned core)
-{
-    static struct block given[CORES][CORES][GIVEN];
-    static _Thread_local struct block shelf[SHELF];
-    random_state = 88172645463325252ull + core;
-    if (core == 0) {
-        static struct memory_range large = {FAKE_MEMORY_BASE, CORES_BYTES, MEMORY_USABLE};
-        struct boot_info info = {.memory = &large, .memory_count = 1};
-        FAKE_CHECK(page_pool_start(&info) == 0);
-        for (unsigned heir = 1; heir < CORES; heir++)
-            page_pool_split(CORE_BYTES, NULL, &shares[heir]);
-    }
-    fake_core_barrier();
-    if (core != 0)
-        page_pool_adopt(&shares[core]);
-    heap_start_core();
-    uint64_t free_bytes = page_stats_of(core).free_bytes;
-    FAKE_CHECK(free_bytes > CORE_BYTES / 2);
-    for (unsigned round = 0; round < ROUNDS; round++) {
-        for (unsigned to = 0; to < CORES; to++)
-            for (unsigned i = 0; i < GIVEN; i++)
-                core_fill(&given[to][core][i], (uint8_t)(core * 64 + i));
-        fake_core_barrier();
-        for (unsigned from = 0; from < CORES; from++) {
-            for (unsigned i = 0; i < GIVEN; i++) {
-                struct block *place = &shelf[random_below(SHELF)];
-                block_ends(place);
-                *place = given[core][from][i];
-            }
-        }
-        fake_core_barrier();
-        take_home(core);
-        fake_core_barrier();
-    }
-    for (unsigned i = 0; i < SHELF; i++)
-        block_ends(&shelf[i]);
-    fake_core_barrier();
-    take_home(core);
-    struct heap_stats stats = heap_stats_of(core);
-    FAKE_CHECK(stats.blocks == 0 && stats.used_bytes == 0);
-    FAKE_CHECK(stats.held_bytes <= KEPT_BYTES && stats.held_bytes_most > KEPT_BYTES);
-    FAKE_CHECK(free_bytes - page_stats_of(core).free_bytes == stats.held_bytes);
-}
-
-static void four_cores_free_each_others_blocks(void **state)
-{
-    (void)state;
-    fake_memory_unmap(ARENA_BYTES);
-    assert_true(fake_memory_map(CORES_BYTES));
-    fake_core_run(CORES, core_body);
-}
-
 int main(void)
 {
     fake_core_join(0);
@@ -500,8 +398,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_left_does_not_keep_the_rest, setup, teardown),
         cmocka_unit_test_setup_teardown(a_day_of_requests_does_not_grow, setup, teardown),
         cmocka_unit_test_setup_teardown(wild_frees_are_named, setup, teardown),
-        // Last: it starts the pool anew, on threads of its own.
-        cmocka_unit_test_setup(four_cores_free_each_others_blocks, setup),
     };
     return cmocka_run_group_tests(tests, group_setup, NULL);
 }

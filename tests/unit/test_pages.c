@@ -1,111 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The allocator, included whole so that its lists can be held against a model that knows each page.
-#include "host.h"
-#include "seeded.h"
-
-#include <string.h>
-
-#include "fake_core.h"
-#include "fake_memory.h"
-
-#include "kernel/pages.c"
-
-#define ARENA_BYTES       (48ull << 20)
-#define LARGE_ARENA_BYTES (256ull << 20) // where many runs are wanted; little of it is touched
-#define ARENA_FIRST       (FAKE_MEMORY_BASE / PAGE_BYTES)
-#define ARENA_PAGES       (ARENA_BYTES / PAGE_BYTES)
-#define CORES             4
-
-static struct memory_range ranges[16];
-static struct boot_info info = {.memory = ranges};
-
-static void add_range(uint64_t first_page, uint64_t page_count, enum memory_type type)
-{
-    ranges[info.memory_count++] = (struct memory_range){FAKE_MEMORY_BASE + first_page * PAGE_BYTES,
-                                                        page_count * PAGE_BYTES, type};
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    random_state = 88172645463325252ull;
-    info.memory_count = 0;
-    memset(&pool, 0, sizeof(pool));
-    reclaimable = NULL;
-    reclaim_next = MEMORY_USABLE;
-    boundary_bits = NULL;
-    piece_owner = NULL;
-    bitmap_pages = 0;
-    fake_core_reset();
-    fake_core_join(0);
-    return fake_memory_map(ARENA_BYTES) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_memory_unmap(ARENA_BYTES);
-    return 0;
-}
-
-// Counts this core's free pages in `is_free`, and looks whether every link, length and mark agrees.
-static uint64_t check_pool(uint8_t *is_free)
-{
-    uint64_t free_pages = 0, run_count = 0;
-    for (unsigned class = 0; class < RUN_CLASSES; class ++) {
-        const struct free_run *previous = NULL;
-        for (struct free_run *run = pool.runs[class]; run != NULL; run = run->next) {
-            uint64_t first = page_number(run), last = first + run->page_count - 1;
-            FAKE_CHECK(first >= ARENA_FIRST && last < ARENA_FIRST + ARENA_PAGES);
-            FAKE_CHECK(run->previous == previous && run_class(run->page_count) == class);
-            FAKE_CHECK(boundary_is_set(first) && boundary_is_set(last));
-            FAKE_CHECK(run_end(last)->run == run);
-            for (uint64_t page = first; page <= last; page++) {
-                FAKE_CHECK(page == first || page == last || !boundary_is_set(page));
-                FAKE_CHECK(!is_free[page - ARENA_FIRST]);
-                FAKE_CHECK(piece_owner[page / PIECE_PAGES] == core_index());
-                is_free[page - ARENA_FIRST] = 1;
-            }
-            // Nothing stays in two pieces that could be one.
-            FAKE_CHECK(!page_borders_own_run(first - 1) && !page_borders_own_run(last + 1));
-            free_pages += run->page_count;
-            run_count++;
-            previous = run;
-        }
-    }
-    for (unsigned i = 0; i < pool.large_count; i++) {
-        uint64_t first = pool.large[i].first_page, end = first + pool.large[i].page_count;
-        FAKE_CHECK(first >= ARENA_FIRST && end <= ARENA_FIRST + ARENA_PAGES);
-        FAKE_CHECK(pool.large[i].page_count >= LARGE_RUN_PAGES);
-        for (uint64_t page = first; page < end; page++) {
-            FAKE_CHECK(!boundary_is_set(page) && !is_free[page - ARENA_FIRST]);
-            FAKE_CHECK(piece_owner[page / PIECE_PAGES] == core_index());
-            is_free[page - ARENA_FIRST] = 1;
-        }
-        FAKE_CHECK(!page_borders_own_run(first - 1) && !page_borders_own_run(end));
-        for (unsigned j = 0; j < pool.large_count; j++)
-            FAKE_CHECK(pool.large[j].first_page != end);
-        free_pages += pool.large[i].page_count;
-        run_count++;
-    }
-    FAKE_CHECK(pool.free_bytes == free_pages * PAGE_BYTES);
-    return run_count;
-}
-
-static uint64_t run_count(void)
-{
-    static uint8_t is_free[ARENA_PAGES];
-    memset(is_free, 0, sizeof(is_free));
-    return check_pool(is_free);
-}
-
-// One range, all of the arena. Returns: bytes in the pool.
-static uint64_t start_whole(void)
-{
-    add_range(0, ARENA_PAGES, MEMORY_USABLE);
-    assert_int_equal(page_pool_start(&info), 0);
-    return page_stats_of(0).total_bytes;
-}
+// The allocator on one core and on several; how memory changes its core is in test_page_shares.c.
+#include "pages_fixture.h"
 
 static void pool_holds_what_the_map_says(void **state)
 {
@@ -125,7 +20,8 @@ static void pool_holds_what_the_map_says(void **state)
     assert_int_equal(page_stats_of(0).free_bytes, expected * PAGE_BYTES);
     assert_int_equal(page_stats_of(1).total_bytes, 0); // no such core
     assert_int_equal(run_count(), 4);
-    assert_true(page_longest_free_bytes(0) >= 999 * PAGE_BYTES - ALIGN_UP(bitmap_bytes, PAGE_BYTES));
+    assert_true(page_longest_free_bytes(0) >=
+                999 * PAGE_BYTES - ALIGN_UP(bitmap_bytes, PAGE_BYTES));
     assert_true(page_longest_free_bytes(0) <= 1000 * PAGE_BYTES);
     assert_int_equal(page_longest_free_bytes(1), 0); // no such core
     page_pool_reclaim(&info);
@@ -372,142 +268,10 @@ static void random_operations(void **state)
     assert_int_equal(page_stats_of(0).free_bytes, total);
 }
 
-// ---- shares -----------------------------------------------------------------------------------
+// ---- large runs, many cores ------------------------------------------------------------------
 
 static struct page_share shares[CORES];
 static uint64_t share_bytes;
-
-static void a_share_is_what_was_asked_for(void **state)
-{
-    (void)state;
-    uint64_t total = start_whole();
-    struct page_share share = {0};
-    page_pool_split(0, NULL, &share);
-    assert_int_equal(share.run_count, 0);
-    page_pool_split(PAGE_PIECE_BYTES - 1, NULL, &share);
-    assert_int_equal(share.run_count, 0);
-    assert_int_equal(page_stats_of(0).total_bytes, total);
-    page_pool_split(3 * PAGE_PIECE_BYTES + 5, NULL, &share);
-    assert_int_equal(share.run_count, 1);
-    assert_int_equal(share.runs[0].page_count, 3 * PIECE_PAGES);
-    assert_int_equal(share.runs[0].first_page % PIECE_PAGES, 0);
-    assert_int_equal(page_stats_of(0).total_bytes, total - 3 * PAGE_PIECE_BYTES);
-    assert_int_equal(page_stats_of(0).free_bytes, total - 3 * PAGE_PIECE_BYTES);
-    if (!host_panicked()) {
-        page_free((void *)(share.runs[0].first_page * PAGE_BYTES), 1); // the heir's by now
-        fail();
-    }
-    // More than there is: all whole pieces, but no page of another piece.
-    uint64_t taken = 0;
-    share.run_count = 0;
-    page_pool_split(UINT64_MAX, NULL, &share);
-    for (unsigned i = 0; i < share.run_count; i++)
-        taken += share.runs[i].page_count * PAGE_BYTES;
-    assert_int_equal(taken % PAGE_PIECE_BYTES, 0);
-    assert_int_equal(page_stats_of(0).total_bytes, total - 3 * PAGE_PIECE_BYTES - taken);
-    assert_true(page_stats_of(0).total_bytes < PAGE_PIECE_BYTES);
-    run_count();
-}
-
-static void a_share_comes_from_several_runs(void **state)
-{
-    (void)state;
-    uint64_t total = start_whole();
-    // A taken page in every fourth piece.
-    char *all = page_alloc(total / PAGE_BYTES);
-    for (uint64_t page = 0; page < total / PAGE_BYTES; page++)
-        if ((page_number(all) + page) % (4 * PIECE_PAGES) != 17)
-            page_free(all + page * PAGE_BYTES, 1);
-    uint64_t taken = 0;
-    struct page_share share = {0};
-    page_pool_split(10 * PAGE_PIECE_BYTES, NULL, &share);
-    for (unsigned i = 0; i < share.run_count; i++)
-        taken += share.runs[i].page_count * PAGE_BYTES;
-    assert_int_equal(taken, 10 * PAGE_PIECE_BYTES);
-    assert_true(share.run_count >= 4);
-    run_count();
-}
-
-// A share can be asked for from a part of the memory, that of a NUMA node.
-static void a_share_keeps_to_its_range(void **state)
-{
-    (void)state;
-    start_whole();
-    struct page_run within = {ARENA_FIRST + 3 * PIECE_PAGES + 7, 6 * PIECE_PAGES};
-    struct page_share share = {0};
-    page_pool_split(UINT64_MAX, &within, &share);
-    assert_int_equal(share.run_count, 1);
-    assert_int_equal(share.runs[0].first_page, ARENA_FIRST + 4 * PIECE_PAGES);
-    assert_int_equal(share.runs[0].page_count, 5 * PIECE_PAGES);
-    run_count();
-    // What is left is added, from elsewhere.
-    page_pool_split(2 * PAGE_PIECE_BYTES, NULL, &share);
-    assert_in_range(share.run_count, 2, 3);
-    struct page_run outside = {ARENA_FIRST + ARENA_PAGES, 10 * PIECE_PAGES};
-    unsigned runs = share.run_count;
-    page_pool_split(PAGE_PIECE_BYTES, &outside, &share);
-    assert_int_equal(share.run_count, runs);
-    run_count();
-}
-
-static unsigned shortages;
-static size_t shortage_pages;
-
-static void note_shortage(size_t page_count)
-{
-    shortages++;
-    shortage_pages = page_count;
-}
-
-static void a_loan_leaves_a_reserve(void **state)
-{
-    (void)state;
-    uint64_t total = start_whole();
-    struct page_run run;
-    assert_false(page_pool_lend(SIZE_MAX / PAGE_BYTES, &run));
-    assert_false(page_pool_lend((total - (total / 8)) / PAGE_BYTES + PIECE_PAGES, &run));
-    assert_int_equal(page_stats_of(0).free_bytes, total);
-    uint64_t lent = 0;
-    while (page_pool_lend(1, &run)) {
-        assert_int_equal(run.page_count, PIECE_PAGES);
-        assert_int_equal(run.first_page % PIECE_PAGES, 0);
-        lent += run.page_count * PAGE_BYTES;
-        run_count();
-    }
-    assert_true(lent > total / 2);
-    assert_int_equal(page_stats_of(0).free_bytes, total - lent);
-    assert_int_equal(page_stats_of(0).total_bytes, total - lent);
-    assert_true(total - lent >= RESERVE_BYTES);
-    if (!host_panicked()) {
-        page_free((void *)(run.first_page * PAGE_BYTES), 1); // no more ours
-        fail();
-    }
-    // The last run comes back.
-    struct page_share back = {{run}, 1};
-    page_pool_adopt(&back);
-    assert_int_equal(page_stats_of(0).free_bytes, total - lent + PAGE_PIECE_BYTES);
-    run_count();
-}
-
-static void a_shortage_is_told(void **state)
-{
-    (void)state;
-    uint64_t total = start_whole();
-    page_pool_on_shortage(note_shortage);
-    shortages = 0;
-    void *most = page_alloc((total - LOW_BYTES) / PAGE_BYTES);
-    assert_int_equal(shortages, 0);
-    assert_non_null(page_alloc(1));
-    assert_int_equal(shortages, 1);
-    assert_int_equal(shortage_pages, 1);
-    assert_null(page_alloc(LOW_BYTES / PAGE_BYTES));
-    assert_int_equal(shortages, 2);
-    assert_int_equal(shortage_pages, LOW_BYTES / PAGE_BYTES);
-    page_free(most, (total - LOW_BYTES) / PAGE_BYTES);
-    assert_non_null(page_alloc(1));
-    assert_int_equal(shortages, 2);
-    page_pool_on_shortage(NULL);
-}
 
 // Memory that nobody asked for is never touched: a hypervisor need not have it.
 static void large_free_runs_are_not_written(void **state)
@@ -628,11 +392,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(alignment_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(misuse_panics, setup, teardown),
         cmocka_unit_test_setup_teardown(random_operations, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_share_is_what_was_asked_for, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_share_comes_from_several_runs, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_share_keeps_to_its_range, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_loan_leaves_a_reserve, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_shortage_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(large_free_runs_are_not_written, setup, teardown),
         cmocka_unit_test_setup_teardown(the_table_of_large_runs_overflows, setup, teardown),
         cmocka_unit_test_setup_teardown(cores_work_on_shares_at_once, setup, teardown),
