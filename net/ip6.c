@@ -281,42 +281,6 @@ void net_ip6_tick(void)
                      (flags & ND6_RA_FLAG_OTHER_CONFIG) != 0);
 }
 
-static bool is_extension(uint8_t header)
-{
-    return header == IP6_NEXTH_HOPBYHOP || header == IP6_NEXTH_ROUTING ||
-           header == IP6_NEXTH_FRAGMENT || header == IP6_NEXTH_DESTOPTS;
-}
-
-// lwIP reads the first bytes of such a header, and one byte behind it, before it looks at lengths.
-// Behind the header of a fragment it would only see one when all are together: those are not taken.
-static bool headers_are_there(const uint8_t *bytes, uint32_t length)
-{
-    uint8_t header = bytes[6];
-    for (uint32_t at = IP6_HLEN; is_extension(header);) {
-        if (at + IP6_FRAG_HLEN >= length)
-            return false;
-        bool is_fragment = header == IP6_NEXTH_FRAGMENT;
-        header = bytes[at];
-        if (is_fragment)
-            return !is_extension(header);
-        at += (bytes[at + 1] + 1u) * 8;
-        if (at >= length)
-            return false;
-    }
-    return true;
-}
-
-int net_ip6_refuse(struct pbuf *packet)
-{
-    const uint8_t *bytes = packet->payload;
-    if (packet->len < IP6_HLEN || __builtin_expect(!is_extension(bytes[6]), 1) ||
-        headers_are_there(bytes, packet->len))
-        return 0;
-    IP6_STATS_INC(ip6.lenerr);
-    pbuf_free(packet);
-    return 1;
-}
-
 const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *destination)
 {
     const ip_addr_t *address = ip6_select_source_address(netif, destination);

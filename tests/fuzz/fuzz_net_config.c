@@ -157,7 +157,7 @@ static void check(void)
     const struct netif *netif = netif_default;
     struct net_facts facts;
     require(netif->mtu >= 576 && netif->mtu <= world_device.mtu);
-    require(netif_mtu6(netif) >= 1280 && netif_mtu6(netif) <= world_device.mtu);
+    require(netif_mtu6(netif) >= 576 && netif_mtu6(netif) <= world_device.mtu); // DHCP may say so
     require(netif->hwaddr_len == 6 && memcmp(netif->hwaddr, world_own_mac, 6) == 0);
     require(net_facts(&facts) && facts.prefix_bits <= 32);
     for (u8_t i = 0; i < DNS_MAX_SERVERS; i++)

@@ -96,6 +96,25 @@ static void who_looks_for_it_is_answered(void **unused)
     assert_memory_equal(sent.bytes + 38, world_all_nodes, 16);
 }
 
+// One whose length is nothing, with its value cut off, at the very end; and none at all.
+static void options_that_are_cut_off_are_not_read(void **unused)
+{
+    (void)unused;
+    uint8_t message[26] = {135, [24] = 1};
+    memcpy(message + 8, world_own_global, 16);
+    uint8_t group[16] = {0xff, 2, [11] = 1, [12] = 0xff};
+    memcpy(group + 13, world_own_global + 13, 3);
+    for (uint8_t size = 24; size <= sizeof(message); size++) {
+        for (message[25] = 0; message[25] <= 1; message[25]++) {
+            world_drop_sent();
+            world_deliver(frame, world_icmp6(frame, world_prefix, group, message, size), false);
+            world_turn();
+            assert_false(take_type(NEIGHBOUR));
+        }
+    }
+    assert_int_equal(world_buffers_out, 0);
+}
+
 static void ping_is_answered(void **unused)
 {
     (void)unused;
@@ -346,6 +365,7 @@ int main(void)
         cmocka_unit_test(it_looks_for_itself_and_for_routers),
         cmocka_unit_test(a_router_gives_an_address),
         cmocka_unit_test(who_looks_for_it_is_answered),
+        cmocka_unit_test(options_that_are_cut_off_are_not_read),
         cmocka_unit_test(ping_is_answered),
         cmocka_unit_test(tcp_connects),
         cmocka_unit_test(long_datagrams_carry_their_checksum),
