@@ -23,6 +23,21 @@ void net_dns_advertised(u8_t index, const ip_addr_t *server);
 #define DNS_MAX_SERVERS LWIP_DHCP_MAX_DNS_SERVERS
 #endif
 
+// ---- the MTU: net/dhcp_mtu.h --------------------------------------------------------------------
+
+struct pbuf;
+// An option that lwIP does not know, whose value is at `offset`.
+void net_dhcp_option(u8_t code, u8_t size_bytes, struct pbuf *answer, u16_t offset);
+
+#ifdef NET_HOOKS_OF_DHCP
+#define LWIP_HOOK_DHCP_PARSE_OPTION(netif, dhcp, state, message, type, code, size_bytes, answer,   \
+                                    offset)                                                        \
+    ((void)(message), net_dhcp_option(code, size_bytes, answer, offset))
+// It asks for the broadcast address, which nobody reads: in its place for this one.
+#undef DHCP_OPTION_BROADCAST
+#define DHCP_OPTION_BROADCAST 26
+#endif
+
 // ---- IPv6: net/ip6.h ----------------------------------------------------------------------------
 
 #include "lwip/ip6.h"

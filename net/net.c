@@ -15,11 +15,13 @@
 #include "kernel/time.h"
 #include "net/address6.h"
 #include "net/counters.h"
+#include "net/dhcp_mtu.h"
 #include "net/dns_servers.h"
 #include "net/ip6.h"
 #include "net/neighbour.h"
 #include "net/net_core.h"
 #include "net/netif.h"
+#include "net/ntp_servers.h"
 #include "net/packet_trace.h"
 #include "net/relay.h"
 #include "net/sntp.h"
@@ -43,6 +45,7 @@ OPTION_TEXT(ip, "ADDRESS/PREFIX[,gw=ADDRESS][,dns=ADDRESS], or dhcp");
 #define HOSTNAME_DEFAULT       "toril"
 #define HOSTNAME_MAX_BYTES     63 // one label, RFC 1035 section 2.3.4
 #define PCI_CLASS_NETWORK      2
+#define LEASE_TEXT_BYTES       (2 * NET_ADDRESS_TEXT_BYTES + 8)
 
 struct waiter { // on the stack of the thread that waits
     struct thread *thread;
@@ -110,20 +113,35 @@ static void address_text(char text[NET_ADDRESS_TEXT_BYTES], const ip4_addr_t *ad
     ip4addr_ntoa_r(address, text, NET_ADDRESS_TEXT_BYTES);
 }
 
+// What else a lease says: ", MTU 1400, NTP 10.0.2.4", or "".
+static void lease_text(char text[LEASE_TEXT_BYTES])
+{
+    char server[NET_ADDRESS_TEXT_BYTES];
+    ip_addr_t time_server;
+    uint16_t mtu = state.by_dhcp ? net_dhcp_mtu() : 0;
+    int used = mtu != 0 ? snprintf(text, LEASE_TEXT_BYTES, ", MTU %u", mtu) : 0;
+    text[used] = '\0';
+    if (!state.by_dhcp || !net_ntp_server(&time_server))
+        return;
+    address_text(server, ip_2_ip4(&time_server));
+    snprintf(text + used, (size_t)(LEASE_TEXT_BYTES - used), ", NTP %s", server);
+}
+
 static void log_address(void)
 {
     char address[NET_ADDRESS_TEXT_BYTES], gateway[NET_ADDRESS_TEXT_BYTES];
-    char servers[NET_DNS_TEXT_BYTES];
+    char servers[NET_DNS_TEXT_BYTES], lease[LEASE_TEXT_BYTES];
+    lease_text(lease);
     address_text(address, netif_ip4_addr(state.netif));
     address_text(gateway, netif_ip4_gw(state.netif));
     net_dns_text(servers, IPADDR_TYPE_V4);
     bool has_gateway = !ip4_addr_isany_val(*netif_ip4_gw(state.netif));
     const uint8_t *mac = state.device->mac;
-    log_info("net: %s/%u by %s, %s%s, %s%s, %s %02x:%02x:%02x:%02x:%02x:%02x", address,
+    log_info("net: %s/%u by %s, %s%s, %s%s%s, %s %02x:%02x:%02x:%02x:%02x:%02x", address,
              net_core_prefix_bits(), state.by_dhcp ? "DHCP" : "option ip",
              has_gateway ? "gateway " : "no gateway", has_gateway ? gateway : "",
-             servers[0] != '\0' ? "DNS " : "no DNS", servers, state.device->name, mac[0], mac[1],
-             mac[2], mac[3], mac[4], mac[5]);
+             servers[0] != '\0' ? "DNS " : "no DNS", servers, lease, state.device->name, mac[0],
+             mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
 static void ask_patiently(uint64_t now_ns)
@@ -294,6 +312,7 @@ void net_core_config(struct net_config *out)
     out->address = *netif_ip4_addr(state.netif);
     out->netmask = *netif_ip4_netmask(state.netif);
     out->gateway = *netif_ip4_gw(state.netif);
+    out->mtu = state.netif->mtu;
     for (unsigned i = 0; i < DNS_MAX_SERVERS; i++)
         out->dns[i] = *dns_getserver((u8_t)i);
     net_ip6_config(&out->ip6);
@@ -308,6 +327,7 @@ void net_core_configure(const struct net_config *config)
 {
     for (unsigned i = 0; i < DNS_MAX_SERVERS; i++)
         dns_setserver((u8_t)i, &config->dns[i]);
+    state.netif->mtu = config->mtu;
     net_ip6_configure(&config->ip6);
     netif_set_addr(state.netif, &config->address, &config->netmask, &config->gateway);
     net_neighbour_forget();
@@ -433,6 +453,7 @@ bool net_facts(struct net_facts *out)
     memcpy(out->mac, state.device->mac, sizeof(out->mac));
     address_text(out->address, netif_ip4_addr(state.netif));
     out->prefix_bits = (uint8_t)net_core_prefix_bits();
+    out->mtu = state.netif->mtu;
     address_text(out->gateway, netif_ip4_gw(state.netif));
     if (net_ip6_address() != NULL)
         net_address6_text(out->address6, net_ip6_address());

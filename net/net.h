@@ -54,6 +54,7 @@ struct net_facts {
     uint8_t mac[6];
     char address[NET_ADDRESS_TEXT_BYTES]; // "0.0.0.0" without one, the same below
     uint8_t prefix_bits;
+    uint16_t mtu; // bytes that a packet of IPv4 has at most
     char gateway[NET_ADDRESS_TEXT_BYTES];
     char dns[NET_DNS_MAX][NET_ADDRESS_TEXT_BYTES];
     char address6[NET_ADDRESS_ANY_TEXT_BYTES]; // "" without one that is good beyond this link

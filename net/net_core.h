@@ -10,6 +10,7 @@
 // What core 0 learns, by DHCP, from routers or options, and all cores use.
 struct net_config {
     ip4_addr_t address, netmask, gateway; // any: there is none
+    uint16_t mtu;
     ip_addr_t dns[DNS_MAX_SERVERS];
     struct net_ip6_config ip6;
 };

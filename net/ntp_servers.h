@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The time server that DHCP names (option 42). Context: core 0.
+// The time server that DHCP names (option 42). Core 0 hears of it; any may ask.
 #pragma once
 
 #include "kernel/compiler.h"

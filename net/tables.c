@@ -7,6 +7,7 @@
 #include "net/address6.h"
 #include "net/net.h"
 #include "net/net_core.h"
+#include "net/ntp_servers.h"
 
 #include "lwip/dns.h"
 #include "lwip/etharp.h"
@@ -156,6 +157,16 @@ static void each_name_server(net_table_fn *each, void *context)
     }
 }
 
+static void each_time_server(net_table_fn *each, void *context)
+{
+    struct net_table_row row = {.origin = "DHCP", .left_s = FOR_EVER};
+    ip_addr_t server;
+    if (!net_ntp_server(&server))
+        return;
+    put_ip4(row.what, ip_2_ip4(&server));
+    each(&row, context);
+}
+
 void net_table_each(enum net_table table, net_table_fn *each, void *context)
 {
     if (netif_default == NULL)
@@ -166,6 +177,8 @@ void net_table_each(enum net_table table, net_table_fn *each, void *context)
         each_route(netif_default, each, context);
     else if (table == NET_NAME_SERVERS)
         each_name_server(each, context);
+    else if (table == NET_TIME_SERVERS)
+        each_time_server(each, context);
     else
         each_neighbour(each, context);
 }

@@ -7,7 +7,7 @@
 
 #define NET_TABLE_TEXT_BYTES 52 // an IPv6 address and its prefix
 
-enum net_table { NET_ADDRESSES, NET_ROUTES, NET_NEIGHBOURS, NET_NAME_SERVERS };
+enum net_table { NET_ADDRESSES, NET_ROUTES, NET_NEIGHBOURS, NET_NAME_SERVERS, NET_TIME_SERVERS };
 
 struct net_table_row {
     char what[NET_TABLE_TEXT_BYTES]; // "10.0.2.15/24"; a neighbour has no prefix

@@ -138,6 +138,8 @@ static void network_metrics(struct http_text *text)
                "TCP connections, opening and closing ones included.", network.tcp_connections);
     metric_put(text, "toril_tcp_time_wait", "gauge", "Ended ones that are remembered for a while.",
                network.tcp_time_wait);
+    metric_put(text, "toril_network_mtu_bytes", "gauge", "The longest packet of IPv4.",
+               network.mtu);
     metric_put(text, "toril_network_receive_buffers_held", "gauge",
                "Receive buffers with data that is not yet taken.", network.rx_buffers_held);
     metric_put(text, "toril_network_send_buffers_held", "gauge", "Buffers being sent.",

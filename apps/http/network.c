@@ -26,6 +26,7 @@ void http_network_get(struct http_network *out)
         return;
     snprintf(out->device, sizeof(out->device), "%s", facts.device);
     out->link_up = facts.link_up;
+    out->mtu = facts.mtu;
     out->tcp_connections = facts.tcp_connections;
     out->tcp_time_wait = facts.tcp_time_wait;
     out->rx_buffers_held = facts.rx_buffers_held;
@@ -71,6 +72,11 @@ static void put_name_server(const struct net_table_row *row, void *context)
     http_text_format(context, "toril_network_name_server{address=\"%s\"} 1\n", row->what);
 }
 
+static void put_time_server(const struct net_table_row *row, void *context)
+{
+    http_text_format(context, "toril_network_time_server{address=\"%s\"} 1\n", row->what);
+}
+
 void http_network_tables(struct http_text *text)
 {
     static const struct {
@@ -82,6 +88,7 @@ void http_network_tables(struct http_text *text)
         {"route", "Routes; without a router on this link.", NET_ROUTES, put_route},
         {"neighbour", "Neighbours that the answering core knows.", NET_NEIGHBOURS, put_neighbour},
         {"name_server", "Servers that names are asked of.", NET_NAME_SERVERS, put_name_server},
+        {"time_server", "Servers of the date that DHCP names.", NET_TIME_SERVERS, put_time_server},
     };
     put_cards(text);
     for (size_t i = 0; i < ARRAY_COUNT(tables); i++) {

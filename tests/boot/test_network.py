@@ -117,6 +117,37 @@ def test_no_lease(boot: Starter, namespace: Namespace) -> None:
     machine.stop()
 
 
+def test_lease(boot: Starter, namespace: Namespace) -> None:
+    """What a lease names holds: the longest packet, on all cores; DNS and time servers are known."""
+    server = subprocess.Popen([*namespace.inside, "/usr/bin/python3",
+                               str(pathlib.Path(__file__).with_name("dhcp_server.py")), "tap0",
+                               "10.77.0.1", "10.77.0.9", "1200", "10.77.0.5",
+                               *(f"10.77.0.{i}" for i in range(10, 16))], stdout=subprocess.PIPE)
+    assert server.stdout is not None and server.stdout.readline() == b"ready\n"
+    machine = boot("http", net="tap=tap0", append="net_cores=4", inside=namespace.inside)
+    machine.wait_for(r"net: 10\.77\.0\.9/24 by DHCP, gateway 10\.77\.0\.1, DNS 10\.77\.0\.10 and "
+                     r"10\.77\.0\.11, MTU 1200, NTP 10\.77\.0\.5, virtio-net")
+    machine.wait_for(r"http: listening on 10\.77\.0\.9:80")
+    metrics = namespace.run(["curl", "-s", "http://10.77.0.9/metrics"])
+    assert "\ntoril_network_mtu_bytes 1200\n" in metrics, metrics
+    assert 'toril_network_time_server{address="10.77.0.5"} 1' in metrics, metrics
+    sizes = namespace.run(["/usr/bin/python3", "-c", LARGEST_SEGMENTS])
+    assert set(sizes.split()) == {str(1200 - 20 - 20)}, sizes
+    machine.stop()
+    server.kill()
+    server.wait()
+
+
+LARGEST_SEGMENTS = """
+import socket
+
+for _ in range(16):  # on whichever cores
+    connection = socket.create_connection(("10.77.0.9", 80), 60)
+    print(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG))
+    connection.close()
+"""
+
+
 def test_static_address(boot: Starter) -> None:
     """An address from the options takes the place of DHCP."""
     machine = boot("http", append="ip=10.0.2.15/24,gw=10.0.2.2")

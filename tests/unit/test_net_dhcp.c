@@ -18,6 +18,7 @@ static struct {
     uint32_t offered;
     uint32_t lease_s;
     unsigned discovers, requests;
+    bool is_asked_for_mtu;
     char name[64]; // that the last REQUEST gave
 } server = {.silent = true, .offered = WORLD_OWN_IP, .lease_s = 86400};
 
@@ -29,6 +30,8 @@ static void serve(void)
         server.discovers += type == 1;
         server.requests += type == 3;
         uint8_t length;
+        const uint8_t *wanted = type == 0 ? NULL : world_dhcp_option(&asked, 55, &length);
+        server.is_asked_for_mtu |= wanted != NULL && memchr(wanted, 26, length) != NULL;
         const uint8_t *name = world_dhcp_option(&asked, 12, &length);
         if (type == 3 && name != NULL && length < sizeof(server.name)) {
             memset(server.name, 0, sizeof(server.name));
@@ -128,7 +131,7 @@ static void a_lease_is_taken_and_told(void **unused)
     host_log_clear();
     assert_int_equal(net_wait_ready(time_now_ns() + 120 * NS_PER_S), 0);
     assert_true(host_log_has("net: 10.0.2.15/24 by DHCP, gateway 10.0.2.2, DNS 10.0.2.3, "
-                             "virtio-net at 00:02.0 52:54:00:12:34:56"));
+                             "NTP 10.0.2.4, virtio-net at 00:02.0 52:54:00:12:34:56"));
     assert_string_equal(server.name, "toril");
     assert_true(net_facts(&facts));
     assert_true(facts.has_address && facts.by_dhcp);
@@ -191,11 +194,55 @@ static void of_many_dns_servers_the_first_count(void **unused)
     host_log_clear();
     world_pass_ms(120 * 1000);
     assert_true(host_log_has("net: 10.0.2.21/24 by DHCP, gateway 10.0.2.2, DNS 10.0.3.0 and "
-                             "10.0.3.1, virtio-net"));
+                             "10.0.3.1, NTP 10.0.2.4, virtio-net"));
     assert_true(net_facts(&facts));
     assert_string_equal(facts.dns[1], "10.0.3.1");
     assert_true(net_ntp_server(&time_server));
     assert_int_equal(ip_2_ip4(&time_server)->addr, PP_HTONL(0x0a000204));
+    world_dhcp_more_bytes = 0;
+}
+
+// What the next acknowledgement says of the longest packet; 0: nothing.
+static void renew_with_mtu(uint16_t mtu)
+{
+    world_dhcp_more_bytes = mtu == 0 ? 0 : 4;
+    memcpy(world_dhcp_more, "\32\2", 2);
+    world_put16(world_dhcp_more + 2, mtu);
+    unsigned requests = server.requests;
+    host_log_clear();
+    world_introduce_peer();
+    while (server.requests == requests)
+        world_pass_ms(1000);
+    world_pass_ms(10);
+}
+
+static void the_mtu_is_the_leases(void **unused)
+{
+    (void)unused;
+    struct net_facts facts;
+    assert_true(server.is_asked_for_mtu);
+    static const struct {
+        uint16_t said, used;
+        const char *line;
+    } table[] = {
+        {1400, 1400, ""},
+        {9000, 1500, "says that packets may have 9000 bytes, but the card sends at most 1500"},
+        {576, 576, ""},
+        {575, 1500, "says that packets have at most 575 bytes, IPv4 needs 576: not heeded"},
+        {1300, 1300, ""},
+        {0, 1500, ""},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
+        renew_with_mtu(table[i].said);
+        assert_true(net_facts(&facts));
+        assert_int_equal(facts.mtu, table[i].used);
+        assert_true(table[i].line[0] == '\0' || host_log_has(table[i].line));
+    }
+    renew_with_mtu(1400);
+    world_set_option("mtu", "1500"); // goes before
+    renew_with_mtu(1300);
+    assert_true(net_facts(&facts));
+    assert_int_equal(facts.mtu, 1500);
     world_dhcp_more_bytes = 0;
 }
 
@@ -220,6 +267,7 @@ int main(void)
         cmocka_unit_test(the_lease_is_renewed),
         cmocka_unit_test(a_refused_renewal_starts_anew),
         cmocka_unit_test(of_many_dns_servers_the_first_count),
+        cmocka_unit_test(the_mtu_is_the_leases),
         cmocka_unit_test(an_idle_lease_costs_a_wakeup_a_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
