@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "kernel/compiler.h"
+#include "kernel/panic.h"
 #include "virtio/virtq_types.h"
 
 #define VIRTQ_NOT_IN_FLIGHT UINT64_MAX
@@ -27,6 +28,16 @@ static inline uint32_t virtq_writable_bytes(const struct virtq_buffer *buffers, 
     for (uint32_t i = 0; i < count; i++)
         bytes += buffers[i].length;
     return bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
+}
+// Whether a chain that takes `needed` descriptors of the ring can be added. Returns: 0, -EIO or
+// -ENOBUFS.
+MUST_CHECK static inline int virtq_room_for(const struct virtq *queue, uint32_t needed,
+                                            const void *token)
+{
+    ASSERT(needed > 0 && needed <= queue->config.size && token != NULL);
+    if (queue->broken != NULL)
+        return -EIO;
+    return needed > queue->free_count ? -ENOBUFS : 0;
 }
 // Checks what the device says of a chain, each read once, and takes it back: what remains is to put
 // the slot, *slot, into the free list. Returns: 1, or -EIO: it is not true, and the queue broken.

@@ -107,11 +107,9 @@ static int add(struct virtq *queue, const struct virtq_buffer *buffers, uint32_t
     uint32_t total = readable + writable;
     bool is_indirect = virtq_is_indirect(queue, total);
     uint32_t needed = is_indirect ? 1 : total;
-    ASSERT(total > 0 && needed <= queue->config.size && token != NULL);
-    if (queue->broken != NULL)
-        return -EIO;
-    if (needed > queue->free_count)
-        return -ENOBUFS;
+    int error = virtq_room_for(queue, needed, token);
+    if (error != 0)
+        return error;
     if (is_indirect) {
         put_indirect(queue, buffers, readable, total);
     } else {

@@ -79,11 +79,9 @@ int virtq_split_add(struct virtq *queue, const struct virtq_buffer *buffers, uin
     uint32_t total = readable + writable;
     bool is_indirect = virtq_is_indirect(queue, total);
     uint32_t needed = is_indirect ? 1 : total;
-    ASSERT(total > 0 && needed <= queue->config.size && token != NULL);
-    if (queue->broken != NULL)
-        return -EIO;
-    if (needed > queue->free_count)
-        return -ENOBUFS;
+    int error = virtq_room_for(queue, needed, token);
+    if (error != 0)
+        return error;
 
     uint16_t tail = queue->free_head;
     if (is_indirect)
