@@ -2,6 +2,7 @@
 #include "http/secure.h"
 
 #include "http/session.h"
+#include "net/tcp_window.h"
 #include "tls/connection.h"
 
 // Of ciphertext a client may leave unread: all of it is copied.
@@ -13,7 +14,7 @@
 
 static size_t output_room(const struct tcp_pcb *pcb)
 {
-    size_t room = pcb->snd_buf, queued = TCP_SND_BUF - room;
+    size_t room = pcb->snd_buf, queued = net_window_queued(pcb);
     return queued < QUEUED_BYTES_MAX ? LWIP_MIN(room, QUEUED_BYTES_MAX - queued) : 0;
 }
 

@@ -9,6 +9,7 @@
 #include "http/session.h"
 #include "kernel/heap.h"
 #include "kernel/panic.h"
+#include "net/tcp_window.h"
 #include "lwip/priv/tcp_priv.h"
 
 // Time limits are exact to this: the timer looks no more often.
@@ -183,7 +184,7 @@ static size_t session_write(struct http_connection *http, const char *data, size
     size_t taken = 0;
     while (taken < size_bytes) {
         size_t room = pcb->snd_buf; // tcp_sndbuf() stops at 65535
-        size_t queued = TCP_SND_BUF - room;
+        size_t queued = net_window_queued(pcb);
         if (copy)
             room = queued < COPIED_BYTES_MAX ? LWIP_MIN(room, COPIED_BYTES_MAX - queued) : 0;
         size_t now = LWIP_MIN(LWIP_MIN(size_bytes - taken, room), UINT16_MAX);

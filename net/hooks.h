@@ -64,9 +64,10 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #include "net/demux.h"
 #include "net/half_open.h"
 #include "net/segments.h"
+#include "net/tcp_window.h"
 
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, bytes, bytes_1, options_2, packet)                 \
-    net_segments_before_input(pcb, header, bytes_1)
+    net_segments_before_input(pcb, header, bytes_1, (packet)->tot_len)
 #define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(packet, header, pcb, options)                                \
     net_recovery_stamp(packet, options)
 
@@ -81,6 +82,8 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #define TCP_RMV_ACTIVE(pcb) net_demux_unlink(&tcp_active_pcbs, pcb)
 #define tcp_split_unsent_seg(pcb, bytes) net_segments_split_unsent(pcb, bytes)
 #define tcp_rexmit_rto_prepare(pcb)      net_recovery_timeout_prepare(pcb)
+#undef TCP_WND_MAX
+#define TCP_WND_MAX(pcb) net_window_most(pcb)
 #endif
 
 #ifdef NET_HOOKS_OF_TCP_OUTPUT // its tcp_out.c alone: what net/segments.c takes the place of
@@ -104,11 +107,14 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #define tcp_tw_pcbs (*net_demux_time_wait(flags, seqno))
 #define tcp_backlog_accepted(pcb) net_half_open_remove(pcb) // the connection was confirmed
 #define tcp_rexmit_fast(pcb) net_segments_rexmit_fast(pcb)
-// Every second segment is acknowledged at once. What came in one frame may have been several.
+// Every second segment is acknowledged at once, and one that fills a hole. What came in one frame may
+// have been several.
 #undef tcp_ack
 #define tcp_ack(pcb)                                                                               \
     do {                                                                                           \
-        if (((pcb)->flags & TF_ACK_DELAY) != 0 || tcplen > (pcb)->mss) {                           \
+        if (((pcb)->flags & TF_ACK_DELAY) != 0 || tcplen > (pcb)->mss ||                           \
+            seqno != inseg.tcphdr->seqno) {                                                        \
+            net_window_received(pcb, (pcb)->rcv_nxt - inseg.tcphdr->seqno);                        \
             tcp_clear_flags(pcb, TF_ACK_DELAY);                                                    \
             tcp_ack_now(pcb);                                                                      \
         } else {                                                                                   \

@@ -60,12 +60,13 @@
 #define TCP_OVERSIZE           TCP_MSS_AS_A_RULE // room behind copied data for what comes next
 #define TCP_WND_UPDATE_THRESHOLD (4 * TCP_MSS_AS_A_RULE) // what is freed before the peer is told
 #define LWIP_WND_SCALE         1
-#define TCP_RCV_SCALE          3
-// Bytes in flight in each direction: 256 KiB fill 1 Gbit/s at 2 ms, 100 Mbit/s at 20 ms. Neither is
-// reserved: memory is taken as data arrives or is written.
+#define TCP_RCV_SCALE          7 // windows of up to 8 MiB: net/tcp_window.h
+// Bytes in flight in each direction: 256 KiB fill 1 Gbit/s at 2 ms, 100 Mbit/s at 20 ms. Where that
+// is too little they grow. Neither is reserved: memory is taken as data arrives or is written.
+#define NET_WINDOW_MAX         (4 * 1024 * 1024) // 40 MB/s at 100 ms
 #define TCP_WND                (256 * 1024)
 #define TCP_SND_BUF            (256 * 1024)
-#define TCP_SND_QUEUELEN       (4 * TCP_SND_BUF / TCP_MSS_AS_A_RULE) // pbufs: headers and data apart, twice
+#define TCP_SND_QUEUELEN       (4 * NET_WINDOW_MAX / TCP_MSS_AS_A_RULE) // pbufs: headers and data apart, twice
 #define TCP_SNDLOWAT           (2 * TCP_MSS_AS_A_RULE + 1)
 // lwIP times retransmissions in units of twice this, and waits three of them at least: 200 to 300 ms
 // behind what is lost, as others do (RFC 6298 has 1 s). Delayed acknowledgements wait for one.
@@ -78,8 +79,9 @@
 #define LWIP_TCP_TIMESTAMPS    0 // 12 bytes and their parsing in every segment
 #define TCP_QUEUE_OOSEQ        1
 #define LWIP_TCP_SACK_OUT      1 // costs nothing until a segment is missing
-#define LWIP_TCP_PCB_NUM_EXT_ARGS 6 // of net/demux.h
-#define TCP_OOSEQ_MAX_PBUFS    128 // of one connection; what is beyond is sent again by the peer
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 7 // of net/demux.h
+// Of one connection: a window of usual segments, twice. What is beyond is sent again by the peer.
+#define TCP_OOSEQ_PBUFS_LIMIT(pcb) ((u16_t)(net_window_most(pcb) / (TCP_MSS_AS_A_RULE / 2)))
 // Ending connections are searched one by one for every SYN, so TIME-WAIT is short: 5 s still
 // outlast two retransmissions of the peer's FIN.
 #define TCP_MSL                2500

@@ -7,6 +7,7 @@
 // net/hooks.h puts these functions into lwIP. Context: the core of the stack.
 #pragma once
 
+#include "net/tcp_duplicates.h"
 #include "net/tcp_recovery.h"
 
 #include "lwip/priv/tcp_priv.h"
@@ -24,10 +25,12 @@ void net_segments_divide_first(struct tcp_pcb *pcb, struct tcp_seg **link);
 void net_segments_fit_to_window(struct tcp_pcb *pcb);
 // lwIP's hook before a segment is looked at.
 static inline err_t net_segments_before_input(struct tcp_pcb *pcb, const struct tcp_hdr *header,
-                                              uint32_t option_bytes)
+                                              uint32_t option_bytes, uint32_t data_bytes)
 {
     if (pcb->state < ESTABLISHED || pcb->state == TIME_WAIT)
         return ERR_OK;
+    if (header->seqno != pcb->rcv_nxt && net_duplicate_answer(pcb, header, data_bytes))
+        return ERR_ABRT; // lwIP frees it
     const struct tcp_seg *first = pcb->unacked;
     if ((first != NULL && (first->len > pcb->mss || first->next != NULL)) ||
         (pcb->flags & (TF_RTO | NET_TF_RECOVERY)) != 0) {

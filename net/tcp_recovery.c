@@ -8,6 +8,7 @@
 #include "net/segments.h"
 #include "net/tcp_cubic.h"
 #include "net/tcp_scoreboard.h"
+#include "net/tcp_window.h"
 
 #define TIMEOUT_MIN_US    200000u // beyond the usual round trip, as others do; RFC 6298 has 1 s
 #define TIMEOUT_MAX_US    60000000u
@@ -40,6 +41,7 @@ struct net_recovery {
     uint64_t timeout_from_ns, probe_from_ns;
     uint32_t order_wait_us;             // 0: for nothing
     uint32_t cwnd, ssthresh;            // bytes
+    uint32_t buffer_extra;              // of net/tcp_window.h
     uint32_t point;                     // end of what was on its way when the phase began
     uint32_t trip_us, trip_variance_us; // 0: none was measured
     uint32_t timeout_us;
@@ -93,6 +95,7 @@ static void destroyed(u8_t id, void *data)
     if (recovery == NULL)
         return;
     timer_stop(&recovery->timer);
+    net_window_shrink_buffer(recovery->pcb, &recovery->buffer_extra);
     heap_free(recovery);
 }
 static const struct tcp_ext_arg_callbacks callbacks = {destroyed, NULL};
@@ -361,6 +364,7 @@ void net_recovery_input(struct tcp_pcb *pcb, const struct tcp_hdr *header, uint3
         reduce(recovery, in_flight, got.delivered);
     else
         grow(recovery, flight_before, acknowledged);
+    net_window_grow_buffer(pcb, &recovery->buffer_extra, LWIP_MIN(recovery->cwnd, pcb->snd_wnd));
 }
 
 // ---- output -------------------------------------------------------------------------------------

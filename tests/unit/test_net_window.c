@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: MIT
+// What a receiver tells its peer of holes and duplicates, and how large windows become.
+#include "test_net_world.h"
+
+#include <string.h>
+
+#include "kernel/pci.h"
+#include "kernel/time.h"
+#include "net/net.h"
+#include "net/netif.h"
+#include "net/tcp_window.h"
+
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/tcp.h"
+
+#define MSS   1460
+#define SCALE 7
+
+static uint8_t frame[WORLD_FRAME_MAX];
+static uint8_t data[65535];
+static struct world_frame sent;
+
+struct pci_device *pci_first(void)
+{
+    return NULL;
+}
+
+const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
+{
+    (void)device;
+    return text;
+}
+
+// ---- the app ------------------------------------------------------------------------------------
+
+static struct tcp_pcb *accepted;
+static uint32_t received;
+static bool takes;
+
+static err_t app_received(void *argument, struct tcp_pcb *pcb, struct pbuf *packet, err_t error)
+{
+    (void)argument;
+    (void)error;
+    if (packet == NULL)
+        return ERR_OK;
+    received += packet->tot_len;
+    if (takes)
+        tcp_recved(pcb, packet->tot_len);
+    pbuf_free(packet);
+    return ERR_OK;
+}
+
+static err_t app_accepted(void *argument, struct tcp_pcb *pcb, err_t error)
+{
+    (void)argument;
+    assert_int_equal(error, ERR_OK);
+    tcp_recv(pcb, app_received);
+    accepted = pcb;
+    return ERR_OK;
+}
+
+// ---- the peer -----------------------------------------------------------------------------------
+
+struct peer {
+    struct world_tcp tcp;
+    uint32_t start; // number of its first byte of data
+    uint32_t next;
+    struct tcp_pcb *pcb;
+};
+
+static struct peer connect_from(uint16_t port)
+{
+    static const uint8_t options[8] = {1, 1, 4, 2, 1, 3, 3, SCALE};
+    struct peer peer = {.tcp = {port, 80, 1000, 0, 65535}, .start = 1001, .next = 1001};
+    takes = true;
+    received = 0;
+    world_introduce_peer();
+    size_t size = world_tcp_segment(frame, &peer.tcp, WORLD_SYN, options, sizeof(options));
+    frame[34 + 12] = 8 << 4;
+    world_deliver(frame, size, true);
+    world_turn();
+    assert_true(world_take(&sent));
+    peer.tcp.sequence = 1001;
+    peer.tcp.acknowledged = world_get32(sent.bytes + 34 + 4) + 1;
+    world_deliver(frame, world_tcp_segment(frame, &peer.tcp, WORLD_ACK, NULL, 0), true);
+    world_turn();
+    peer.pcb = accepted;
+    assert_non_null(peer.pcb);
+    world_drop_sent();
+    return peer;
+}
+
+static void send_at(struct peer *peer, uint32_t at, uint32_t size)
+{
+    peer->tcp.sequence = peer->start + at;
+    world_deliver(frame, world_tcp_segment(frame, &peer->tcp, WORLD_ACK, data, size), true);
+    world_turn();
+}
+
+static void disconnect(struct peer *peer)
+{
+    peer->tcp.sequence = peer->pcb->rcv_nxt;
+    world_deliver(frame, world_tcp_segment(frame, &peer->tcp, WORLD_RST | WORLD_ACK, NULL, 0),
+                  true);
+    world_turn();
+    world_drop_sent();
+    assert_int_equal(world_buffers_out, 0);
+}
+
+// One answer without data, by when it was due: `left` and `right` are its blocks, from the start.
+static void check_answer(const struct peer *peer, uint32_t up_to, unsigned blocks,
+                         const uint32_t (*block)[2])
+{
+    assert_true(world_take(&sent));
+    const uint8_t *tcp = sent.bytes + 34;
+    assert_int_equal(world_get32(tcp + 8) - peer->start, up_to);
+    assert_int_equal(sent.size_bytes, 34u + (tcp[12] >> 4) * 4u);
+    if (blocks == 0) {
+        assert_int_equal(tcp[12] >> 4, 5);
+        return;
+    }
+    assert_int_equal(tcp[12] >> 4, 6 + 2 * blocks);
+    assert_int_equal(tcp[22], 5);
+    assert_int_equal(tcp[23], 2 + 8 * blocks);
+    for (unsigned i = 0; i < blocks; i++) {
+        assert_int_equal(world_get32(tcp + 24 + 8 * i) - peer->start, block[i][0]);
+        assert_int_equal(world_get32(tcp + 28 + 8 * i) - peer->start, block[i][1]);
+    }
+}
+
+static void check_silence(void)
+{
+    assert_false(world_take(&sent));
+}
+
+// Each is announced in what is sent next.
+static uint32_t announced(const struct peer *peer)
+{
+    return peer->pcb->rcv_ann_wnd;
+}
+
+static void send_in_order(struct peer *peer, uint32_t size)
+{
+    for (uint32_t done = 0; done < size; done += MSS) {
+        send_at(peer, peer->next - peer->start, MSS);
+        peer->next += MSS;
+        world_drop_sent();
+    }
+}
+
+// ---- holes and duplicates -----------------------------------------------------------------------
+
+static int start(void **unused)
+{
+    (void)unused;
+    world_set_option("ip", "10.0.2.15/24,gw=10.0.2.2");
+    world_add_device(true);
+    world_device.tso4 = world_device.tso6 = true;
+    net_start();
+    world_turn();
+    world_drop_sent();
+    struct tcp_pcb *pcb = tcp_new();
+    assert_int_equal(tcp_bind(pcb, IP_ANY_TYPE, 80), ERR_OK);
+    tcp_accept(tcp_listen(pcb), app_accepted);
+    return 0;
+}
+
+static void holes_are_told_at_once_the_newest_first(void **unused)
+{
+    (void)unused;
+    struct peer peer = connect_from(40000);
+    send_at(&peer, 100, 100);
+    check_answer(&peer, 0, 1, (const uint32_t[][2]){{100, 200}});
+    send_at(&peer, 400, 100);
+    check_answer(&peer, 0, 2, (const uint32_t[][2]){{400, 500}, {100, 200}});
+    send_at(&peer, 200, 100);
+    check_answer(&peer, 0, 2, (const uint32_t[][2]){{100, 300}, {400, 500}});
+    send_at(&peer, 0, 100); // the first is filled
+    check_answer(&peer, 300, 1, (const uint32_t[][2]){{400, 500}});
+    check_silence();
+    send_at(&peer, 300, 100); // and the last: no peer is to wait for that
+    check_answer(&peer, 500, 0, NULL);
+    check_silence();
+    assert_int_equal(received, 500);
+    send_at(&peer, 500, 100); // what is in order again may wait
+    check_silence();
+    disconnect(&peer);
+}
+
+static void duplicates_are_told(void **unused)
+{
+    (void)unused;
+    struct peer peer = connect_from(40001);
+    send_at(&peer, 0, 100);
+    world_pass_ms(200);
+    world_drop_sent();
+    send_at(&peer, 0, 100);
+    check_answer(&peer, 100, 1, (const uint32_t[][2]){{0, 100}});
+    check_silence();
+    send_at(&peer, 200, 100);
+    check_answer(&peer, 100, 1, (const uint32_t[][2]){{200, 300}});
+    send_at(&peer, 50, 50);
+    check_answer(&peer, 100, 2, (const uint32_t[][2]){{50, 100}, {200, 300}});
+    check_silence();
+    send_at(&peer, 50, 100); // half of it is new
+    check_answer(&peer, 150, 1, (const uint32_t[][2]){{200, 300}});
+    send_at(&peer, 150, 50);
+    check_answer(&peer, 300, 0, NULL);
+    assert_int_equal(received, 300);
+    disconnect(&peer);
+}
+
+static void what_a_duplicate_acknowledges_counts(void **unused)
+{
+    (void)unused;
+    struct peer peer = connect_from(40002);
+    send_at(&peer, 0, 100);
+    assert_int_equal(tcp_write(peer.pcb, data, 10, 0), ERR_OK);
+    tcp_output(peer.pcb);
+    assert_true(world_take(&sent));
+    peer.tcp.acknowledged += 10;
+    send_at(&peer, 0, 100);
+    assert_int_equal(peer.pcb->lastack, peer.tcp.acknowledged);
+    assert_null(peer.pcb->unacked);
+    disconnect(&peer);
+}
+
+// ---- windows ------------------------------------------------------------------------------------
+
+static void a_window_grows_with_who_fills_it(void **unused)
+{
+    (void)unused;
+    struct peer peer = connect_from(40003);
+    assert_int_equal(announced(&peer), TCP_WND);
+    send_in_order(&peer, 300 * 1024);
+    assert_in_range(announced(&peer), 2 * TCP_WND - 8 * MSS, 2 * TCP_WND);
+    send_in_order(&peer, 10 * 1024 * 1024);
+    assert_in_range(announced(&peer), NET_WINDOW_MAX - 8 * MSS, NET_WINDOW_MAX);
+    disconnect(&peer);
+}
+
+static void a_slow_peer_needs_no_larger_one(void **unused)
+{
+    (void)unused;
+    struct peer peer = connect_from(40004);
+    for (int i = 0; i < 100; i++) {
+        send_in_order(&peer, 10 * MSS);
+        world_pass_ms(60); // 240 KB a second
+        world_drop_sent();
+    }
+    assert_in_range(announced(&peer), TCP_WND - 8 * MSS, TCP_WND);
+    disconnect(&peer);
+}
+
+static void an_app_that_takes_nothing_gets_no_larger_one(void **unused)
+{
+    (void)unused;
+    struct peer peer = connect_from(40005);
+    takes = false;
+    send_in_order(&peer, TCP_WND - TCP_WND % MSS - MSS);
+    assert_true(announced(&peer) < 2 * MSS);
+    assert_true(net_window_most(peer.pcb) == TCP_WND);
+    disconnect(&peer);
+}
+
+static void all_together_stay_below_a_limit(void **unused)
+{
+    (void)unused;
+    struct peer peers[8];
+    uint32_t extra = 0;
+    for (unsigned i = 0; i < ARRAY_COUNT(peers); i++) {
+        peers[i] = connect_from((uint16_t)(40100 + i));
+        send_in_order(&peers[i], 6 * 1024 * 1024);
+        extra += net_window_most(peers[i].pcb) - TCP_WND;
+    }
+    assert_int_equal(extra, NET_WINDOW_EXTRA_MAX);
+    for (unsigned i = 0; i < ARRAY_COUNT(peers); i++)
+        disconnect(&peers[i]);
+    a_window_grows_with_who_fills_it(NULL); // it was given back
+}
+
+static uint32_t written;
+static void write_more(struct peer *peer)
+{
+    uint32_t room;
+    while ((room = tcp_sndbuf(peer->pcb)) > 0 &&
+           tcp_write(peer->pcb, data, (u16_t)room, 0) == ERR_OK)
+        written += room;
+    tcp_output(peer->pcb);
+    world_turn();
+    world_drop_sent();
+}
+
+static void what_may_be_written_grows_with_the_round_trip(void **unused)
+{
+    (void)unused;
+    struct peer peer = connect_from(40200);
+    uint32_t first = peer.tcp.acknowledged, most = 0;
+    written = 0;
+    for (int trip = 0; trip < 15; trip++) {
+        write_more(&peer);
+        uint32_t queued = first + written - peer.tcp.acknowledged;
+        assert_int_equal(net_window_queued(peer.pcb), queued);
+        assert_true(queued <= NET_WINDOW_MAX);
+        most = LWIP_MAX(most, queued);
+        world_pass_ms(100);
+        world_drop_sent();
+        peer.tcp.acknowledged = peer.pcb->snd_nxt;
+        world_deliver(frame, world_tcp_segment(frame, &peer.tcp, WORLD_ACK, NULL, 0), true);
+        world_turn();
+        world_drop_sent();
+    }
+    assert_int_equal(most, NET_WINDOW_MAX);
+    while (peer.pcb->unacked != NULL || peer.pcb->unsent != NULL) {
+        peer.tcp.acknowledged = peer.pcb->snd_nxt;
+        world_deliver(frame, world_tcp_segment(frame, &peer.tcp, WORLD_ACK, NULL, 0), true);
+        world_turn();
+        world_drop_sent();
+    }
+    world_pass_ms(2000);
+    assert_int_equal(peer.pcb->snd_buf, TCP_SND_BUF); // idle: as before
+    disconnect(&peer);
+    all_together_stay_below_a_limit(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(holes_are_told_at_once_the_newest_first),
+        cmocka_unit_test(duplicates_are_told),
+        cmocka_unit_test(what_a_duplicate_acknowledges_counts),
+        cmocka_unit_test(a_window_grows_with_who_fills_it),
+        cmocka_unit_test(a_slow_peer_needs_no_larger_one),
+        cmocka_unit_test(an_app_that_takes_nothing_gets_no_larger_one),
+        cmocka_unit_test(all_together_stay_below_a_limit),
+        cmocka_unit_test(what_may_be_written_grows_with_the_round_trip),
+    };
+    return cmocka_run_group_tests_name("net_window", tests, start, NULL);
+}
