@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "drivers/e1000_queue.h"
+#include "drivers/e1000_watch.h"
 #include "kernel/core.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
@@ -29,9 +30,9 @@ INTERRUPT_CONTEXT static void other_interrupt(void *context)
     atomic_store_explicit(&self->other_marked, true, memory_order_relaxed);
 }
 
-static struct e1000_queue *queue_of(const struct e1000 *self, unsigned number)
+static struct e1000_pair *queue_of(const struct e1000 *self, unsigned number)
 {
-    return CONTAINER_OF(self->devices[number], struct e1000_queue, net);
+    return CONTAINER_OF(self->devices[number], struct e1000_pair, net);
 }
 
 // ---- a pair for each core -----------------------------------------------------------------------
@@ -40,15 +41,17 @@ struct making {
     struct e1000 *owner;
     uint32_t number, queues;
     const struct net_device *facts;
-    struct e1000_queue *made;
+    struct e1000_pair *made;
     const char *wrong;
 };
 
 static void make_here(void *argument)
 {
     struct making *making = argument;
-    making->wrong = e1000_queue_create(making->owner, making->number, making->queues, making->facts,
-                                       &making->made);
+    making->wrong = e1000_pair_create(making->owner, making->number, making->queues, making->facts,
+                                      &making->made);
+    if (making->wrong == NULL)
+        making->made->look.expired = e1000_watch_expired;
 }
 
 // Returns: NULL, or what is wrong with the first pair.
@@ -81,9 +84,9 @@ static const char *make_queues(struct e1000 *self, const struct net_device *fact
     return NULL;
 }
 
-int e1000_spread(struct net_device *device, unsigned count)
+static int spread(struct net_device *device, unsigned count)
 {
-    struct e1000 *self = CONTAINER_OF(device, struct e1000_queue, net)->owner;
+    struct e1000 *self = CONTAINER_OF(device, struct e1000_pair, net)->owner;
     ASSERT(device == self->devices[0] && count > 0 && count <= self->device_count);
     if (self->device_count == 1)
         return 0;
@@ -94,6 +97,15 @@ int e1000_spread(struct net_device *device, unsigned count)
     return 0;
 }
 
+static const struct net_device_ops operations = {
+    .transmit = e1000_queue_transmit,
+    .poll = e1000_queue_poll,
+    .flush = e1000_queue_flush,
+    .arm = e1000_queue_arm,
+    .rx_release = e1000_queue_rx_release,
+    .spread = spread,
+};
+
 // ---- start --------------------------------------------------------------------------------------
 
 // Returns: NULL, or why the card is not usable.
@@ -101,6 +113,7 @@ static const char *set_up(struct e1000 *self)
 {
     struct e1000_card *card = &self->card;
     struct net_device facts = {.mtu = MTU, .checksum_offload = true};
+    facts.ops = &operations;
     snprintf(facts.name, sizeof(facts.name), "%s", card->name);
     const char *wrong = e1000_card_reset(card);
     if (wrong != NULL)
@@ -122,7 +135,7 @@ static const char *set_up(struct e1000 *self)
 
 static void destroy_here(void *argument)
 {
-    e1000_queue_destroy(argument);
+    e1000_pair_destroy(argument);
 }
 
 static void undo(struct e1000 *self)

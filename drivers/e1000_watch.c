@@ -8,7 +8,8 @@
 // and 10 ms. So a frame waits a quarter longer than the card was silent, 10 ms at most, and an idle
 // machine wakes up 100 times a second for a thousand instructions.
 // Spec: as in e1000_registers.h.
-#include "drivers/e1000_queue.h"
+#include "drivers/e1000_watch.h"
+
 #include "kernel/cpu.h"
 #include "kernel/log.h"
 
@@ -19,30 +20,30 @@
 #define LOST_AFTER_NS   (1 * NS_PER_MS)    // armed for less: the interrupt may be on its way
 #define LOST_CONFIRM_NS (100 * NS_PER_US)
 
-static void check_link(struct e1000_queue *self)
+static void check_link(struct e1000_pair *self)
 {
     struct e1000 *owner = self->owner;
     uint32_t status;
     if (!e1000_card_status(&owner->card, &status)) {
-        e1000_queue_shut_off(self, "its registers read as nothing but ones", status);
+        e1000_pair_shut_off(self, "its registers read as nothing but ones", status);
         return;
     }
     for (unsigned i = 0; i < owner->device_count; i++)
         owner->devices[i]->link_up = e1000_is_up(status);
 }
 
-void e1000_watch_card(struct e1000_queue *self)
+void e1000_watch_card(struct e1000_pair *self)
 {
     self->owner->checked_ns = time_now_ns();
     check_link(self);
-    if (e1000_queue_is_shut_off(self))
+    if (e1000_pair_is_shut_off(self))
         return;
     struct e1000_losses losses = e1000_card_losses(&self->owner->card);
     self->net.stats.rx_dropped += losses.missed;
     self->net.stats.rx_errors += losses.damaged;
 }
 
-void e1000_watch_link_changed(struct e1000_queue *self)
+void e1000_watch_link_changed(struct e1000_pair *self)
 {
     self->unmasked &= ~E1000_CAUSES_OTHER;
     // Before the look at what it was: a change after that look is told anew.
@@ -51,7 +52,7 @@ void e1000_watch_link_changed(struct e1000_queue *self)
 }
 
 // Frames that the card was given long ago are not sent. Without a link it keeps them.
-static void check_tx(struct e1000_queue *self, uint64_t now_ns)
+static void check_tx(struct e1000_pair *self, uint64_t now_ns)
 {
     bool waited = self->tx_waits && self->tx.taken == self->tx_waits_at;
     self->tx_waits = e1000_tx_in_flight(&self->tx) > 0 && self->net.link_up;
@@ -67,13 +68,13 @@ static void check_tx(struct e1000_queue *self, uint64_t now_ns)
     check_link(self);
     uint32_t head = e1000_card_tx_head(&self->owner->card, self->number);
     if (head >= E1000_TX_SIZE)
-        e1000_queue_shut_off(self, "its transmit head is out of range", head);
+        e1000_pair_shut_off(self, "its transmit head is out of range", head);
     else
-        e1000_queue_shut_off(self, "it has not sent for 5 s; its transmit head is at", head);
+        e1000_pair_shut_off(self, "it has not sent for 5 s; its transmit head is at", head);
 }
 
 // Frames are there though the interrupt armed for them did not come.
-void e1000_watch_lost(struct e1000_queue *self)
+void e1000_watch_lost(struct e1000_pair *self)
 {
     uint64_t now_ns = time_now_ns();
     if (now_ns - self->armed_ns < LOST_AFTER_NS)
@@ -84,13 +85,13 @@ void e1000_watch_lost(struct e1000_queue *self)
             return;
         cpu_pause();
     }
-    self->unmasked &= ~e1000_queue_causes(self);
+    self->unmasked &= ~e1000_pair_causes(self);
     if (self->net.stats.lost_interrupts++ == 0)
         log_warn("e1000: %s: an interrupt was lost; frames may wait up to 10 ms",
                  self->owner->card.name);
 }
 
-void e1000_watch_halt(struct e1000_queue *self, uint64_t now_ns)
+void e1000_watch_halt(struct e1000_pair *self, uint64_t now_ns)
 {
     if (self->had_traffic)
         self->traffic_ns = now_ns;
@@ -110,11 +111,11 @@ void e1000_watch_halt(struct e1000_queue *self, uint64_t now_ns)
 // Ending the halt makes poll() look at the rings.
 void e1000_watch_expired(struct timer *timer)
 {
-    struct e1000_queue *self = CONTAINER_OF(timer, struct e1000_queue, look);
+    struct e1000_pair *self = CONTAINER_OF(timer, struct e1000_pair, look);
     uint64_t now_ns = time_now_ns();
-    if (e1000_queue_is_first(self) && now_ns - self->owner->checked_ns >= CHECK_NS)
+    if (e1000_pair_is_first(self) && now_ns - self->owner->checked_ns >= CHECK_NS)
         e1000_watch_card(self);
-    if (e1000_queue_is_shut_off(self))
+    if (e1000_pair_is_shut_off(self))
         return;
     check_tx(self, now_ns);
 }
