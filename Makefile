@@ -179,10 +179,12 @@ $(INSIGHT_LIB): $(INSIGHT_OBJECTS)
 	@rm -f $@
 	@ar rcsD $@ $^
 
-# Without those that firmware and C programs see: the layers in which nothing locks.
-.PHONY: layer-objects
-layer-objects: $(filter $(O)/kernel/% $(O)/smp/% $(O)/virtio/% $(O)/drivers/% $(O)/net/% $(O)/tls/% $(O)/http/%, \
+# Without those that firmware and C programs see: the layers in which nothing locks. Compiled as one, what counts
+# is an app that uses all of them, and the assembly.
+LAYER_OBJECTS := $(filter $(O)/kernel/% $(O)/smp/% $(O)/virtio/% $(O)/drivers/% $(O)/net/% $(O)/tls/% $(O)/http/%, \
     $(KERNEL_OBJECTS) $(INSIGHT_OBJECTS) $(NET_OBJECTS) $(TLS_OBJECTS) $(HTTP_OBJECTS))
+.PHONY: layer-objects
+layer-objects: $(if $(LTO),build/http/lto.o $(call object,$(KERNEL_ASSEMBLY) $(SMP_ASSEMBLY)),$(LAYER_OBJECTS))
 	@printf '%s\n' $^
 
 # ---- one app -------------------------------------------------------------------------------------

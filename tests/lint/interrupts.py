@@ -51,7 +51,7 @@ Functions = dict[tuple[str, str], Function]  # by object and name
 
 def read_object(path: pathlib.Path, functions: Functions) -> None:
     """Adds all functions of an object."""
-    name = str(path.relative_to(objects.ROOT / "build/obj"))
+    name = objects.name_of(path)
     text = subprocess.run(["objdump", "-dr", "--no-show-raw-insn", str(path)], check=True,
                           stdout=subprocess.PIPE, text=True).stdout
     section, function, is_jump = "", Function("", False), False
