@@ -28,16 +28,20 @@ checks_sum() { # FILE
     awk '/ [0-9]+ checks, [0-9]+ failed/ { sum += $(NF - 3) - $(NF - 1) } END { print sum + 0 }' "$1"
 }
 
-test_unit() { # NAME, or nothing for all
-    names=$(sed -n 's/^UNIT_TESTS *+= *//p' tests/unit/*.mk | tr ' ' '\n' |
-        grep -F -e "$1" | sort) || :
-    [ -n "$names" ] || return 0
+# Builds the programs of tests/FOLDER with NAME in their names, $names. Returns: false if there is
+# none, or the build failed, which counts.
+build_tests() { # FOLDER VARIABLE PREFIX NAME
+    names=$(sed -n "s/^$2 *+= *//p" "tests/$1"/*.mk | tr ' ' '\n' | grep -F -e "$4" | sort) || :
+    [ -n "$names" ] || return 1
     # shellcheck disable=SC2046,SC2086 # lists of words
-    if ! run_make $(printf 'build/unit/test_%s ' $names); then
-        say "unit tests: the build failed"
-        count 0 1
-        return
-    fi
+    run_make $(printf "build/$1/$3%s " $names) && return
+    say "tests/$1: the build failed"
+    count 0 1
+    return 1
+}
+
+test_unit() { # NAME, or nothing for all
+    build_tests unit UNIT_TESTS test_ "$1" || return 0
     printf '%s\n' "$names" | xargs -P "$(nproc)" -I '{}' sh -c \
         'build/unit/test_{} >build/unit/{}.log 2>&1; echo $? >build/unit/{}.status'
     for name in $names; do
@@ -83,15 +87,7 @@ test_model() { # NAME, or nothing for all
 # All together run for FUZZ_SECONDS (60) of each of this host's CPUs, from the kept inputs on. What is
 # found lies in build/fuzz/: new inputs in NAME.found, one that fails in NAME-crash-... .
 test_fuzz() { # NAME, or nothing for all
-    names=$(sed -n 's/^FUZZ_TESTS *+= *//p' tests/fuzz/*.mk | tr ' ' '\n' |
-        grep -F -e "$1" | sort) || :
-    [ -n "$names" ] || return 0
-    # shellcheck disable=SC2046,SC2086 # lists of words
-    if ! run_make $(printf 'build/fuzz/%s ' $names); then
-        say "fuzzers: the build failed"
-        count 0 1
-        return
-    fi
+    build_tests fuzz FUZZ_TESTS '' "$1" || return 0
     seconds=$((${FUZZ_SECONDS:-60} * $(nproc) / $(printf '%s\n' "$names" | wc -l)))
     [ "$seconds" -le "${FUZZ_SECONDS:-60}" ] || seconds=${FUZZ_SECONDS:-60}
     printf '%s\n' "$names" | xargs -P "$(nproc)" -I '{}' sh -c "
