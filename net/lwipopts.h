@@ -66,7 +66,7 @@
 #define NET_WINDOW_MAX         (4 * 1024 * 1024) // 40 MB/s at 100 ms
 #define TCP_WND                (256 * 1024)
 #define TCP_SND_BUF            (256 * 1024)
-#define TCP_SND_QUEUELEN       (4 * NET_WINDOW_MAX / TCP_MSS_AS_A_RULE) // pbufs: headers and data apart, twice
+#define TCP_SND_QUEUELEN       (4 * NET_WINDOW_MAX / TCP_MSS_AS_A_RULE) // pbufs: headers and data, twice
 #define TCP_SNDLOWAT           (2 * TCP_MSS_AS_A_RULE + 1)
 // lwIP times retransmissions in units of twice this, and waits three of them at least: 200 to 300 ms
 // behind what is lost, as others do (RFC 6298 has 1 s). Delayed acknowledgements wait for one.
