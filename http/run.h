@@ -27,8 +27,12 @@ int http_arguments(int argc, char **argv, const struct http_setting *more,
 int http_run(void);
 // The same with HTTPS, by the certificate and key on the boot volume. Plain HTTP only if it is
 // asked for: by option plain_http or argument port.
-//   options tls_cert, tls_key, tls_port, plain_http: see README.md
+//   options tls_cert, tls_key, tls_hosts, tls_port, plain_http: see README.md
 int http_run_secure(void);
+// Its certificates on this core, for what shows them: `index` from 0 on. Returns: false beyond the
+// last.
+struct tls_certificate;
+bool http_certificate(unsigned index, struct tls_certificate *out);
 
 // ---- what both are made of
 

@@ -10,20 +10,50 @@
 #include "kernel/log.h"
 #include "kernel/options.h"
 
-#define PEM_BYTES_MAX 65536
+#define PEM_BYTES_MAX   65536
+#define HOSTS_BYTES_MAX (1u << 20)
 
 OPTION_TEXT(tls_cert, "file with the server's certificates; without it \\tls\\cert.pem");
 OPTION_TEXT(tls_key, "file with their key; without it \\tls\\key.pem");
+OPTION_TEXT(tls_hosts, "file with certificates and keys of further hosts");
 OPTION_NUMBER(tls_port, 1, 65535, "port of HTTPS");
 OPTION_CHOICE(plain_http, "on|off", "serve HTTP without TLS, too");
 BOOT_FILE(tls_cert, "\\tls\\cert.pem", PEM_BYTES_MAX);
 BOOT_FILE(tls_key, "\\tls\\key.pem", PEM_BYTES_MAX);
+BOOT_FILE(tls_hosts, "\\tls\\hosts.pem", HOSTS_BYTES_MAX);
 
 static uint16_t tls_port;
+static PERCORE struct tls_context *own; // of this core's server
 
 static struct tls_pem pem_of(const struct boot_file *file)
 {
     return (struct tls_pem){file->path, file->data, file->size_bytes};
+}
+
+bool http_certificate(unsigned index, struct tls_certificate *out)
+{
+    return own != NULL && tls_server_certificate(own, index, out);
+}
+
+static void warn_of_dates(const struct tls_context *context)
+{
+    struct tls_certificate certificate;
+    for (unsigned i = 0; tls_server_certificate(context, i, &certificate); i++)
+        if (certificate.warning[0] != '\0')
+            log_warn("http: the certificate in %s%s%s %s",
+                     i == 0 ? boot_file_tls_cert.path : boot_file_tls_hosts.path,
+                     certificate.name[0] != '\0' ? " for " : "", certificate.name,
+                     certificate.warning);
+}
+
+static struct tls_context *with_hosts(struct tls_context *context, char why[TLS_WHY_BYTES])
+{
+    struct tls_pem hosts = pem_of(&boot_file_tls_hosts);
+    if (context == NULL || boot_file_tls_hosts.state != BOOT_FILE_READ ||
+        tls_server_add_hosts(context, &hosts, why) == 0)
+        return context;
+    tls_context_destroy(context);
+    return NULL;
 }
 
 // Returns: this core's, or NULL after saying why there is none.
@@ -33,11 +63,12 @@ static struct tls_context *context_here(void)
     static const char *protocols[] = {"http/1.1", "http/1.0", NULL};
     char why[TLS_WHY_BYTES];
     struct tls_pem certificates = pem_of(&boot_file_tls_cert), key = pem_of(&boot_file_tls_key);
-    struct tls_context *context = tls_server_create(&certificates, &key, protocols, why);
+    struct tls_context *context =
+        with_hosts(tls_server_create(&certificates, &key, protocols, why), why);
     if (context == NULL)
         log_error("http: no HTTPS: %s", why);
-    else if (why[0] != '\0' && core_index() == 0)
-        log_warn("http: %s", why);
+    else if (core_index() == 0)
+        warn_of_dates(context);
     return context;
 }
 
@@ -50,13 +81,16 @@ static int listen_here(unsigned connections_max)
     int error = http_server_start_secure(tls_port, connections_max, context);
     if (error != 0)
         tls_context_destroy(context);
+    else
+        own = context;
     return error;
 }
 
-// The cores have the key in their contexts: its text is needed no more.
-static void forget_key(void)
+// The cores have the keys in their contexts: their text is needed no more.
+static void forget_keys(void)
 {
     boot_file_forget(&boot_file_tls_key);
+    boot_file_forget(&boot_file_tls_hosts);
 }
 
 // Returns: true if the file is there; else it has been said why not.
@@ -95,7 +129,7 @@ int http_run_secure(void)
         .plain = option_get_bool("plain_http", false) || http_port_is_given(),
         .secure = listen_here,
         .secure_port = tls_port = (uint16_t)option_get_number("tls_port", 443, 1, 65535),
-        .spread_done = forget_key,
+        .spread_done = forget_keys,
     };
     char why[TLS_WHY_BYTES];
     if (is_plain_machine()) {
@@ -106,7 +140,9 @@ int http_run_secure(void)
         log_error("http: plain HTTP is served only if it is asked for: option plain_http=on");
         return 1;
     }
-    if (!is_there(&boot_file_tls_cert, "certificate") || !is_there(&boot_file_tls_key, "key"))
+    bool has_hosts = boot_file_tls_hosts.named || boot_file_tls_hosts.state != BOOT_FILE_ABSENT;
+    if (!is_there(&boot_file_tls_cert, "certificate") || !is_there(&boot_file_tls_key, "key") ||
+        (has_hosts && !is_there(&boot_file_tls_hosts, "certificates of further hosts")))
         return 1;
     if (tls_start(why) != 0) {
         log_error("http: no HTTPS: %s", why);

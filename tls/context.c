@@ -1,27 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "tls/context.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "kernel/cpu.h"
 #include "kernel/heap.h"
 #include "tls/context_internal.h"
 #include "tls/core.h"
-
-// Earlier is no time but a clock that was never set.
-#define EARLIEST_PLAUSIBLE_UNIX_SECONDS 1577836800 // 2020-01-01
-
-static void explain(char why[TLS_WHY_BYTES], const char *format, ...) PRINTF_LIKE(2, 3);
-static void explain(char why[TLS_WHY_BYTES], const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(why, TLS_WHY_BYTES, format, arguments);
-    va_end(arguments);
-}
 
 // ---- settings -----------------------------------------------------------------------------------
 
@@ -62,7 +47,7 @@ static struct tls_context *context_create(int endpoint, const char **protocols,
     struct tls_context *context = heap_alloc_zeroed(sizeof(*context));
     why[0] = '\0';
     if (context == NULL) {
-        explain(why, "no memory");
+        tls_explain(why, "no memory");
         return NULL;
     }
     mbedtls_ssl_config_init(&context->config);
@@ -76,7 +61,7 @@ static struct tls_context *context_create(int endpoint, const char **protocols,
     if (error == 0 && protocols != NULL)
         error = mbedtls_ssl_conf_alpn_protocols(&context->config, protocols);
     if (error != 0) {
-        explain(why, "%s", tls_error_text(error));
+        tls_explain(why, "%s", tls_error_text(error));
         tls_context_destroy(context);
         return NULL;
     }
@@ -89,6 +74,7 @@ void tls_context_destroy(struct tls_context *context)
 {
     if (context == NULL)
         return;
+    tls_hosts_free(context);
     mbedtls_ssl_ticket_free(&context->tickets);
     mbedtls_ssl_config_free(&context->config);
     mbedtls_pk_free(&context->key);
@@ -98,29 +84,27 @@ void tls_context_destroy(struct tls_context *context)
 
 // ---- certificates and keys ----------------------------------------------------------------------
 
-static bool read_certificates(struct tls_context *context, const struct tls_pem *pem,
-                              char why[TLS_WHY_BYTES])
+bool tls_read_certificates(mbedtls_x509_crt *out, const struct tls_pem *pem, bool all,
+                           char why[TLS_WHY_BYTES])
 {
     if (strstr(pem->text, "-----BEGIN CERTIFICATE-----") == NULL) {
-        explain(why, "%s holds no certificate: there is no line -----BEGIN CERTIFICATE-----",
-                pem->name);
+        tls_explain(why, "%s holds no certificate: there is no line -----BEGIN CERTIFICATE-----",
+                    pem->name);
         return false;
     }
     // The NUL counts for Mbed TLS: that is how it knows PEM.
-    int result = mbedtls_x509_crt_parse(&context->certificates, (const unsigned char *)pem->text,
-                                        pem->size_bytes + 1);
-    bool is_server = mbedtls_ssl_conf_get_endpoint(&context->config) == MBEDTLS_SSL_IS_SERVER;
+    int result = mbedtls_x509_crt_parse(out, (const unsigned char *)pem->text, pem->size_bytes + 1);
     if (result < 0)
-        explain(why, "%s cannot be used as a certificate: %s", pem->name, tls_error_text(result));
-    else if (result > 0 && is_server)
-        explain(why, "%s: %d of its certificates cannot be read", pem->name, result);
+        tls_explain(why, "%s cannot be used as a certificate: %s", pem->name,
+                    tls_error_text(result));
+    else if (result > 0 && all)
+        tls_explain(why, "%s: %d of its certificates cannot be read", pem->name, result);
     else
         return true;
     return false;
 }
 
-static bool read_key(struct tls_context *context, const struct tls_pem *pem,
-                     char why[TLS_WHY_BYTES])
+bool tls_read_key(mbedtls_pk_context *out, const struct tls_pem *pem, char why[TLS_WHY_BYTES])
 {
     const char *problem = NULL;
     if (strstr(pem->text, "PRIVATE KEY-----") == NULL)
@@ -128,32 +112,14 @@ static bool read_key(struct tls_context *context, const struct tls_pem *pem,
     else if (strstr(pem->text, "ENCRYPTED") != NULL)
         problem = "holds a key that wants a password: store it without";
     if (problem != NULL) {
-        explain(why, "%s %s", pem->name, problem);
+        tls_explain(why, "%s %s", pem->name, problem);
         return false;
     }
-    int error = mbedtls_pk_parse_key(&context->key, (const unsigned char *)pem->text,
-                                     pem->size_bytes + 1, NULL, 0, tls_random, NULL);
+    int error = mbedtls_pk_parse_key(out, (const unsigned char *)pem->text, pem->size_bytes + 1,
+                                     NULL, 0, tls_random, NULL);
     if (error != 0)
-        explain(why, "%s cannot be used as a key: %s", pem->name, tls_error_text(error));
+        tls_explain(why, "%s cannot be used as a key: %s", pem->name, tls_error_text(error));
     return error == 0;
-}
-
-// The first certificate's time, if this machine knows what time it is.
-static void check_dates(const struct tls_context *context, const struct tls_pem *pem,
-                        char why[TLS_WHY_BYTES])
-{
-    const mbedtls_x509_crt *first = &context->certificates;
-    const mbedtls_x509_time *from = &first->valid_from, *to = &first->valid_to;
-    if (time(NULL) < EARLIEST_PLAUSIBLE_UNIX_SECONDS)
-        return;
-    if (mbedtls_x509_time_is_past(to))
-        explain(why, "the certificate in %s expired on %04d-%02d-%02d: clients will refuse it",
-                pem->name, to->year, to->mon, to->day);
-    else if (mbedtls_x509_time_is_future(from))
-        explain(
-            why,
-            "the certificate in %s is valid only from %04d-%02d-%02d on: clients will refuse it",
-            pem->name, from->year, from->mon, from->day);
 }
 
 struct tls_context *tls_server_create(const struct tls_pem *certificates, const struct tls_pem *key,
@@ -162,13 +128,14 @@ struct tls_context *tls_server_create(const struct tls_pem *certificates, const 
     struct tls_context *context = context_create(MBEDTLS_SSL_IS_SERVER, protocols, why);
     if (context == NULL)
         return NULL;
-    if (!read_certificates(context, certificates, why) || !read_key(context, key, why)) {
+    if (!tls_read_certificates(&context->certificates, certificates, true, why) ||
+        !tls_read_key(&context->key, key, why)) {
         tls_context_destroy(context);
         return NULL;
     }
     if (mbedtls_pk_check_pair(&context->certificates.pk, &context->key, tls_random, NULL) != 0) {
-        explain(why, "the key in %s is not that of the first certificate in %s", key->name,
-                certificates->name);
+        tls_explain(why, "the key in %s is not that of the first certificate in %s", key->name,
+                    certificates->name);
         tls_context_destroy(context);
         return NULL;
     }
@@ -176,11 +143,10 @@ struct tls_context *tls_server_create(const struct tls_pem *certificates, const 
     if (error == 0)
         error = tls_tickets_start(context);
     if (error != 0) {
-        explain(why, "%s", tls_error_text(error));
+        tls_explain(why, "%s", tls_error_text(error));
         tls_context_destroy(context);
         return NULL;
     }
-    check_dates(context, certificates, why);
     return context;
 }
 
@@ -190,7 +156,7 @@ struct tls_context *tls_client_create(const struct tls_pem *authorities, const c
     struct tls_context *context = context_create(MBEDTLS_SSL_IS_CLIENT, protocols, why);
     if (context == NULL)
         return NULL;
-    if (!read_certificates(context, authorities, why)) {
+    if (!tls_read_certificates(&context->certificates, authorities, false, why)) {
         tls_context_destroy(context);
         return NULL;
     }

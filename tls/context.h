@@ -26,10 +26,26 @@ struct tls_pem {
 
 // A server's: its certificate first, then those up to the authority, and the key of the first one.
 // `protocols`, ends with NULL and lasts, or is NULL: those that are offered to clients (ALPN).
-// Context: any core; it is that core's. Returns: NULL with the reason in `why`. Else `why` is
-// empty, or what is to be said all the same, such as a certificate that has expired.
+// Context: any core; it is that core's. Returns: NULL with the reason in `why`.
 struct tls_context *tls_server_create(const struct tls_pem *certificates, const struct tls_pem *key,
                                       const char **protocols, char why[TLS_WHY_BYTES]) MUST_CHECK;
+
+// Further certificates of a server, for clients that name their host (SNI): PEM text with, for each
+// host, its certificates as above and then their key. Whom they are for their names say
+// (subjectAltName, "*.example.org" too); who names none of them gets the first certificate.
+// Context: before the first connection. Returns: 0, or -1 with the reason in `why`.
+int tls_server_add_hosts(struct tls_context *context, const struct tls_pem *hosts,
+                         char why[TLS_WHY_BYTES]) MUST_CHECK;
+
+struct tls_certificate {
+    char name[64];               // the first that it is for, "" if it says none
+    int64_t from_s, until_s;     // of the wall clock, in seconds since 1970
+    char warning[TLS_WHY_BYTES]; // what is to be said of its dates today, or ""
+};
+// A server's: `index` counts from 0, which is the one for who names no host. Returns: false beyond
+// the last.
+bool tls_server_certificate(const struct tls_context *context, unsigned index,
+                            struct tls_certificate *out);
 
 // A client's: certificates of the authorities that may vouch for a server. The rest is as above.
 struct tls_context *tls_client_create(const struct tls_pem *authorities, const char **protocols,

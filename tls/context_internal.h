@@ -9,6 +9,8 @@
 
 #define TLS_SUITES 9
 
+struct tls_host;
+
 struct tls_context {
     mbedtls_ssl_config config;
     mbedtls_x509_crt certificates; // our own, or the authorities'
@@ -16,12 +18,22 @@ struct tls_context {
     int suites[TLS_SUITES + 1];
     mbedtls_ssl_ticket_context tickets;
     uint64_t ticket_period; // of the key that new tickets are made with
+    struct tls_host *hosts; // tls/hosts.c's
 };
 
 // What went wrong, in words; never NULL.
 const char *tls_error_text(int error);
 // The same for what is wrong with a server's certificate, from the flags of its check.
 const char *tls_verify_text(uint32_t flags);
+
+void tls_explain(char why[TLS_WHY_BYTES], const char *format, ...) PRINTF_LIKE(2, 3);
+
+// `all`: one that cannot be read is an error.
+bool tls_read_certificates(mbedtls_x509_crt *out, const struct tls_pem *pem, bool all,
+                           char why[TLS_WHY_BYTES]) MUST_CHECK;
+bool tls_read_key(mbedtls_pk_context *out, const struct tls_pem *pem,
+                  char why[TLS_WHY_BYTES]) MUST_CHECK;
+void tls_hosts_free(struct tls_context *context);
 
 // A server's: takes and gives tickets. Returns: 0, or an error of Mbed TLS.
 int tls_tickets_start(struct tls_context *context) MUST_CHECK;

@@ -6,9 +6,18 @@
 #include <mbedtls/pem.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/rsa.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "tls/context_internal.h"
+
+void tls_explain(char why[TLS_WHY_BYTES], const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, TLS_WHY_BYTES, format, arguments);
+    va_end(arguments);
+}
 
 static const struct {
     int error;

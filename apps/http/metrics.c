@@ -7,9 +7,11 @@
 #include "apps/http/network.h"
 #include "apps/http/page.h"
 #include "http/counters.h"
+#include "http/run.h"
 #include "kernel/counters.h"
 #include "kernel/stats.h"
 #include "kernel/time.h"
+#include "tls/context.h"
 
 static void metric_open(struct http_text *text, const char *name, const char *type,
                         const char *help)
@@ -122,6 +124,17 @@ static void server_metrics(struct http_text *text)
                http_counted_total(HTTP_BYTES_RECEIVED));
 }
 
+static void certificate_metrics(struct http_text *text)
+{
+    struct tls_certificate certificate;
+    metric_open(text, "toril_tls_certificate_not_after_seconds", "gauge",
+                "When certificates expire, since 1970.");
+    for (unsigned i = 0; http_certificate(i, &certificate); i++)
+        http_text_format(text,
+                         "toril_tls_certificate_not_after_seconds{index=\"%u\",host=\"%s\"} %lld\n",
+                         i, certificate.name, (long long)certificate.until_s);
+}
+
 static void kv_metrics(struct http_text *text)
 {
     struct kv_counts counts = kv_counts_get();
@@ -152,6 +165,7 @@ void http_metrics_render(struct http_text *text)
     machine_metrics(text);
     counters_each(core_metric, text);
     server_metrics(text);
+    certificate_metrics(text);
     kv_metrics(text);
     network_metrics(text);
 }

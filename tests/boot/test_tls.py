@@ -7,10 +7,12 @@ All certificates are made for the test, by tests/certificates.
 from __future__ import annotations
 
 import pathlib
+import re
 import socket
 import ssl
 import subprocess
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 
@@ -66,10 +68,13 @@ def fixture_secure(boot: Starter, certificates: pathlib.Path,
     """Four cores that all serve HTTPS, plain HTTP beside it, and QEMU's monitor."""
     port = free_port()
     monitor = tmp_path_factory.mktemp("qemu") / "monitor"
+    files = tmp_path_factory.mktemp("files")
+    (files / "tls").mkdir()
+    (files / "tls" / "hosts.pem").write_bytes((certificates / "hosts.pem").read_bytes())
     machine = boot("http", append="net_cores=4 plain_http=on -- stop=100",
                    qemu=f"-monitor unix:{monitor},server,nowait",
                    more=[*with_certificate(certificates, "chain.pem", "server.key"),
-                         "--port", f"{port}:443"])
+                         "--files", str(files), "--port", f"{port}:443"])
     machine.wait_for(r"^Toril is serving https://")
     assert machine.find(r"http: listening on .*:443 with TLS")
     return Secure(machine, port, certificates, monitor)
@@ -174,6 +179,26 @@ def test_curl(secure: Secure) -> None:
     assert good.stdout.encode() == HELLO, good.stderr
     assert secure.run([*base, f"https://{NAME}:{secure.port}/"]).returncode == 60
     assert secure.run([*base, *trust, f"https://else.test:{secure.port}/"]).returncode == 60
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_further_hosts(secure: Secure, version: ssl.TLSVersion) -> None:
+    """Clients get the certificate of the host that they name, on whichever core; /metrics has its end."""
+    context = secure.context()
+    context.minimum_version = context.maximum_version = version
+    for name in ("other.test", "any.soon.test", "toril.test") * 4:
+        with secure.connect(context, name=name) as connection:
+            assert ask(connection) == HELLO
+    for name in ("soon.test", "else.test"):
+        with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+            secure.connect(context, name=name)
+    assert secure.machine.find(r"http: the certificate in \\tls\\hosts.pem for \*\.soon\.test expires on "
+                               r"20\d\d-\d\d-\d\d, in 19 days: renew it")
+    done = secure.run(["curl", "-sS", "--noproxy", "*", f"{secure.machine.url}/metrics"])
+    ends = dict(re.findall(r'^toril_tls_certificate_not_after_seconds{.*host="(.*)"} (\d+)$', done.stdout,
+                           re.MULTILINE))
+    assert list(ends) == ["toril.test", "other.test", "*.soon.test"], done.stdout
+    assert 19 < (int(ends["*.soon.test"]) - time.time()) / 86400 <= 20
 
 
 def test_more_than_there_is_room_for(secure: Secure) -> None:
@@ -308,7 +333,8 @@ def test_expired_by_option(boot: Starter, certificates: pathlib.Path, files: pat
     machine = boot("http", append="tls_cert=/tls/old.pem tls_key=\\tls\\old.key tls_port=444",
                    more=["--files", str(files), "--port", f"{port}:444"])
     machine.wait_for(r"http: listening on .*:444 with TLS")
-    assert machine.find(r"http: the certificate in /tls/old.pem expired on 20\d\d-\d\d-\d\d: clients will")
+    assert machine.find(r"http: the certificate in /tls/old.pem for toril.test expired on 20\d\d-\d\d-\d\d: "
+                        r"clients will")
     with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
         Secure(machine, port, certificates).connect(
             ssl.create_default_context(cafile=str(certificates / "ca.pem")))

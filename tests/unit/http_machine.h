@@ -7,11 +7,13 @@
 
 #include "apps/http/kv.h"
 #include "apps/http/network.h"
+#include "http/run.h"
 #include "kernel/core.h"
 #include "kernel/counters.h"
 #include "kernel/stats.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "tls/context.h"
 
 PERCORE unsigned core_this_index;
 unsigned core_slot_count = 5;
@@ -63,6 +65,12 @@ void counters_each(void (*visit)(const struct counter *counter, void *context), 
 __attribute__((weak)) struct kv_counts kv_counts_get(void)
 {
     return (struct kv_counts){3, 4096};
+}
+
+__attribute__((weak)) bool http_certificate(unsigned index, struct tls_certificate *out)
+{
+    *out = (struct tls_certificate){.name = "toril.test", .until_s = 1800000000};
+    return index == 0;
 }
 
 // Weak, like what follows: some tests have one of their own, or the real one.

@@ -416,10 +416,17 @@ static void test_bad_files(void **state)
 static void test_expired_is_said(void **state)
 {
     (void)state;
+    struct tls_certificate certificate;
     use_server("expired.pem", "expired.key");
-    assert_non_null(strstr(why, "expired on 20"));
+    assert_true(tls_server_certificate(server_context, 0, &certificate));
+    assert_non_null(strstr(certificate.warning, "expired on 20"));
     use_server("server.pem", "server.key");
-    assert_string_equal(why, "");
+    assert_true(tls_server_certificate(server_context, 0, &certificate));
+    assert_string_equal(certificate.warning, "");
+    assert_string_equal(certificate.name, "toril.test");
+    assert_in_range(certificate.until_s - certificate.from_s, 3650 * 86400l - 1, 3650 * 86400l);
+    assert_in_range(time(NULL) - certificate.from_s, 0, 10 * 86400); // made for this build folder
+    assert_false(tls_server_certificate(server_context, 1, &certificate));
 }
 
 // ---- what is no TLS -----------------------------------------------------------------------------

@@ -19,7 +19,7 @@ build/unit/certificates/chain.pem: tests/certificates
 
 UNIT_TESTS += tls
 UNIT_CFLAGS_tls  := -iquote tests/unit/shadow $(MBEDTLS_CFLAGS)
-UNIT_SOURCES_tls := $(addprefix tls/,buffers.c connection.c context.c core.c curve25519.c errors.c tickets.c) \
+UNIT_SOURCES_tls := $(addprefix tls/,buffers.c connection.c context.c core.c curve25519.c errors.c hosts.c tickets.c) \
     build/unit/mbedtls/mbedtls.a
 UNIT_DEPENDS_tls := $(wildcard tls/*.h) tests/unit/tls_below.h build/unit/certificates/chain.pem
 
@@ -32,3 +32,8 @@ UNIT_TESTS += curve25519
 UNIT_CFLAGS_curve25519  := $(MBEDTLS_CFLAGS)
 UNIT_SOURCES_curve25519 := tls/curve25519.c build/unit/mbedtls/mbedtls.a
 UNIT_DEPENDS_curve25519 := tls/curve25519.h
+
+UNIT_TESTS += tls_hosts
+UNIT_CFLAGS_tls_hosts  := $(UNIT_CFLAGS_tls)
+UNIT_SOURCES_tls_hosts := $(UNIT_SOURCES_tls)
+UNIT_DEPENDS_tls_hosts := $(UNIT_DEPENDS_tls)
