@@ -135,8 +135,12 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--cards", dest="only", action="append_const", const="cards")
     parser.add_argument("--update", action="store_true")
     given = parser.parse_args()
-    given.rounds = given.rounds or (1 if given.quick else 3)
-    given.seconds = given.seconds or (2 if given.quick else 3)
+    if given.rounds is None:
+        given.rounds = 1 if given.quick else 3
+    if given.seconds is None:
+        given.seconds = 2 if given.quick else 3
+    if given.rounds < 1 or given.seconds < 1:
+        parser.error("--rounds and --seconds are 1 or more")
     if given.update and given.only:
         parser.error("--update keeps the whole table: without --only, --count, --cards")
     return given

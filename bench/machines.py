@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from types import FrameType, TracebackType
+from typing import IO
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build/bench"
@@ -100,6 +101,20 @@ def make_tap(queues: bool) -> None:
         run("ip", *words.split())
 
 
+def qemu_options(shape: Shape) -> list[str]:
+    """The same for all systems, beside those that `./toril run` has options for."""
+    # A single virtual core of QEMU 7.2 drops fences, and a notification with them now and then if
+    # there is an event index; and it runs `rep movsb` byte by byte.
+    options = ["-cpu max,-erms,-fsrm"]
+    if shape.cores == 1:
+        options.append("-global virtio-net-pci.event_idx=off")
+    if shape.rss:
+        options.append("-global virtio-net-pci.rss=on")
+    if shape.netdev:
+        options.append(f"{shape.netdev} -device virtio-net-pci,netdev=line,romfile=,mac={GUEST_MAC}")
+    return options
+
+
 class Machine:
     """A machine that runs, from its start to the end of the `with`."""
 
@@ -108,19 +123,11 @@ class Machine:
             make_tap(shape.cores > 1)
         self.handed_over_s: float | None = None
         self.console = ""
-        self._counts_file = None
-        # A single virtual core of QEMU 7.2 drops fences, and a notification with them now and then if
-        # there is an event index; and it runs `rep movsb` byte by byte.
-        qemu = ["-cpu max,-erms,-fsrm"]
-        if shape.cores == 1:
-            qemu.append("-global virtio-net-pci.event_idx=off")
-        if shape.rss:
-            qemu.append("-global virtio-net-pci.rss=on")
+        self._counts_file: IO[bytes] | None = None
+        qemu = qemu_options(shape)
         if shape.counted:
             self._counts_file = tempfile.NamedTemporaryFile(prefix="toril-count.")
             qemu.append(f"-plugin {BUILD / 'count.so'},to={self._counts_file.name}")
-        if shape.netdev:
-            qemu.append(f"{shape.netdev} -device virtio-net-pci,netdev=line,romfile=,mac={GUEST_MAC}")
         # It ends by itself even if this script is killed.
         command = ["setpriv", "--pdeathsig", "TERM", str(ROOT / "toril"), "run", "--image", str(image),
                    "--timeout", str(LIFE_S), "--smp", str(shape.cores), "--memory", str(shape.memory_mib),

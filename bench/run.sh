@@ -4,7 +4,7 @@
 
 needs_slots="/usr/include/cmocka.h:libcmocka-dev"
 needs_http="wrk:wrk ip:iproute2 ping:iputils-ping unshare:util-linux setpriv:util-linux zstd:zstd
-    objdump:binutils"
+    objdump:binutils /etc/services:netbase"
 
 list_benches() {
     cat <<'END'

@@ -23,6 +23,8 @@ PACKAGES = ["nginx", "libc6", "libcrypt1", "libpcre2-8-0", "libssl3", "zlib1g", 
 # In the order in which they need each other; what a kernel has built in is left out.
 DRIVERS = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
            "failover", "net_failover", "virtio_net"]
+# Of a network that does not answer.
+PATIENCE = ["-o", "Acquire::Retries=2", "-o", "Acquire::http::Timeout=30", "-o", "Acquire::https::Timeout=30"]
 COMMAND_LINES = {"linux.efi": "mitigations=off", "linux-mitigated.efi": ""}
 ADDRESS = "192.0.2.15"
 PAGE = 4096
@@ -31,8 +33,11 @@ Tree = dict[str, tuple[int, bytes]]  # path: mode, content
 
 def run(*command: str | pathlib.Path, folder: pathlib.Path | None = None) -> str:
     """Runs a command that must succeed. Returns: its output."""
-    return subprocess.run([str(word) for word in command], cwd=folder, check=True,
-                          stdout=subprocess.PIPE, text=True).stdout
+    done = subprocess.run([str(word) for word in command], cwd=folder, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        hint = ": is there a network, and are apt's lists new?" if command[0] == "apt-get" else ""
+        sys.exit(f"bench: no Linux to compare with: {command[0]} failed{hint}")
+    return done.stdout
 
 
 def unpack(folder: pathlib.Path) -> pathlib.Path:
@@ -46,7 +51,7 @@ def unpack(folder: pathlib.Path) -> pathlib.Path:
     kernel = re.search(r"Depends: (linux-image-\S+)", run("apt-cache", "depends", KERNEL))
     if not kernel:
         sys.exit(f"bench: apt knows no {KERNEL}")
-    run("apt-get", "-q", "download", kernel[1], *PACKAGES, folder=packages)
+    run("apt-get", *PATIENCE, "-q", "download", kernel[1], *PACKAGES, folder=packages)
     for package in packages.glob("*.deb"):
         run("dpkg", "-x", package, root)
     done.touch()
