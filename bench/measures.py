@@ -51,8 +51,10 @@ class Job:
 
 COUNTS = [
     Row("count-1", "instructions, keep-alive request, 1 core, 32", "", ("value", "<=", 3000)),
-    *(Row(f"count-{cores}", f"instructions, keep-alive request, {cores} cores, 32 each", "") for cores in CORES[1:]),
-    *(Row(f"count-{cores}-few", f"instructions, keep-alive request, {cores} cores, 32 in all", "") for cores in CORES[1:]),
+    *(Row(f"count-{cores}", f"instructions, keep-alive request, {cores} cores, 32 each", "")
+      for cores in CORES[1:]),
+    *(Row(f"count-{cores}-few", f"instructions, keep-alive request, {cores} cores, 32 in all", "")
+      for cores in CORES[1:]),
     Row("count-close", "instructions, request with a connection of its own", "", ("value", "<=", 15000)),
     Row("count-udp", "instructions, UDP echo of 64 bytes", "", ("value", "<=", 2000)),
     *(Row(f"locked-{cores}", f"locked, of 1,000 keep-alive requests, {cores} core{'s' if cores > 1 else ''}",

@@ -61,4 +61,4 @@ def test_table() -> None:
     cells = table.make_cells(rows, figures, ["Toril", "Linux", "mitigated"])
     assert cells[1:] == [["requests", "/s", "20", "10", "-", "2", ">= 2 x"]]
     assert table.as_markdown(cells).splitlines()[2] == "| requests | /s | 20 | 10 | - | 2 | >= 2 x |"
-    assert table.as_text(cells).splitlines()[1].split() == ["requests", "/s", "20", "10", "-", "2", ">=", "2", "x"]
+    assert table.as_text(cells).splitlines()[1].split() == "requests /s 20 10 - 2 >= 2 x".split()
