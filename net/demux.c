@@ -6,6 +6,7 @@
 #include "kernel/heap.h"
 #include "kernel/random.h"
 #include "net/half_open.h"
+#include "net/tcp_acknowledge.h"
 
 #include "lwip/priv/tcp_priv.h"
 
@@ -141,6 +142,7 @@ static void destroyed(u8_t id, void *data)
     (void)id;
     struct tcp_pcb *pcb = data;
     net_half_open_remove(pcb);
+    net_acknowledge_forget(pcb);
     void *previous = tcp_ext_arg_get(pcb, NET_EXT_ARG_PREVIOUS);
     if (previous != &no_list && pcb->next != NULL)
         set_previous(pcb->next, previous);

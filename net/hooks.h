@@ -64,6 +64,7 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #include "net/demux.h"
 #include "net/half_open.h"
 #include "net/segments.h"
+#include "net/tcp_acknowledge.h"
 #include "net/tcp_window.h"
 
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, bytes, bytes_1, options_2, packet)                 \
@@ -107,16 +108,17 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #define tcp_tw_pcbs (*net_demux_time_wait(flags, seqno))
 #define tcp_backlog_accepted(pcb) net_half_open_remove(pcb) // the connection was confirmed
 #define tcp_rexmit_fast(pcb) net_segments_rexmit_fast(pcb)
-// Every second segment is acknowledged at once, and one that fills a hole. What came in one frame may
-// have been several.
+// Every second segment is acknowledged when the batch it came in ends, and one that fills a hole. What
+// came in one frame may have been several.
 #undef tcp_ack
+#define tcp_send_empty_ack(pcb) net_acknowledge_out_of_order(pcb)
 #define tcp_ack(pcb)                                                                               \
     do {                                                                                           \
         if (((pcb)->flags & TF_ACK_DELAY) != 0 || tcplen > (pcb)->mss ||                           \
             seqno != inseg.tcphdr->seqno) {                                                        \
             net_window_received(pcb, (pcb)->rcv_nxt - inseg.tcphdr->seqno);                        \
-            tcp_clear_flags(pcb, TF_ACK_DELAY);                                                    \
-            tcp_ack_now(pcb);                                                                      \
+            tcp_set_flags(pcb, TF_ACK_DELAY);                                                      \
+            net_acknowledge_soon(pcb);                                                             \
         } else {                                                                                   \
             tcp_set_flags(pcb, TF_ACK_DELAY);                                                      \
         }                                                                                          \

@@ -58,7 +58,7 @@
 #define TCP_MSS                8960
 #define TCP_MSS_AS_A_RULE      1460
 #define TCP_OVERSIZE           TCP_MSS_AS_A_RULE // room behind copied data for what comes next
-#define TCP_WND_UPDATE_THRESHOLD (4 * TCP_MSS_AS_A_RULE) // what is freed before the peer is told
+#define TCP_WND_UPDATE_THRESHOLD (TCP_WND / 8) // what is freed before the peer is told of just that
 #define LWIP_WND_SCALE         1
 #define TCP_RCV_SCALE          7 // windows of up to 8 MiB: net/tcp_window.h
 // Bytes in flight in each direction: 256 KiB fill 1 Gbit/s at 2 ms, 100 Mbit/s at 20 ms. Where that

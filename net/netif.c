@@ -13,6 +13,7 @@
 #include "net/segments.h"
 #include "net/spread.h"
 #include "net/steer.h"
+#include "net/tcp_acknowledge.h"
 #include "smp/exchange.h"
 
 #include "lwip/etharp.h"
@@ -496,6 +497,7 @@ bool net_netif_poll(void)
         state.tx_reaped = false;
         send_again();
     }
+    net_acknowledge_now();
     flush();
     exchange_flush();
     return frames >= POLL_BUSY_FRAMES;
@@ -503,6 +505,7 @@ bool net_netif_poll(void)
 
 bool net_netif_arm(void)
 {
+    net_acknowledge_now();
     flush();
     net_relay_settle();
     exchange_flush();                            // comes after the exchange's own arm()

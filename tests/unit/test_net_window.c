@@ -225,6 +225,93 @@ static void what_a_duplicate_acknowledges_counts(void **unused)
     disconnect(&peer);
 }
 
+// ---- batches ------------------------------------------------------------------------------------
+
+static void deliver_at(struct peer *peer, uint32_t at, uint32_t size)
+{
+    peer->tcp.sequence = peer->start + at;
+    world_deliver(frame, world_tcp_segment(frame, &peer->tcp, WORLD_ACK, data, size), true);
+}
+
+static void a_batch_is_answered_once(void **unused)
+{
+    (void)unused;
+    struct peer peer = connect_from(40300);
+    for (uint32_t i = 0; i < 8; i++)
+        deliver_at(&peer, i * MSS, MSS);
+    world_turn();
+    check_answer(&peer, 8 * MSS, 0, NULL);
+    check_silence();
+    for (uint32_t i = 9; i < 20; i++) // one is missing
+        deliver_at(&peer, i * MSS, MSS);
+    world_turn();
+    check_answer(&peer, 8 * MSS, 1, (const uint32_t[][2]){{9 * MSS, 20 * MSS}});
+    check_silence();
+    deliver_at(&peer, 8 * MSS, MSS);
+    world_turn();
+    check_answer(&peer, 20 * MSS, 0, NULL);
+    check_silence();
+    disconnect(&peer);
+}
+
+static void a_long_batch_keeps_the_peer_going(void **unused)
+{
+    (void)unused;
+    struct peer peer = connect_from(40301);
+    for (uint32_t i = 0; i < 60; i++)
+        deliver_at(&peer, i * MSS, MSS);
+    world_turn();
+    unsigned answers = 0;
+    uint32_t up_to = 0;
+    while (world_take(&sent)) {
+        answers++;
+        up_to = world_get32(sent.bytes + 34 + 8) - peer.start;
+    }
+    assert_int_equal(up_to, 60 * MSS);
+    assert_in_range(answers, 3, 6);
+    disconnect(&peer);
+}
+
+static void every_hole_is_reported(void **unused)
+{
+    (void)unused;
+    struct peer peer = connect_from(40302);
+    bool is_told[20] = {false};
+    for (uint32_t i = 1; i < 20; i += 2)
+        deliver_at(&peer, i * MSS, MSS);
+    world_turn();
+    unsigned answers = 0;
+    while (world_take(&sent)) {
+        const uint8_t *tcp = sent.bytes + 34;
+        for (unsigned i = 0; i < (tcp[23] - 2u) / 8; i++)
+            is_told[(world_get32(tcp + 24 + 8 * i) - peer.start) / MSS] = true;
+        answers++;
+    }
+    for (uint32_t i = 1; i < 20; i += 2)
+        assert_true(is_told[i]);
+    assert_true(answers < 10);
+    disconnect(&peer);
+}
+
+static void each_connection_of_a_batch_is_answered(void **unused)
+{
+    (void)unused;
+    struct peer one = connect_from(40303), other = connect_from(40304);
+    deliver_at(&one, MSS, MSS);
+    deliver_at(&other, MSS, MSS);
+    world_turn();
+    check_answer(&one, 0, 1, (const uint32_t[][2]){{MSS, 2 * MSS}});
+    check_answer(&other, 0, 1, (const uint32_t[][2]){{MSS, 2 * MSS}});
+    check_silence();
+    // One that ends meanwhile is not.
+    deliver_at(&one, 2 * MSS, MSS);
+    one.tcp.sequence = one.start;
+    world_deliver(frame, world_tcp_segment(frame, &one.tcp, WORLD_RST | WORLD_ACK, NULL, 0), true);
+    world_turn();
+    check_silence();
+    disconnect(&other);
+}
+
 // ---- windows ------------------------------------------------------------------------------------
 
 static void a_window_grows_with_who_fills_it(void **unused)
@@ -329,6 +416,10 @@ int main(void)
         cmocka_unit_test(holes_are_told_at_once_the_newest_first),
         cmocka_unit_test(duplicates_are_told),
         cmocka_unit_test(what_a_duplicate_acknowledges_counts),
+        cmocka_unit_test(a_batch_is_answered_once),
+        cmocka_unit_test(a_long_batch_keeps_the_peer_going),
+        cmocka_unit_test(every_hole_is_reported),
+        cmocka_unit_test(each_connection_of_a_batch_is_answered),
         cmocka_unit_test(a_window_grows_with_who_fills_it),
         cmocka_unit_test(a_slow_peer_needs_no_larger_one),
         cmocka_unit_test(an_app_that_takes_nothing_gets_no_larger_one),
