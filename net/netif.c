@@ -14,6 +14,7 @@
 #include "net/spread.h"
 #include "net/steer.h"
 #include "net/tcp_acknowledge.h"
+#include "net/timers.h"
 #include "smp/exchange.h"
 
 #include "lwip/etharp.h"
@@ -157,6 +158,7 @@ static void heed_checksum(const uint8_t *bytes, uint32_t length, bool checksum_v
 
 void net_netif_take(struct net_rx_buffer *frame)
 {
+    net_timers_traffic();
     uint64_t size_bytes = 0;
     for (struct net_rx_buffer *buffer = frame; buffer != NULL; buffer = buffer->next)
         size_bytes += buffer->length;
@@ -183,6 +185,7 @@ void net_netif_take(struct net_rx_buffer *frame)
 
 void net_netif_take_copy(const uint8_t *bytes, uint32_t size_bytes, bool checksum_valid)
 {
+    net_timers_traffic();
     struct pbuf *pbuf = pbuf_alloc(PBUF_RAW, (u16_t)size_bytes, PBUF_RAM);
     if (pbuf == NULL) {
         state.stats.rx_dropped++;
@@ -450,6 +453,7 @@ static void flush(void)
     if (!state.flush_needed)
         return;
     state.flush_needed = false;
+    net_timers_traffic();
     state.device->ops->flush(state.device);
 }
 

@@ -18,8 +18,11 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/sys.h"
 
-// Of TCP's clock, between looks at how many connections there are: half a second.
+// Of TCP's clock, between looks at how many connections there are and whether any needs it: half a
+// second.
 #define TICKS_A_COUNT (500 / TCP_TMR_INTERVAL)
+// Connections that wait for nothing but the end of their patience get by with this clock.
+#define TCP_RESTING_MS 1000
 
 // Milliseconds on the monotonic clock; wraps after 49 days, as lwIP expects.
 u32_t sys_now(void)
@@ -55,14 +58,63 @@ struct net_tcp_counts net_tcp_counts_of(unsigned core)
     return of == NULL ? (struct net_tcp_counts){0} : *of;
 }
 
+PERCORE bool net_timers_tcp_rests;
+
+static PERCORE struct {
+    uint64_t rests_from_ns; // tcp_ticks counts up to here, but for `missed`
+    uint32_t missed;        // slow ticks that are still to be counted
+} tcp_rest;
+
+// Something is under way that lwIP times.
+static bool is_timed(const struct tcp_pcb *pcb)
+{
+    return pcb->unacked != NULL || pcb->unsent != NULL || pcb->refused_data != NULL ||
+           pcb->ooseq != NULL || (pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND)) != 0;
+}
+
+static bool tcp_may_rest(void)
+{
+    const struct tcp_pcb *pcb = tcp_active_pcbs;
+    while (pcb != NULL && !is_timed(pcb))
+        pcb = pcb->next;
+    return pcb == NULL;
+}
+
+static uint32_t slow_ticks_since(uint64_t from_ns)
+{
+    return (uint32_t)((time_now_ns() - from_ns) / (TCP_SLOW_INTERVAL * NS_PER_MS));
+}
+
+// lwIP's clock shows what it would if it had ticked all the time. Only while no segment is timed.
+static void count_missed(uint32_t slow_ticks)
+{
+    tcp_ticks += slow_ticks;
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next)
+        pcb->polltmr = (u8_t)LWIP_MIN(pcb->polltmr + slow_ticks, (uint32_t)pcb->pollinterval);
+}
+
 // Others may not walk this core's lists: they see what it counted last. The tick that finds no
 // connection any more is the last one.
 static void tcp_tick(void)
 {
     static PERCORE unsigned ticks;
+    if (net_timers_tcp_rests) {
+        uint32_t slow_ticks = slow_ticks_since(tcp_rest.rests_from_ns);
+        tcp_rest.rests_from_ns += slow_ticks * TCP_SLOW_INTERVAL * NS_PER_MS;
+        count_missed(slow_ticks > 0 ? slow_ticks - 1 : 0);
+        tcp_tmr(); // one of two is a slow tick
+    }
     tcp_tmr();
-    if (++ticks % TICKS_A_COUNT == 0 || !tcp_has_connections())
-        tcp_counts = net_tcp_count();
+    if (!net_timers_tcp_rests && ++ticks % TICKS_A_COUNT != 0 && tcp_has_connections())
+        return;
+    tcp_counts = net_tcp_count();
+    bool rested = net_timers_tcp_rests;
+    net_timers_tcp_rests = tcp_has_connections() && tcp_may_rest();
+    if (rested || !net_timers_tcp_rests)
+        return;
+    tcp_rest.rests_from_ns = time_now_ns();
+    count_missed(tcp_rest.missed);
+    tcp_rest.missed = 0;
 }
 
 static void arp_tick(void)
@@ -80,7 +132,7 @@ static bool dhcp_waits_for_answer(void)
 // Those that are needed always share one grid, so that they share one wake-up. Whether the others
 // are needed is asked at every wake-up; TCP says so itself (tcp_timer_needed).
 static const struct lwip_clock {
-    uint32_t interval_ms;
+    uint32_t interval_ms; // TCP_RESTING_MS for a TCP that rests
     bool (*is_needed)(void);
     void (*tick)(void);
 } clocks[] = {
@@ -110,6 +162,12 @@ static uint64_t next_on_grid(uint64_t now_ns, uint32_t interval_ms)
     return (now_ns / interval_ns + 1) * interval_ns;
 }
 
+static uint64_t next_tick(size_t clock, uint64_t now_ns)
+{
+    bool rests = clock == TCP_CLOCK && net_timers_tcp_rests;
+    return next_on_grid(now_ns, rests ? TCP_RESTING_MS : clocks[clock].interval_ms);
+}
+
 static void arm_earliest(void)
 {
     uint64_t earliest_ns = TIME_NEVER;
@@ -133,7 +191,7 @@ static void timer_expired(struct timer *timer)
     }
     for (size_t i = 0; i < ARRAY_COUNT(clocks); i++) {
         if (state.due_ns[i] == TIME_NEVER && clocks[i].is_needed())
-            state.due_ns[i] = next_on_grid(now_ns, clocks[i].interval_ms);
+            state.due_ns[i] = next_tick(i, now_ns);
     }
     arm_earliest();
 }
@@ -143,7 +201,19 @@ void tcp_timer_needed(void)
 {
     if (state.due_ns[TCP_CLOCK] != TIME_NEVER)
         return;
-    state.due_ns[TCP_CLOCK] = next_on_grid(time_now_ns(), clocks[TCP_CLOCK].interval_ms);
+    net_timers_tcp_rests = false;
+    state.due_ns[TCP_CLOCK] = next_tick(TCP_CLOCK, time_now_ns());
+    arm_earliest();
+}
+
+void net_timers_wake_tcp(void)
+{
+    // Counted when nothing is timed again: round trips that are being measured must not grow by it.
+    tcp_rest.missed += slow_ticks_since(tcp_rest.rests_from_ns);
+    net_timers_tcp_rests = false;
+    if (state.due_ns[TCP_CLOCK] == TIME_NEVER)
+        return;
+    state.due_ns[TCP_CLOCK] = next_tick(TCP_CLOCK, time_now_ns());
     arm_earliest();
 }
 
