@@ -203,7 +203,7 @@ INTERRUPT_CONTEXT void interrupt_dispatch(struct interrupt_frame *frame)
 {
     unsigned vector = (unsigned)frame->vector & 255;
     trace_event(TRACE_INTERRUPT, vector, 0);
-    if (vector == VECTOR_NMI) {
+    if (__builtin_expect(vector == VECTOR_NMI, 0)) {
         // It can come in another handler, whose frame is the current one again afterwards.
         const struct interrupt_frame *interrupted = current_frame;
         current_frame = frame;

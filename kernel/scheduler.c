@@ -116,11 +116,11 @@ __attribute__((noinline)) void scheduler_switch_traced(struct thread *old, struc
 void scheduler_switch_at_loop(void)
 {
     struct thread *next = &loop_thread; // stays the first while it runs
-    if (!loop_is_due()) {
-        if (is_any_ready())
+    if (is_any_ready()) {
+        if (!loop_is_due())
             next = take_behind_loop();
-        else if (background_first != NULL)
-            next = take_background();
+    } else if (background_first != NULL && !loop_is_due()) {
+        next = take_background();
     }
     scheduler_switch_to(next);
 }

@@ -59,7 +59,7 @@ static struct thread *wake_first(struct wait_queue *queue)
     else
         thread->next->previous = NULL;
     thread->queue = NULL;
-    thread_unblock(thread);
+    scheduler_make_ready(thread);
     return thread;
 }
 

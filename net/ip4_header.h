@@ -21,8 +21,8 @@ static inline void net_ip4_store(uint8_t *at, uint32_t word)
     memcpy(at, &word, sizeof(word));
 }
 
-// Of the sum of a header's five words. Returns: 16 bits of one's complement; 0xffff where the
-// checksum is among them and is right.
+// Of the sum of some words. Returns: 16 bits of one's complement; 0xffff of a whole header, its
+// checksum included, that is right.
 static inline uint16_t net_ip4_fold(uint64_t sum)
 {
     sum = (sum >> 32) + (sum & 0xffffffff);

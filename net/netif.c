@@ -7,6 +7,7 @@
 #include "kernel/core.h"
 #include "kernel/options.h"
 #include "net/groups.h"
+#include "net/ip4_header.h"
 #include "net/ip4_input.h"
 #include "net/neighbour.h"
 #include "net/relay.h"
@@ -100,15 +101,16 @@ static struct pbuf *wrap_buffer(struct net_rx_buffer *buffer)
 // The same as pbuf_cat() for each buffer, in one pass: a large frame has 33.
 static struct pbuf *wrap_frame(struct net_rx_buffer *frame, u16_t size_bytes)
 {
-    struct pbuf *head = NULL, **end = &head;
-    while (frame != NULL) {
-        struct net_rx_buffer *next = frame->next;
-        struct pbuf *pbuf = wrap_buffer(frame);
-        pbuf->tot_len = size_bytes; // from here to the frame's end
-        size_bytes = (u16_t)(size_bytes - pbuf->len);
-        *end = pbuf;
-        end = &pbuf->next;
-        frame = next;
+    struct net_rx_buffer *rest = frame->next;
+    struct pbuf *head = wrap_buffer(frame), *last = head;
+    head->tot_len = size_bytes; // from here to the frame's end
+    while (rest != NULL) {
+        struct net_rx_buffer *next = rest->next;
+        size_bytes = (u16_t)(size_bytes - last->len);
+        last->next = wrap_buffer(rest);
+        last = last->next;
+        last->tot_len = size_bytes;
+        rest = next;
     }
     return head;
 }
@@ -231,11 +233,8 @@ static void frame_received(struct net_device *device, struct net_rx_buffer *fram
 // The sum of the pseudo header, folded, not inverted: what the device starts from.
 static uint16_t pseudo_header_sum(const struct ip_hdr *ip, uint16_t payload_bytes)
 {
-    uint32_t source = ip->src.addr, destination = ip->dest.addr;
-    uint32_t sum = (source & 0xffff) + (source >> 16) + (destination & 0xffff) +
-                   (destination >> 16) + lwip_htons(IPH_PROTO(ip)) + lwip_htons(payload_bytes);
-    sum = (sum >> 16) + (sum & 0xffff);
-    return (uint16_t)((sum >> 16) + sum);
+    return net_ip4_fold((uint64_t)ip->src.addr + ip->dest.addr + lwip_htons(IPH_PROTO(ip)) +
+                        lwip_htons(payload_bytes));
 }
 
 // Has the device cut a segment that is larger than the connection's maximum. lwIP leaves a hint
@@ -343,7 +342,7 @@ static bool list_segments(const struct pbuf *pbuf, struct net_tx_frame *frame)
 }
 
 // Gives the frame to the device, which holds one reference of `pbuf` until it was sent.
-static err_t transmit(struct pbuf *pbuf, struct net_tx_frame *frame)
+static inline err_t transmit(struct pbuf *pbuf, struct net_tx_frame *frame)
 {
     frame->token = pbuf;
     int result = state.device->ops->transmit(state.device, frame);

@@ -12,7 +12,6 @@
 
 #define TX_MAX     256 // frames that one core may have under way
 #define TX_BATCH   32  // sent frames that their core hears of together
-#define TX_TAG     1u  // in a token: the frame is another core's
 #define ARP_OPCODE 20  // offset in a frame, 2 bytes
 #define ARP_REPLY  2
 
@@ -20,6 +19,7 @@ struct rx_trip { // in net_rx_buffer.travel; of a frame the first buffer's messa
     struct exchange_message message;
     struct net_device *home; // NULL: has not left it
 };
+_Static_assert(offsetof(struct rx_trip, home) == 2 * sizeof(void *), "net_relay_release()");
 _Static_assert(sizeof(struct rx_trip) == sizeof(((struct net_rx_buffer *)0)->travel),
                "a trip must fit into a receive buffer's words for it");
 
@@ -49,7 +49,8 @@ struct frame_copy {
 
 static PERCORE struct net_relay_stats stats;
 // Of the core that sends for others.
-static PERCORE struct relay_tx *waiting, **waiting_end, *sent;
+PERCORE struct relay_tx *net_relay_waiting;
+static PERCORE struct relay_tx **waiting_end, *sent;
 static PERCORE unsigned sent_count;
 
 struct net_relay_stats net_relay_stats_of(unsigned core)
@@ -93,14 +94,11 @@ static void buffer_came_home(struct exchange_message *message)
     net_netif_touch();
 }
 
-bool net_relay_release(struct net_rx_buffer *buffer)
+void net_relay_send_home(struct net_rx_buffer *buffer)
 {
     struct rx_trip *trip = trip_of(buffer);
-    if (trip->home == NULL)
-        return false;
     trip->message.receive = buffer_came_home;
     exchange_post(trip->home->core, &trip->message);
-    return true;
 }
 
 // ---- copies -------------------------------------------------------------------------------------
@@ -170,7 +168,7 @@ void net_relay_settle(void)
 static bool send(struct relay_tx *tx)
 {
     struct net_device *hub = tx->origin->hub;
-    tx->frame.token = (void *)((uintptr_t)tx | TX_TAG);
+    tx->frame.token = (void *)((uintptr_t)tx | NET_RELAY_TAG);
     int error = hub->ops->transmit(hub, &tx->frame);
     if (error == -ENOBUFS)
         return false;
@@ -184,30 +182,27 @@ static void tx_arrived(struct exchange_message *message)
 {
     struct relay_tx *tx = CONTAINER_OF(message, struct relay_tx, message);
     stats.tx_taken++;
-    if (waiting == NULL && send(tx))
+    if (net_relay_waiting == NULL && send(tx))
         return;
     tx->next = NULL;
-    if (waiting == NULL)
-        waiting_end = &waiting;
+    if (net_relay_waiting == NULL)
+        waiting_end = &net_relay_waiting;
     *waiting_end = tx;
     waiting_end = &tx->next;
 }
 
-bool net_relay_sent(void *token)
+void net_relay_finish(void *token)
 {
-    if (((uintptr_t)token & TX_TAG) == 0)
-        return false;
-    finish((struct relay_tx *)((uintptr_t)token & ~(uintptr_t)TX_TAG));
-    return true;
+    finish((struct relay_tx *)((uintptr_t)token & ~(uintptr_t)NET_RELAY_TAG));
 }
 
-bool net_relay_send_waiting(void)
+bool net_relay_send_again(void)
 {
-    while (waiting != NULL) {
-        struct relay_tx *tx = waiting;
-        waiting = tx->next;
+    while (net_relay_waiting != NULL) {
+        struct relay_tx *tx = net_relay_waiting;
+        net_relay_waiting = tx->next;
         if (!send(tx)) {
-            waiting = tx;
+            net_relay_waiting = tx;
             return false;
         }
     }

@@ -21,7 +21,14 @@ struct net_device *net_relay_device(struct net_device *hub);
 // Gives a received frame of this core's `home` device to another core.
 void net_relay_frame(unsigned core, struct net_device *home, struct net_rx_buffer *frame);
 // Gives a buffer that came from another core back to it. Returns: false if it is this core's own.
-bool net_relay_release(struct net_rx_buffer *buffer);
+void net_relay_send_home(struct net_rx_buffer *buffer);
+static inline bool net_relay_release(struct net_rx_buffer *buffer)
+{
+    if (buffer->travel[2] == NULL)
+        return false;
+    net_relay_send_home(buffer);
+    return true;
+}
 // Marks a frame's buffers as this core's own.
 static inline void net_relay_own(struct net_rx_buffer *frame)
 {
@@ -35,8 +42,21 @@ void net_relay_copy(unsigned core, const struct net_rx_buffer *frame);
 // ----------------------------------------------------------------
 
 // Whether a token that the device gave back is of a frame that another core sent; then it is told.
-bool net_relay_sent(void *token);
+#define NET_RELAY_TAG 1u // in a token
+void net_relay_finish(void *token);
+static inline bool net_relay_sent(void *token)
+{
+    if (((uintptr_t)token & NET_RELAY_TAG) == 0)
+        return false;
+    net_relay_finish(token);
+    return true;
+}
 // Sends what did not fit into the device's queue. Returns: true if there is room for more.
-bool net_relay_send_waiting(void);
+extern PERCORE struct relay_tx *net_relay_waiting; // the first
+bool net_relay_send_again(void);
+static inline bool net_relay_send_waiting(void)
+{
+    return net_relay_waiting == NULL || net_relay_send_again();
+}
 // Tells other cores of what was sent for them; otherwise they hear in batches.
 void net_relay_settle(void);

@@ -184,6 +184,7 @@ void virtio_queue_notify(struct virtio_queue *queue)
 {
     if (queue->device->is_shut_off)
         return;
+    trace_event(TRACE_QUEUE, queue->place.index, queue->ring.published);
     struct transport *transport = queue->device->transport;
     transport->ops->notify(transport, &queue->place);
 }
@@ -193,7 +194,6 @@ bool virtio_queue_flush(struct virtio_queue *queue)
     virtq_publish(&queue->ring);
     if (!virtq_needs_notify(&queue->ring))
         return false;
-    trace_event(TRACE_QUEUE, queue->place.index, queue->ring.published);
     virtio_queue_notify(queue);
     return true;
 }

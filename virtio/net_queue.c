@@ -135,8 +135,11 @@ static void flush_queue(struct queue_pair *pair, struct virtio_queue *queue)
     if (queue->ring.added == queue->ring.published)
         return;
     pair->had_traffic = true;
-    if (virtio_queue_flush(queue))
+    virtq_publish(&queue->ring);
+    if (virtq_needs_notify(&queue->ring)) {
+        virtio_queue_notify(queue);
         pair->net.stats.notifications++;
+    }
 }
 
 // Not after each frame: what is to be done once a batch costs as much as a buffer.
@@ -332,6 +335,13 @@ void queue_pair_flush(struct net_device *device)
     flush_queue(pair, &pair->tx);
 }
 
+// After half of what is in flight: one interrupt makes room for a batch.
+static __attribute__((noinline)) bool arm_tx(struct queue_pair *pair)
+{
+    uint16_t count = (uint16_t)((virtq_in_flight(&pair->tx.ring) + 1) / 2);
+    return virtq_enable_interrupts_after(&pair->tx.ring, count > 0 ? count : 1);
+}
+
 bool queue_pair_arm(struct net_device *device)
 {
     struct queue_pair *pair = from(device);
@@ -339,11 +349,8 @@ bool queue_pair_arm(struct net_device *device)
         return false;
     bool is_ready = virtq_enable_interrupts(&pair->rx.ring) || is_config_marked(pair);
     pair->is_tx_armed = pair->tx_is_full;
-    if (pair->is_tx_armed) {
-        // Half of what is in flight: one interrupt makes room for a batch.
-        uint16_t count = (uint16_t)((virtq_in_flight(&pair->tx.ring) + 1) / 2);
-        is_ready |= virtq_enable_interrupts_after(&pair->tx.ring, count > 0 ? count : 1);
-    }
+    if (pair->is_tx_armed)
+        is_ready |= arm_tx(pair);
     pair->is_armed = !is_ready;
     if (is_ready) {
         disable_interrupts(pair);

@@ -136,6 +136,8 @@ static inline bool virtq_split_enable_interrupts_after(struct virtq *queue, uint
     }
     // Pairs with the device's, between moving the used index and looking whether we want to hear.
     cpu_full_barrier();
+    if (!virtq_split_has_used(queue))
+        return false;
     if (queue->broken != NULL)
         return true;
     virtq_split_read_used_index(queue);
