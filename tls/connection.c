@@ -17,6 +17,7 @@
 
 struct tls_connection {
     mbedtls_ssl_context ssl;
+    struct tls_context *client; // whose sessions are kept; NULL: this is a server
     struct tls_buffers_lent lent;
     tls_output_fn output;
     void *owner;
@@ -112,6 +113,10 @@ struct tls_connection *tls_connection_create(struct tls_context *context, const 
         return NULL;
     }
     mbedtls_ssl_set_bio(&connection->ssl, connection, give_output, take_input, NULL);
+    if (is_client) {
+        connection->client = context;
+        tls_sessions_offer(context, &connection->ssl);
+    }
     return connection;
 }
 
@@ -151,13 +156,19 @@ static void advance(struct tls_connection *connection)
         }
         tls_buffers_forget_handshake(ssl);
         connection->state = TLS_OPEN;
+        if (connection->client != NULL && ssl->tls_version == MBEDTLS_SSL_VERSION_TLS1_2)
+            tls_sessions_keep(connection->client, ssl); // later a server has none to give
     }
-    while (ssl->in_offt == NULL && connection->input_left > 0) {
+    // A ticket is read when it is there, and heeded only the next time.
+    while (ssl->in_offt == NULL &&
+           (connection->input_left > 0 || ssl->state == MBEDTLS_SSL_TLS1_3_NEW_SESSION_TICKET)) {
         int result = mbedtls_ssl_read(ssl, NULL, 0); // reads a record, and leaves it there
         if (result == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
             connection->state = TLS_ENDED;
             return;
         }
+        if (result == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+            tls_sessions_keep(connection->client, ssl);
         // A harmless alert wants more to be read, too.
         if (result < 0 && result != MBEDTLS_ERR_SSL_WANT_READ &&
             result != MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {

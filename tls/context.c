@@ -75,6 +75,7 @@ void tls_context_destroy(struct tls_context *context)
     if (context == NULL)
         return;
     tls_hosts_free(context);
+    tls_sessions_free(context);
     mbedtls_ssl_ticket_free(&context->tickets);
     mbedtls_ssl_config_free(&context->config);
     mbedtls_pk_free(&context->key);
@@ -161,6 +162,8 @@ struct tls_context *tls_client_create(const struct tls_pem *authorities, const c
         return NULL;
     }
     mbedtls_ssl_conf_authmode(&context->config, MBEDTLS_SSL_VERIFY_REQUIRED);
+    mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
+        &context->config, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
     mbedtls_ssl_conf_ca_chain(&context->config, &context->certificates, NULL);
     return context;
 }

@@ -48,6 +48,7 @@ bool tls_server_certificate(const struct tls_context *context, unsigned index,
                             struct tls_certificate *out);
 
 // A client's: certificates of the authorities that may vouch for a server. The rest is as above.
+// Connections to a host go on with the session of the last one, if the server lets them.
 struct tls_context *tls_client_create(const struct tls_pem *authorities, const char **protocols,
                                       char why[TLS_WHY_BYTES]) MUST_CHECK;
 

@@ -56,7 +56,8 @@ class Http(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answers by path."""
-        sys.stdout.write(f"asked {self.path} from {self.client_address[1]}\n")  # at once
+        resumed = " resumed" if getattr(self.connection, "session_reused", False) else ""
+        sys.stdout.write(f"asked {self.path} from {self.client_address[1]}{resumed}\n")  # at once
         sys.stdout.flush()
         if self.path == "/chunked":
             self.send_response(200)

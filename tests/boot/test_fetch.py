@@ -73,14 +73,17 @@ def test_fetch(boot: Starter, namespace: Namespace, servers: Servers) -> None:
 
 
 def test_from_each_core(boot: Starter, namespace: Namespace, servers: Servers) -> None:
-    """A connection that a core opens comes back to it, by its port."""
+    """A connection that a core opens comes back to it, by its port; its TLS sessions go on."""
     machine = boot("fetch", net="tap=tap1", inside=namespace.inside,
                    append="ip=10.78.0.2/24,dns=10.78.0.1 -- everywhere" +
-                   " http://server.test:8000/" * 8)
+                   " http://server.test:8000/" * 6 + " https://server.test:8443/" * 2,
+                   more=["--ca", str(servers.authority)])
     machine.expect_end(0)
     assert machine.find(r"net: 4 cores serve, 4 with queues of their own")
     assert machine.lines.count("hello") == 32, machine.console
-    ports = [int(found) for found in re.findall(r"asked / from (\d+)", "\n".join(servers.stop()))]
+    said = "\n".join(servers.stop())
+    assert said.count(" resumed") == 4, said
+    ports = [int(found) for found in re.findall(r"asked / from (\d+)", said)]
     assert len(ports) == 32
     parts = [(port - 49152) // 4096 for port in ports]
     assert [parts.count(core) for core in range(4)] == [8, 8, 8, 8], ports
