@@ -2,6 +2,7 @@
 // One datagram at a time to an echo server: udp_load ADDRESS PORT COUNT BYTES prints the median
 // round trip in microseconds, and how many answers there were. One that is lost is sent again.
 #include <arpa/inet.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
+
+#define BYTES_MAX 1472 // of a frame's payload
 
 static double now_us(void)
 {
@@ -24,6 +27,17 @@ static int compare(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+// Returns: false if it does not come back in time. One of before, which came late, is passed over.
+static bool receive_same(int peer, const char *datagram, size_t bytes)
+{
+    char answer[BYTES_MAX];
+    ssize_t got;
+    while ((got = recv(peer, answer, sizeof(answer), 0)) >= 0)
+        if ((size_t)got == bytes && memcmp(answer, datagram, bytes) == 0)
+            return true;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 5) {
@@ -35,21 +49,18 @@ int main(int argc, char **argv)
     struct timeval patience = {0, 200000};
     int peer = socket(AF_INET, SOCK_DGRAM, 0);
     if (inet_pton(AF_INET, argv[1], &to.sin_addr) != 1 || bytes < sizeof(uint32_t) ||
-        bytes > 1472 || count == 0 || connect(peer, (struct sockaddr *)&to, sizeof(to)) != 0 ||
+        bytes > BYTES_MAX || count == 0 || connect(peer, (struct sockaddr *)&to, sizeof(to)) != 0 ||
         setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0) {
         perror("udp_load");
         return 1;
     }
     double *trips = calloc(count, sizeof(*trips));
-    char datagram[1472] = "";
+    char datagram[BYTES_MAX] = "";
     size_t answered = 0;
     for (uint32_t number = 0, lost = 0; answered < count && lost < 50; number++) {
-        char answer[sizeof(datagram)];
         memcpy(datagram, &number, sizeof(number));
         double began = now_us();
-        if (send(peer, datagram, bytes, 0) < 0 ||
-            recv(peer, answer, sizeof(answer), 0) != (ssize_t)bytes ||
-            memcmp(answer, datagram, bytes) != 0)
+        if (send(peer, datagram, bytes, 0) < 0 || !receive_same(peer, datagram, bytes))
             lost++;
         else
             trips[answered++] = now_us() - began;
