@@ -107,10 +107,19 @@ def test_every_byte(server: Machine, line: BadLine, namespace: Namespace, name: 
         assert (sum(counts[what]) > 0) == (chance > 0), counts
 
 
-def test_damage_was_noticed(server: Machine, line: BadLine, namespace: Namespace) -> None:
-    """What was damaged was dropped by its checksums, and counted."""
+def test_it_was_noticed(server: Machine, line: BadLine, namespace: Namespace) -> None:
+    """What was damaged was dropped by its checksums; what was lost was sent again, seldom for a
+    timeout; and what came twice was told. All of it is counted."""
     line.become()
     metrics = namespace.run(["curl", "-s", f"http://{ADDRESS}/metrics"])
-    dropped = re.findall(r'^toril_network_dropped_checksum_total{core="\d+"} (\d+)', metrics, re.M)
-    assert sum(map(int, dropped)) > 0, metrics
+
+    def count(name: str) -> int:
+        found = re.findall(rf'^toril_{name}_total{{core="\d+"}} (\d+)', metrics, re.M)
+        assert found, f"{name} is not in: {metrics}"
+        return sum(map(int, found))
+
+    assert count("network_dropped_checksum") > 0
+    assert count("tcp_resent_early_segments") > 100
+    assert count("tcp_timeouts") < count("tcp_resent_early_segments") / 4
+    assert count("tcp_resent_needless_segments") > 0
     assert server.find("panic") is None
