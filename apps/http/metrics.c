@@ -127,12 +127,14 @@ static void server_metrics(struct http_text *text)
 static void certificate_metrics(struct http_text *text)
 {
     struct tls_certificate certificate;
-    metric_open(text, "toril_tls_certificate_not_after_seconds", "gauge",
-                "When certificates expire, since 1970.");
-    for (unsigned i = 0; http_certificate(i, &certificate); i++)
+    for (unsigned i = 0; http_certificate(i, &certificate); i++) {
+        if (i == 0) // without one there is no such metric
+            metric_open(text, "toril_tls_certificate_not_after_seconds", "gauge",
+                        "When certificates expire, since 1970.");
         http_text_format(text,
                          "toril_tls_certificate_not_after_seconds{index=\"%u\",host=\"%s\"} %lld\n",
                          i, certificate.name, (long long)certificate.until_s);
+    }
 }
 
 static void kv_metrics(struct http_text *text)

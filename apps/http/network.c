@@ -92,8 +92,12 @@ void http_network_tables(struct http_text *text)
     };
     put_cards(text);
     for (size_t i = 0; i < ARRAY_COUNT(tables); i++) {
+        size_t before = text->used_bytes;
         http_text_format(text, "# HELP toril_network_%s %s\n# TYPE toril_network_%s gauge\n",
                          tables[i].name, tables[i].help, tables[i].name);
+        size_t head = text->used_bytes;
         net_table_each(tables[i].table, tables[i].put, text);
+        if (text->used_bytes == head) // without a row there is no such metric
+            text->used_bytes = before;
     }
 }
