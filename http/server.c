@@ -9,6 +9,7 @@
 #include "http/session.h"
 #include "kernel/heap.h"
 #include "kernel/panic.h"
+#include "net/orphan.h"
 #include "net/tcp_window.h"
 #include "lwip/priv/tcp_priv.h"
 
@@ -40,8 +41,8 @@ static const uint64_t limits_ns[LISTS] = {
     [HEAD] = 10 * NS_PER_S,      // for a whole header section
     [BODY] = 20 * NS_PER_S,      // for each RECEIVED_BYTES_MIN after that
     [WAITING] = 60 * NS_PER_S,   // for a handler
-    [WRITING] = 30 * NS_PER_S,   // for each TAKEN_BYTES_MIN
-    [LINGERING] = 10 * NS_PER_S, // the same, and then for the client to close
+    [WRITING] = 30 * NS_PER_S,   // for each TAKEN_BYTES_MIN, and for the rest
+    [LINGERING] = 10 * NS_PER_S, // for the client to close, when it has all
 };
 
 static PERCORE struct server *servers;
@@ -84,6 +85,12 @@ static void session_list_last(struct session *session, enum session_list_id id)
         timer_start(&server->timer, look_ns);
 }
 
+// The client has all bytes; of the end, which has none, it may not know.
+static bool is_taken(const struct tcp_pcb *pcb)
+{
+    return (!pcb->unsent || pcb->unsent->len == 0) && (!pcb->unacked || pcb->unacked->len == 0);
+}
+
 // Puts the session where its state says. A request has its time from its beginning, however its
 // bytes trickle in; an answer has more time only when enough of it was taken.
 static void session_settle(struct session *session)
@@ -94,11 +101,13 @@ static void session_settle(struct session *session)
         [HTTP_FINISHED] = LINGERING,
     };
     enum session_list_id id = ids[http_connection_state(&session->http)];
+    if (id == LINGERING && !is_taken(session->pcb))
+        id = WRITING;
     bool stays = id == session->list;
     if (stays && time_now_ns() < session->renew_at_ns)
         return;
-    bool renew = id == WRITING || id == LINGERING ? session->taken_bytes >= TAKEN_BYTES_MIN
-                                                  : session->answered != session->http.answered;
+    bool renew = id == WRITING ? session->taken_bytes >= TAKEN_BYTES_MIN
+                               : session->answered != session->http.answered;
     if (id == BODY && session->http.body_bytes - session->body_bytes >= RECEIVED_BYTES_MIN)
         renew = true;
     if (stays && !renew)
@@ -137,41 +146,26 @@ static void session_free(struct session *session)
     heap_free(session);
 }
 
-// lwIP must not call back for a session that is gone.
-static struct tcp_pcb *session_detach(struct session *session)
-{
-    struct tcp_pcb *pcb = session->pcb;
-    tcp_arg(pcb, NULL);
-    tcp_recv(pcb, NULL);
-    tcp_sent(pcb, NULL);
-    tcp_err(pcb, NULL);
-    tcp_poll(pcb, NULL, 0);
-    return pcb;
-}
-
 // Returns: ERR_ABRT, which a callback of this connection must hand on to lwIP.
 static err_t session_abort(struct session *session)
 {
-    struct tcp_pcb *pcb = session_detach(session);
+    struct tcp_pcb *pcb = session->pcb;
     session->pcb = NULL;
     session_free(session);
-    tcp_abort(pcb);
+    net_orphan_reset(pcb);
     return ERR_ABRT;
 }
 
-// What was written is still delivered, by lwIP alone.
+// What was written is still delivered.
 static err_t session_close(struct session *session)
 {
     session_drop_unread(session); // else lwIP would reset the connection
     if (session->tls)
         (void)session->server->security->end(session);
-    struct tcp_pcb *pcb = session_detach(session);
+    struct tcp_pcb *pcb = session->pcb;
     session->pcb = NULL;
     session_free(session);
-    if (tcp_close(pcb) == ERR_OK)
-        return ERR_OK;
-    tcp_abort(pcb);
-    return ERR_ABRT;
+    return net_orphan_close(pcb);
 }
 
 // ---- bytes in and out ---------------------------------------------------------------------------
@@ -506,6 +500,6 @@ unsigned http_server_left(void)
     }
     // What was closed lwIP still delivers. What has a session was counted.
     for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
-        left += !pcb->callback_arg && !is_sent(pcb);
+        left += net_orphan_is(pcb) && !is_sent(pcb);
     return left;
 }

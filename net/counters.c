@@ -6,6 +6,7 @@
 #include "kernel/device.h"
 #include "net/half_open.h"
 #include "net/netif.h"
+#include "net/orphan.h"
 #include "net/relay.h"
 #include "net/tcp_recovery.h"
 #include "net/vlan.h"
@@ -54,6 +55,12 @@ static uint64_t read_half_open(unsigned core, size_t offset)
     return *(const uint64_t *)((const char *)&stats + offset);
 }
 
+static uint64_t read_orphans(unsigned core, size_t offset)
+{
+    struct net_orphan_stats stats = net_orphan_stats_of(core);
+    return *(const uint64_t *)((const char *)&stats + offset);
+}
+
 static uint64_t read_recovery(unsigned core, size_t offset)
 {
     struct net_recovery_stats stats = net_recovery_stats_of(core);
@@ -83,6 +90,7 @@ static uint64_t read_stack(unsigned core, size_t offset)
 #define IN_RELAY(field)         COUNTER_EVENTS, read_relay, offsetof(struct net_relay_stats, field)
 #define IN_HALF_OPEN(field)     read_half_open, offsetof(struct net_half_open_stats, field)
 #define IN_RECOVERY(field)      COUNTER_EVENTS, read_recovery, offsetof(struct net_recovery_stats, field)
+#define IN_ORPHANS(field)       read_orphans, offsetof(struct net_orphan_stats, field)
 #define IN_LAYERS(field)        COUNTER_EVENTS, read_layers, offsetof(struct stats_proto, field)
 #define IN_STACK(layer, field)  COUNTER_EVENTS, read_stack, offsetof(struct stats_, layer.field)
 
@@ -144,6 +152,10 @@ static const struct counter rows[] = {
      IN_HALF_OPEN(count)},
     {"tcp_half_open_dropped", "The oldest of them dropped to make room: a SYN flood.",
      COUNTER_EVENTS, IN_HALF_OPEN(dropped)},
+    {"tcp_orphans", "Closed connections whose last bytes are not delivered.", GAUGE_COUNT,
+     IN_ORPHANS(count)},
+    {"tcp_orphans_dropped", "Of them, those given up: the peer took too little of it.",
+     COUNTER_EVENTS, IN_ORPHANS(dropped)},
     {"tcp_resent_early_segments", "Segments sent again because later ones arrived.",
      IN_RECOVERY(resent_early)},
     {"tcp_resent_timeout_segments", "Segments sent again after a timeout.",

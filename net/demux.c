@@ -6,6 +6,7 @@
 #include "kernel/heap.h"
 #include "kernel/random.h"
 #include "net/half_open.h"
+#include "net/orphan.h"
 #include "net/tcp_acknowledge.h"
 
 #include "lwip/priv/tcp_priv.h"
@@ -132,8 +133,10 @@ void net_demux_unlink(struct tcp_pcb **list, struct tcp_pcb *pcb)
         return;
     }
     list_remove(list, pcb);
-    if (list == &tcp_active_pcbs)
+    if (list == &tcp_active_pcbs) {
         tcp_active_pcbs_changed = 1;
+        net_orphan_left(pcb);
+    }
 }
 
 // lwIP is about to free a connection, of which it has forgotten the port already.
@@ -144,6 +147,8 @@ static void destroyed(u8_t id, void *data)
     net_half_open_remove(pcb);
     net_acknowledge_forget(pcb);
     void *previous = tcp_ext_arg_get(pcb, NET_EXT_ARG_PREVIOUS);
+    if (previous != &no_list && pcb->state != TIME_WAIT)
+        net_orphan_left(pcb);
     if (previous != &no_list && pcb->next != NULL)
         set_previous(pcb->next, previous);
     uint32_t at = (uint32_t)(uintptr_t)tcp_ext_arg_get(pcb, NET_EXT_ARG_HASH) & table.mask;
@@ -185,6 +190,7 @@ void net_demux_add(struct tcp_pcb *pcb)
 void net_demux_to_time_wait(struct tcp_pcb *pcb)
 {
     list_add(&tcp_tw_pcbs, pcb);
+    pcb->tmr = tcp_ticks; // lwIP counts from what it last heard before this side was closed
 }
 
 void net_demux_retire(struct tcp_pcb *pcb)

@@ -11,6 +11,7 @@
 #include "kernel/sync.h"
 #include "kernel/thread.h"
 #include "net/net.h"
+#include "net/orphan.h"
 
 #include "lwip/pbuf.h"
 #include "lwip/priv/tcp_priv.h"
@@ -96,27 +97,12 @@ static void wake_all(struct tcp_socket *socket)
     wait_queue_wake_all(&socket->writers);
 }
 
-// lwIP forgets a connection in LAST-ACK that has heard nothing for 2 * TCP_MSL, whatever it has
-// still to send. Of one that nobody looks at any more the number of retransmissions is limit
-// enough.
-static err_t keep_trying(void *argument, struct tcp_pcb *pcb)
-{
-    (void)argument;
-    if (pcb->state == LAST_ACK)
-        pcb->tmr = tcp_ticks;
-    return ERR_OK;
-}
-
 // From now on lwIP is alone with the connection.
 static struct tcp_pcb *let_go(struct tcp_socket *socket)
 {
     struct tcp_pcb *pcb = socket->pcb;
     socket->pcb = NULL;
-    tcp_arg(pcb, NULL);
-    tcp_recv(pcb, NULL);
-    tcp_sent(pcb, NULL);
-    tcp_err(pcb, NULL);
-    tcp_poll(pcb, keep_trying, POLL_INTERVAL);
+    net_orphan_make(pcb);
     return pcb;
 }
 
@@ -142,7 +128,7 @@ static void leave_line(struct tcp_socket *socket)
 void tcp_socket_abort(struct tcp_socket *socket)
 {
     if (socket->pcb != NULL)
-        tcp_abort(let_go(socket));
+        net_orphan_reset(let_go(socket));
     if (socket->error == 0)
         socket->error = -ECONNABORTED;
     wake_all(socket);
@@ -152,11 +138,8 @@ void tcp_socket_close(struct tcp_socket *socket)
 {
     ASSERT(socket->readers.first == NULL && socket->writers.first == NULL);
     drop_all(socket);
-    if (socket->pcb != NULL) {
-        struct tcp_pcb *pcb = let_go(socket);
-        if (tcp_close(pcb) != ERR_OK)
-            tcp_abort(pcb);
-    }
+    if (socket->pcb != NULL)
+        net_orphan_close(let_go(socket));
     heap_free(socket);
 }
 

@@ -6,17 +6,20 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import re
+import subprocess
 import textwrap
+import time
 from typing import Iterator
 
 import pytest
 
 from bad_line import BadLine
-from conftest import Machine, Namespace, Starter
+from conftest import HANG_S, Machine, Namespace, Starter
 
 ADDRESS, HOST = "10.79.0.2", "10.79.0.1"
 MIB = 1 << 20
 SEED = 20250117
+OUTAGE_S = 6
 
 # Puts random bytes in parts, then gets them back, in connections of their own.
 CLIENT = textwrap.dedent("""
@@ -39,6 +42,25 @@ CLIENT = textwrap.dedent("""
         assert got == sent, next(i for i in range(len(sent)) if got[i] != sent[i])
     list(ask("DELETE", none))
     print("all", size)
+""")
+
+# Puts a value, asks for it, says that it will send no more, and says when the answer begins.
+LAST_CLIENT = textwrap.dedent("""
+    import http.client, random, socket, sys
+    address, value = sys.argv[1], random.randbytes(30000)
+    connection = http.client.HTTPConnection(address, timeout=100)
+    connection.request("PUT", "/kv/last", value)
+    assert connection.getresponse().status // 100 == 2
+    connection.close()
+    with socket.create_connection((address, 80), 100) as connection:
+        connection.sendall(b"GET /kv/last HTTP/1.1\\r\\nHost: t\\r\\n\\r\\n")
+        connection.shutdown(socket.SHUT_WR)
+        said = connection.recv(1)
+        print("begun", flush=True)
+        while part := connection.recv(65536):
+            said += part
+    assert said.endswith(value), len(said)
+    print("all")
 """)
 
 
@@ -123,3 +145,17 @@ def test_it_was_noticed(server: Machine, line: BadLine, namespace: Namespace) ->
     assert count("tcp_timeouts") < count("tcp_resent_early_segments") / 4
     assert count("tcp_resent_needless_segments") > 0
     assert server.find("panic") is None
+
+
+def test_last_answer(server: Machine, line: BadLine, namespace: Namespace) -> None:
+    """Nothing comes through for longer than a connection may wait in LAST-ACK; its answer does, then."""
+    namespace.run(["ip", "link", "set", "line0", "mtu", "1500"])
+    line.become(delay_ms=300)
+    client = subprocess.Popen([*namespace.inside, "/usr/bin/python3", "-c", LAST_CLIENT, ADDRESS],
+                              stdout=subprocess.PIPE, text=True)
+    assert client.stdout is not None and client.stdout.readline() == "begun\n"
+    line.become(loss=1)
+    time.sleep(OUTAGE_S)
+    lost = line.become()["lost"]
+    assert client.communicate(timeout=HANG_S)[0] == "all\n"
+    assert lost[1] > 0  # from the machine

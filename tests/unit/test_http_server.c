@@ -13,6 +13,7 @@
 #include "http/server.h"
 #include "http_machine.h"
 #include "net/net.h"
+#include "net/orphan.h"
 
 #include "lwip/priv/tcp_priv.h"
 
@@ -151,6 +152,7 @@ static int nothing_is_left(void **state)
     client_count = 0;
     pass_s(2);
     assert_null(tcp_active_pcbs);
+    assert_int_equal(net_orphan_stats_of(0).count, 0);
     return 0;
 }
 
@@ -529,6 +531,48 @@ static void who_never_reads_is_cut_off(void **state)
     assert_int_equal(world_buffers_out, 0);
 }
 
+// Its connection is closed on both sides, and it has lost all that was sent for a while.
+static void an_answer_is_delivered_after_all_is_closed(void **state)
+{
+    (void)state;
+    struct client *client = client_open();
+    client->deaf = true;
+    client_segment(client, WORLD_ACK | WORLD_PSH, "GET /style.css HTTP/1.0\r\n\r\n", 27);
+    client_finish(client);
+    assert_int_equal(open_now(), 0);
+    assert_int_equal(net_orphan_stats_of(0).count, 1);
+    pass_s(20);
+    client->deaf = false;
+    pass_s(40);
+    assert_non_null(strstr(client->output, "\r\n\r\n"));
+    assert_true(client->finished && client->used > 1000);
+    assert_false(client->reset);
+    assert_int_equal(net_orphan_stats_of(0).count, 0);
+}
+
+// One that is gone for good, and one that says it is there and takes nothing.
+static void who_takes_nothing_of_the_last_answer_is_given_up(void **state)
+{
+    (void)state;
+    uint64_t dropped = net_orphan_stats_of(0).dropped;
+    struct client *gone = client_open(), *full = client_open();
+    gone->deaf = full->deaf = true;
+    full->tcp.window = 0;
+    client_send(gone, "GET /style.css HTTP/1.0\r\n\r\n");
+    client_finish(gone);
+    client_send(full, "GET /style.css HTTP/1.0\r\n\r\n");
+    client_finish(full);
+    for (unsigned s = 0; s < NET_ORPHAN_PATIENCE_S + 5; s += 5) {
+        assert_false(gone->reset || full->reset);
+        pass_s(5);
+        client_segment(full, WORLD_ACK, NULL, 0);
+        pump();
+    }
+    assert_true(gone->reset && full->reset);
+    assert_int_equal(net_orphan_stats_of(0).dropped - dropped, 2);
+    assert_int_equal(net_orphan_stats_of(0).count, 0);
+}
+
 static void a_finish_waits_for_answers_that_wait(void **state)
 {
     (void)state;
@@ -674,6 +718,9 @@ int main(void)
         cmocka_unit_test_teardown(unread_requests_are_held_back, nothing_is_left),
         cmocka_unit_test_teardown(few_copies_are_kept_for_who_does_not_read, nothing_is_left),
         cmocka_unit_test_teardown(who_never_reads_is_cut_off, nothing_is_left),
+        cmocka_unit_test_teardown(an_answer_is_delivered_after_all_is_closed, nothing_is_left),
+        cmocka_unit_test_teardown(who_takes_nothing_of_the_last_answer_is_given_up,
+                                  nothing_is_left),
         cmocka_unit_test_teardown(a_finish_waits_for_answers_that_wait, nothing_is_left),
         cmocka_unit_test_teardown(the_oldest_idle_connection_makes_room, nothing_is_left),
         cmocka_unit_test_teardown(without_an_idle_connection_it_is_503, nothing_is_left),
