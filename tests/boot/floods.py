@@ -8,17 +8,21 @@ looked at, and all sockets wait HANG_S at most.
 from __future__ import annotations
 
 import random
+import re
 import resource
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 HANG_S = 100
 REQUEST = b"GET /hello.txt HTTP/1.1\r\nHost: t\r\n\r\n"
 CLOSE = b"GET /hello.txt HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"
 SYN, RST, ACK = 2, 4, 16
+PORTS_AGAIN, FIRST_PORT_AGAIN = 200, 20000  # below those that the host gives
 
 
 def connect(address: str) -> socket.socket:
@@ -71,7 +75,7 @@ def used_bytes(address: str) -> int:
     return metrics(address)["toril_heap_used_bytes"]
 
 
-def wait_until(address: str, condition) -> dict[str, int]:
+def wait_until(address: str, condition: Callable[[dict[str, int]], bool]) -> dict[str, int]:
     """Waits for figures that fulfil the condition. Returns: them."""
     end_s = time.monotonic() + HANG_S
     while not condition(now := metrics(address)):
@@ -80,9 +84,15 @@ def wait_until(address: str, condition) -> dict[str, int]:
     return now
 
 
+def as_few_as(before: dict[str, int]) -> Callable[[dict[str, int]], bool]:
+    """That there are not more connections than there were."""
+    return lambda now: all(now[name] <= before[name] for name in
+                           ("toril_http_connections", "toril_tcp_connections"))
+
+
 def many(address: str, count: int) -> None:
     """Connections that stay open: all answer, memory is measured, all answer again."""
-    before = used_bytes(address)
+    before = metrics(address)
     began_s = time.monotonic()
     connections = []
     for _ in range(count):
@@ -99,32 +109,33 @@ def many(address: str, count: int) -> None:
     again_s = time.monotonic()
     for connection in connections:
         connection.close()
-    after = wait_until(address, lambda now: now["toril_http_connections"] <= 1 and
-                       now["toril_tcp_connections"] <= 1)
-    each = (open_now["toril_heap_used_bytes"] - before) / count
-    left = after["toril_heap_used_bytes"] - before
+    after = wait_until(address, as_few_as(before))
+    each = (open_now["toril_heap_used_bytes"] - before["toril_heap_used_bytes"]) / count
+    left = after["toril_heap_used_bytes"] - before["toril_heap_used_bytes"]
     print(f"connections {count}, bytes each {each:.0f}, left {left}, "
           f"seconds {opened_s - began_s:.1f} and {again_s - opened_s:.1f}")
 
 
 def churn(address: str, count: int) -> None:
-    """Connections of one request each, which the server ends: they stay in its TIME-WAIT."""
+    """Connections of one request each, which the server ends: they stay in its TIME-WAIT. Then some
+    come again, from ports of this side that it still remembers."""
     before = used_bytes(address)
-    part = max(count // 10, 1)
-    rounds_s = []
-    for at in range(count):
-        if at % part == 0:
-            rounds_s.append(time.monotonic())
-        with connect(address) as connection:
+    said = subprocess.run(["ab", "-q", "-n", str(count), "-c", "50", f"http://{address}/hello.txt"],
+                          stdout=subprocess.PIPE, check=True, text=True).stdout
+    assert re.search(rf"Complete requests: +{count}\n(.*\n)*Failed requests: +0\n", said), said
+    most = metrics(address)
+    began_s = time.monotonic()
+    for at in range(6 * PORTS_AGAIN):
+        with socket.create_connection((address, 80), HANG_S,
+                                      ("", FIRST_PORT_AGAIN + at % PORTS_AGAIN)) as connection:
             connection.sendall(CLOSE)
             receive(connection)
-    rounds_s.append(time.monotonic())
-    most = used_bytes(address)
+            assert connection.recv(1) == b""
+    again_s = time.monotonic() - began_s
     after = wait_until(address, lambda now: now["toril_tcp_time_wait"] <= 100)
-    rates = [part / (end - begin) for begin, end in zip(rounds_s, rounds_s[1:])]
-    print(f"connections {count}, in TIME-WAIT {most - before} bytes, "
-          f"left {after['toril_heap_used_bytes'] - before}, a second "
-          + " ".join(f"{rate:.0f}" for rate in rates))
+    print(f"connections {count}, in TIME-WAIT {most['toril_tcp_time_wait']}, bytes "
+          f"{most['toril_heap_used_bytes'] - before}, left {after['toril_heap_used_bytes'] - before}, "
+          f"again {6 * PORTS_AGAIN} in {again_s:.1f} s")
 
 
 # ---- segments by hand ---------------------------------------------------------------------------
@@ -138,11 +149,13 @@ def checksum(data: bytes) -> int:
 
 
 def segment(source: bytes, target: bytes, port: int, flags: int, sequence: int = 0,
-            acknowledged: int = 0) -> bytes:
+            acknowledged: int = 0, data: bytes = b"") -> bytes:
     """An IPv4 packet with a TCP segment to port 80."""
     tcp = struct.pack(">HHIIBBHHH", port, 80, sequence, acknowledged, 5 << 4, flags, 64240, 0, 0)
-    tcp = tcp[:16] + struct.pack(">H", checksum(source + target + b"\0\6\0\x14" + tcp)) + tcp[18:]
-    ip = b"\x45\0\0\x28\0\0\x40\0\x40\6\0\0" + source + target
+    tcp += data
+    summed = source + target + struct.pack(">HH", 6, len(tcp)) + tcp + bytes(len(tcp) % 2)
+    tcp = tcp[:16] + struct.pack(">H", checksum(summed)) + tcp[18:]
+    ip = struct.pack(">BBHIBBH", 0x45, 0, 20 + len(tcp), 0x4000, 64, 6, 0) + source + target
     return ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:] + tcp
 
 
@@ -212,7 +225,7 @@ def reset(connection: socket.socket) -> None:
 
 def resets(address: str, count: int) -> None:
     """Connections that are reset at each stage of their life."""
-    before = used_bytes(address)
+    before = metrics(address)
     link, ethernet = open_link(address)
     target = socket.inet_aton(address)
     stages = (b"", REQUEST[:10], REQUEST, REQUEST * 50, CLOSE, b"GET /kv/ HTTP/1.1\r\n",
@@ -231,8 +244,9 @@ def resets(address: str, count: int) -> None:
         for flags, off in ((SYN, 0), (RST, random.choice((1, 1, 5000))), (ACK, 1), (RST, 1)):
             send(link, ethernet + b"\x08\0" + segment(
                 source, target, port, flags, (number + off) % 2**32, random.getrandbits(32)))
-    after = wait_until(address, lambda now: now["toril_tcp_connections"] <= 1)
-    print(f"connections {count}, left {after['toril_heap_used_bytes'] - before}")
+    after = wait_until(address, as_few_as(before))
+    print(f"connections {count}, "
+          f"left {after['toril_heap_used_bytes'] - before['toril_heap_used_bytes']}")
 
 
 # ---- too little memory --------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The web server under what many clients, or bad ones, do to it: it goes on serving, and has its
-memory back afterwards. What they do is in floods.py and frames.py."""
+memory back afterwards. What they do is in floods.py, frames.py, slow_clients.py and stages.py."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ def server(boot: Starter, namespace: Namespace) -> Iterator[Server]:
     machine = boot("http", net="tap=tap0", inside=namespace.inside, smp=2,
                    append=f"ip={SERVER}/24,gw=10.77.0.1 -- connections=12000")
     machine.wait_for(r"http: listening on ")
-    yield Server(namespace, machine)
+    made = Server(namespace, machine)
+    # Their time is over when the last test looks.
+    assert made.suffer("stages begin", 10)["connections"][0] >= 200
+    yield made
     machine.stop()
 
 
@@ -65,16 +68,39 @@ def test_frames(server: Server) -> None:
     server.suffer("frames", 3, 100000)
 
 
+def test_slow_clients(server: Server) -> None:
+    """Hundreds that read, write or stop as slowly as they like hold nobody up. Who takes or says
+    nothing, or never finishes a request, is ended by a time limit, and told so if it can be."""
+    said = server.suffer("slow_clients each", 72)
+    assert said["clients"][0] >= 500
+    assert said["ended"][0] >= 72 * 6
+    assert said["dripped"][0] > 10000
+    assert said["copied"][0] > 0, "there always were enough receive buffers"
+    assert said["left"][0] < 200000
+
+
 def test_resets(server: Server) -> None:
     """Connections are reset at every stage."""
-    assert server.suffer("floods resets", 1000)["left"][0] < 65536
+    assert server.suffer("floods resets", 500)["left"][0] < 65536
+
+
+def test_ends_at_every_stage(server: Server) -> None:
+    """By segments made by hand: resets, ends and new beginnings, with right numbers and wrong ones."""
+    assert server.suffer("stages ended", 10)["left"][0] < 65536
 
 
 def test_churn(server: Server) -> None:
-    """Connections that the server ends first are remembered, and then forgotten."""
-    said = server.suffer("floods churn", 3000)
-    assert said["in TIME-WAIT"][0] > 0
-    assert said["left"][0] < 3000 * TABLE_BYTES
+    """Connections that the server ends first are remembered, which shuts nobody out, and forgotten."""
+    said = server.suffer("floods churn", 20000)
+    assert said["in TIME-WAIT"][0] > 1000
+    assert said["left"][0] < 20000 * TABLE_BYTES
+
+
+def test_vanished_clients(server: Server) -> None:
+    """Connections whose clients said nothing any more, at every stage, are all ended."""
+    said = server.suffer("stages gone", 0)
+    assert said["half open"] == said["orphans"] == [0]
+    assert said["given up"][0] > 0
 
 
 def test_no_memory(boot: Starter, namespace: Namespace) -> None:
