@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A connection of the server, for http/server.c, which has its times and its end, and
-// http/secure.c, which stands between it and TCP where it is encrypted.
+// A connection of the server: its times, its bytes and its end. For http/server.c, which lets it
+// in, and http/secure.c, which stands between it and TCP where it is encrypted.
 #pragma once
 
 #include "http/connection.h"
@@ -91,6 +91,23 @@ static inline __attribute__((always_inline)) void session_read_by(struct session
         tcp_recved(session->pcb, now);
     }
 }
+
+// Time limits are exact to this: the timer looks no more often.
+#define TIMER_SLACK_NS (500 * NS_PER_MS)
+
+// A session for a connection that lwIP let in. Returns: NULL without memory; `pcb` is the caller's.
+struct session *session_start(struct server *server, struct tcp_pcb *pcb);
+// Does what can be done now. The session may be gone afterwards.
+// Returns: what a callback of this connection returns to lwIP.
+err_t session_advance(struct session *session);
+// Ends it; what was written is still delivered. Returns: likewise.
+err_t session_close(struct session *session);
+// Its time is over.
+void session_expire(struct session *session);
+// Since when it is in the list where it is.
+uint64_t session_listed_ns(const struct session *session);
+// Who it is with: http_client_name of http/connection_log.h.
+void session_client_name(const struct http_connection *http, char *text);
 
 // As http_server_start(), with or without `security`.
 int http_server_listen(uint16_t port, unsigned connections_max,

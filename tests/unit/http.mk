@@ -4,7 +4,7 @@ ifndef LLHTTP_DIR
 include third_party/third_party.mk
 endif
 HTTP_UNIT_LLHTTP := $(LLHTTP_SOURCES:$(LLHTTP_DIR)/%.c=build/unit/llhttp_%.o)
-HTTP_WITHOUT_TCP := $(filter-out $(addprefix http/,access_log.c server.c secure.c run.c run_secure.c), \
+HTTP_WITHOUT_TCP := $(filter-out $(addprefix http/,access_log.c server.c session.c secure.c run.c run_secure.c), \
     $(sort $(wildcard http/*.c))) tests/unit/fake_access_log.c
 HTTP_UNIT_SOURCES := $(HTTP_WITHOUT_TCP) $(addprefix apps/http/,metrics.c page.c site.c) \
     build/unit/http_www.c build/unit/http_statuses.c
@@ -51,7 +51,7 @@ UNIT_DEPENDS_http_target := $(HTTP_UNIT_HEADERS)
 # time a recipe runs), and its fake world.
 UNIT_TESTS += http_server
 UNIT_CFLAGS_http_server = -isystem $(LLHTTP_DIR) $(NET_UNIT_CFLAGS)
-UNIT_SOURCES_http_server = $(HTTP_UNIT_SOURCES) apps/http/network.c http/server.c \
+UNIT_SOURCES_http_server = $(HTTP_UNIT_SOURCES) apps/http/network.c http/server.c http/session.c \
     $(HTTP_UNIT_LLHTTP) $(UNIT_SOURCES_net)
 UNIT_DEPENDS_http_server = $(HTTP_UNIT_HEADERS) tests/unit/test_net_world.h
 
