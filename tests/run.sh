@@ -84,15 +84,13 @@ test_model() { # NAME, or nothing for all
     count "$(grep -c '^model/.*: passed' "$log")" "$(grep -c '^model/.*: FAILED$' "$log")"
 }
 
-# All together run for FUZZ_SECONDS (60) of each of this host's CPUs, from the kept inputs on. What is
-# found lies in build/fuzz/: new inputs in NAME.found, one that fails in NAME-crash-... .
+# Each runs for FUZZ_SECONDS (60) on a CPU of this host, from the kept inputs on. What is found lies in
+# build/fuzz/: new inputs in NAME.found, one that fails in NAME-crash-... .
 test_fuzz() { # NAME, or nothing for all
     build_tests fuzz FUZZ_TESTS '' "$1" || return 0
-    seconds=$((${FUZZ_SECONDS:-60} * $(nproc) / $(printf '%s\n' "$names" | wc -l)))
-    [ "$seconds" -le "${FUZZ_SECONDS:-60}" ] || seconds=${FUZZ_SECONDS:-60}
     printf '%s\n' "$names" | xargs -P "$(nproc)" -I '{}' sh -c "
         mkdir -p build/fuzz/{}.found
-        build/fuzz/{} -max_total_time=$((seconds + 1)) -timeout=20 -print_final_stats=1 \\
+        build/fuzz/{} -max_total_time=${FUZZ_SECONDS:-60} -timeout=20 -print_final_stats=1 \\
             -artifact_prefix=build/fuzz/{}- build/fuzz/{}.found tests/fuzz/corpus/{} \\
             >build/fuzz/{}.log 2>&1; echo \$? >build/fuzz/{}.status"
     for name in $names; do
