@@ -112,8 +112,10 @@ static const struct net_device_ops operations = {
 static const char *set_up(struct e1000 *self)
 {
     struct e1000_card *card = &self->card;
-    struct net_device facts = {.mtu = MTU, .checksum_offload = true};
-    facts.ops = &operations;
+    struct net_device facts = {.ops = &operations,
+                               .mtu = MTU,
+                               .checksum_offload = true,
+                               .pci_address = pci_address(card->pci)};
     snprintf(facts.name, sizeof(facts.name), "%s", card->name);
     const char *wrong = e1000_card_reset(card);
     if (wrong != NULL)

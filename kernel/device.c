@@ -31,8 +31,9 @@ void net_device_register(struct net_device *device)
 {
     ASSERT(device->ops != NULL && device->next == NULL);
     struct net_device **link = &first_net_device;
-    while (*link != NULL)
+    while (*link != NULL && (*link)->pci_address <= device->pci_address)
         link = &(*link)->next;
+    device->next = *link;
     *link = device;
 }
 

@@ -83,7 +83,8 @@ struct net_device {
         *of_card;           // the card's devices; the first, core 0's, is the one registered
     unsigned of_card_count; // 0: this is the only one
     const struct net_device_ops *ops;
-    char name[40]; // "virtio-net at 00:02.0"
+    char name[40];        // "virtio-net at 00:02.0"
+    uint32_t pci_address; // bus, slot and function as pci_address() has them: the cards' order
     uint8_t mac[6];
     uint16_t mtu;          // bytes of payload, 1500 unless the device says otherwise
     bool link_up;          // kept current by the driver
@@ -95,12 +96,13 @@ struct net_device {
                      struct net_rx_buffer *frame); // takes the frame's buffers
     void (*transmitted)(struct net_device *device, void *token);
     void *user;
-    struct net_device *next; // all devices, in the order found
+    unsigned card;           // its number, the same for all devices of a card
+    struct net_device *next; // all cards, in the order of their PCI addresses
 };
 
 // Until the network layer has set its functions: frames received are dropped, sent ones forgotten.
 void net_device_ignore(struct net_device *device);
-// Registers a device that is ready to work. Owns: the struct, for good.
+// Registers a card by its first device, which is ready to work. Owns: the struct, for good.
 void net_device_register(struct net_device *device);
-// The first registered device, or NULL.
+// The first card's first device, or NULL.
 struct net_device *net_device_first(void);

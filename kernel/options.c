@@ -80,9 +80,10 @@ static void log_known_options(void)
 {
     log_info("options: these are known:");
     for (const struct machine_option *each = __start_options; each < __stop_options; each++)
-        log_info("options:   %-11s %s%s%s%s", each->name, each->help,
+        log_info("options:   %-11s %s%s%s%s%s", each->name, each->help,
                  each->choices == NULL ? "" : " (", each->choices == NULL ? "" : each->choices,
-                 each->choices == NULL ? "" : ")");
+                 each->choices == NULL ? "" : ")",
+                 each->of_card == NULL ? "" : "; of further cards with .1, .2, ...");
 }
 
 // ---- storing values -----------------------------------------------------------------------------
@@ -223,7 +224,21 @@ static bool is_one_of(const char *value, const char *choices)
     return false;
 }
 
-static void set_value(struct machine_option *option, const char *value, const struct source *source)
+static struct machine_option *find_option(const char *name, size_t length)
+{
+    for (struct machine_option *each = __start_options; each < __stop_options; each++)
+        if (strlen(each->name) == length && memcmp(each->name, name, length) == 0)
+            return each;
+    return NULL;
+}
+
+static const char **value_of_card(struct machine_option *option, unsigned card)
+{
+    return card == 0 ? &option->value : &option->of_card[card - 1];
+}
+
+static void set_value(struct machine_option *option, unsigned card, const char *value,
+                      const struct source *source)
 {
     char expected[96];
     uint64_t number;
@@ -264,15 +279,32 @@ static void set_value(struct machine_option *option, const char *value, const st
     }
     const char *kept = keep_text(source, value);
     if (kept != NULL)
-        option->value = kept;
+        *value_of_card(option, card) = kept;
 }
 
-static struct machine_option *find_option(const char *name, size_t length)
+// Takes in NAME=VALUE or NAME.CARD=VALUE. `name` is of `length` bytes.
+static void set_option(const char *name, size_t length, const char *value, const char *word,
+                       const struct source *source)
 {
-    for (struct machine_option *each = __start_options; each < __stop_options; each++)
-        if (strlen(each->name) == length && memcmp(each->name, name, length) == 0)
-            return each;
-    return NULL;
+    const char *dot = memchr(name, '.', length);
+    struct machine_option *option = find_option(name, dot == NULL ? length : (size_t)(dot - name));
+    unsigned card = 0;
+    if (option == NULL || (dot != NULL && option->of_card == NULL)) {
+        option_was_unknown = true;
+        complain(source, word, "this app has no such option");
+        return;
+    }
+    if (dot != NULL) {
+        card = (unsigned)(dot[1] - '0');
+        if (dot + 2 != name + length || card >= OPTION_CARDS_MAX) {
+            char what[80];
+            snprintf(what, sizeof(what), "the number of a card is one from 0 to %d: %s.1=...",
+                     OPTION_CARDS_MAX - 1, option->name);
+            complain(source, word, what);
+            return;
+        }
+    }
+    set_value(option, card, value, source);
 }
 
 // ---- the two sources ----------------------------------------------------------------------------
@@ -288,15 +320,11 @@ static void parse_words(const char *line, struct source source)
             return;
         }
         const char *equals = strchr(word, '=');
-        struct machine_option *option =
-            equals == NULL ? NULL : find_option(word, (size_t)(equals - word));
-        if (option != NULL) {
-            set_value(option, equals + 1, &source);
+        if (equals != NULL) {
+            set_option(word, (size_t)(equals - word), equals + 1, word, &source);
         } else {
             option_was_unknown = true;
-            complain(&source, word,
-                     equals == NULL ? "expected key=value, or -- before the app's arguments"
-                                    : "this app has no such option");
+            complain(&source, word, "expected key=value, or -- before the app's arguments");
         }
     }
 }
@@ -334,13 +362,7 @@ static void parse_line(char *line, const struct source *source)
     }
     *equals = '\0';
     const char *name = trim(line);
-    struct machine_option *option = find_option(name, strlen(name));
-    if (option == NULL) {
-        option_was_unknown = true;
-        complain(source, name, "this app has no such option");
-        return;
-    }
-    set_value(option, unquote(trim(equals + 1)), source);
+    set_option(name, strlen(name), unquote(trim(equals + 1)), name, source);
 }
 
 static void parse_config(const char *config, size_t config_bytes)
@@ -374,8 +396,11 @@ static void parse_config(const char *config, size_t config_bytes)
 
 void options_parse(const char *load_options, const char *config_text, size_t config_bytes)
 {
-    for (struct machine_option *each = __start_options; each < __stop_options; each++)
+    for (struct machine_option *each = __start_options; each < __stop_options; each++) {
         each->value = NULL;
+        if (each->of_card != NULL)
+            memset(each->of_card, 0, (OPTION_CARDS_MAX - 1) * sizeof(*each->of_card));
+    }
     text_used = environment_count = 0;
     arguments[0] = program;
     argument_count = 1;
@@ -425,16 +450,27 @@ char **options_environ(void)
     return environment;
 }
 
-const char *option_get(const char *name)
+static struct machine_option *known_option(const char *name)
 {
     struct machine_option *option = find_option(name, strlen(name));
     ASSERT(option != NULL);
-    return option->value;
+    return option;
 }
 
-uint64_t option_get_number(const char *name, uint64_t fallback, uint64_t min, uint64_t max)
+const char *option_get(const char *name)
 {
-    const char *value = option_get(name);
+    return known_option(name)->value;
+}
+
+const char *option_get_of_card(const char *name, unsigned card)
+{
+    ASSERT(card < OPTION_CARDS_MAX);
+    return *value_of_card(known_option(name), card);
+}
+
+static uint64_t number_of(const char *name, const char *value, uint64_t fallback, uint64_t min,
+                          uint64_t max)
+{
     uint64_t number;
     char shown[SHOWN_BYTES];
     if (value == NULL)
@@ -445,6 +481,31 @@ uint64_t option_get_number(const char *name, uint64_t fallback, uint64_t min, ui
              show(shown, value), (unsigned long long)min, (unsigned long long)max,
              (unsigned long long)fallback);
     return fallback;
+}
+
+uint64_t option_get_number(const char *name, uint64_t fallback, uint64_t min, uint64_t max)
+{
+    return number_of(name, option_get(name), fallback, min, max);
+}
+
+uint64_t option_get_number_of_card(const char *name, unsigned card, uint64_t fallback, uint64_t min,
+                                   uint64_t max)
+{
+    return number_of(name, option_get_of_card(name, card), fallback, min, max);
+}
+
+void options_name_missing_cards(unsigned count)
+{
+    char shown[SHOWN_BYTES];
+    for (struct machine_option *each = __start_options; each < __stop_options; each++) {
+        for (unsigned card = count; each->of_card != NULL && card < OPTION_CARDS_MAX; card++) {
+            const char *value = *value_of_card(each, card);
+            if (value != NULL)
+                log_warn("options: %s.%u=%s: there is no network card %u: the cards are numbered "
+                         "from 0 to %u",
+                         each->name, card, show(shown, value), card, count - 1);
+        }
+    }
 }
 
 bool option_get_bool(const char *name, bool fallback)

@@ -11,6 +11,8 @@
 // Who asks for an option declares it, at the top of his file:
 //   OPTION_NUMBER(stack_kib, 16, 65536, "stack of each thread, in KiB");
 // So an app knows the options of what it is linked with, and no others.
+// One that each network card has of its own is declared OF_CARD: `mtu` is the first card's (as is
+// `mtu.0`), `mtu.1` the second's.
 #pragma once
 
 #include "kernel/compiler.h"
@@ -20,6 +22,7 @@
 #define OPTIONS_ARGUMENTS_MAX   128  // of the app, its name not counted
 #define OPTIONS_ENVIRONMENT_MAX 64   // NAME=VALUE pairs
 #define OPTIONS_COMPLAINTS_MAX  20   // named on the console one by one; the rest is only counted
+#define OPTION_CARDS_MAX        8    // numbers from 0 that an option of a card may have
 
 enum option_kind {
     OPTION_IS_TEXT,
@@ -32,9 +35,10 @@ enum option_kind {
 
 struct machine_option {
     const char *name, *help;
-    const char *choices; // of a choice: "one|another"
-    const char *value;   // given, or NULL
-    uint64_t min, max;   // of a number
+    const char *choices;  // of a choice: "one|another"
+    const char *value;    // given, or NULL
+    const char **of_card; // of one that each card has: the values given for cards 1 and up
+    uint64_t min, max;    // of a number
     enum option_kind kind;
 };
 
@@ -54,6 +58,14 @@ struct machine_option {
 // Accepts one of "one|another".
 #define OPTION_CHOICE(key, accepted, what)                                                         \
     OPTION_DECLARE(key, .kind = OPTION_IS_CHOICE, .choices = accepted, .help = what)
+
+// The same, for each network card.
+#define OPTION_OF_CARD(key, ...)                                                                   \
+    static const char *option_##key##_of_card[OPTION_CARDS_MAX - 1];                               \
+    OPTION_DECLARE(key, .of_card = option_##key##_of_card, __VA_ARGS__)
+#define OPTION_TEXT_OF_CARD(key, what) OPTION_OF_CARD(key, .kind = OPTION_IS_TEXT, .help = what)
+#define OPTION_NUMBER_OF_CARD(key, least, most, what)                                              \
+    OPTION_OF_CARD(key, .kind = OPTION_IS_NUMBER, .min = least, .max = most, .help = what)
 
 // Takes in what the user wrote. Unknown keys and whatever is malformed are named on the console by
 // source, line and word, and have no other effect. Allocates nothing.
@@ -78,5 +90,11 @@ const char *option_get(const char *key);
 // The number given for `key`, decimal or 0x hexadecimal; `fallback` when it was not given.
 // A value that is no number or not in [min, max] is named on the console and `fallback` counts.
 uint64_t option_get_number(const char *key, uint64_t fallback, uint64_t min, uint64_t max);
+// The same of a card, whose option must be declared OF_CARD. No other card's value counts for it.
+const char *option_get_of_card(const char *key, unsigned card);
+uint64_t option_get_number_of_card(const char *key, unsigned card, uint64_t fallback, uint64_t min,
+                                   uint64_t max);
+// Names on the console what was given for cards from `count` on, which are not there.
+void options_name_missing_cards(unsigned count);
 // true for on/yes/1/true, false for off/no/0/false; anything else is named and `fallback` counts.
 bool option_get_bool(const char *key, bool fallback);

@@ -27,6 +27,12 @@ struct pci_device {
 void pci_scan(const struct acpi_facts *acpi);
 // All functions found, in bus order; NULL when there is none.
 struct pci_device *pci_first(void);
+// Where it is, as a number: in the order of segments, buses, slots and functions.
+static inline uint32_t pci_address(const struct pci_device *device)
+{
+    return (uint32_t)device->segment << 16 | (uint32_t)device->bus << 8 |
+           (uint32_t)device->slot << 3 | device->function;
+}
 // "00:02.0", or "0001:00:02.0" for other segments, in `text`.
 #define PCI_NAME_BYTES 16
 const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES]);
@@ -39,9 +45,9 @@ void pci_write16(const struct pci_device *device, uint16_t offset, uint16_t valu
 // Offset of the next capability with `id` after `from` (0 to start), or 0. A list that loops ends.
 uint8_t pci_find_capability(const struct pci_device *device, uint8_t id, uint8_t from);
 // Physical address of memory BAR `index` (0..5), 64-bit ones included, and what its size cannot
-// exceed: a BAR is aligned to its size and ends before the next one that any device decodes. The size itself
-// is not asked for: each look would move the BAR, which costs a hypervisor a new memory map.
-// Returns: 0, or -ENODEV when the BAR is absent, of I/O type, or was given no address.
+// exceed: a BAR is aligned to its size and ends before the next one that any device decodes. The
+// size itself is not asked for: each look would move the BAR, which costs a hypervisor a new memory
+// map. Returns: 0, or -ENODEV when the BAR is absent, of I/O type, or was given no address.
 int pci_bar(const struct pci_device *device, int index, uint64_t *phys,
             uint64_t *size_max) MUST_CHECK;
 // Lets the device decode memory and master the bus.

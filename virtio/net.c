@@ -65,6 +65,7 @@ static int read_config(struct virtio_device *device, struct net_device *facts)
         random_bytes(facts->mac, sizeof(facts->mac));
         facts->mac[0] = (uint8_t)((facts->mac[0] & 0xfe) | 0x02); // one of ours, not a group
     }
+    facts->pci_address = device->transport->pci_address;
     facts->mtu = MTU_DEFAULT;
     if (error == 0 && virtio_has(device, VIRTIO_NET_F_MTU))
         error = virtio_config_read(device, VIRTIO_NET_CONFIG_MTU, &facts->mtu, sizeof(facts->mtu));

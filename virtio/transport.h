@@ -46,6 +46,7 @@ struct transport_ops {
 
 struct transport {
     const struct transport_ops *ops;
-    char place[24]; // where it is, for the log: "00:02.0"
+    char place[24];       // where it is, for the log: "00:02.0"
+    uint32_t pci_address; // the same as a number
     uint32_t device_type;
 };

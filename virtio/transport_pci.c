@@ -328,6 +328,7 @@ struct transport *transport_pci_open(struct pci_device *pci)
     self->transport.ops = &operations;
     self->transport.device_type = transport_pci_device_type(pci);
     strcpy(self->transport.place, pci_name(pci, name));
+    self->transport.pci_address = pci_address(pci);
     const char *why;
     if (!has_modern_half(pci)) {
         why = "legacy only; start it as a modern device (QEMU: disable-legacy=on,"

@@ -14,6 +14,7 @@ OPTION_NUMBER(cores, 1, CORES_MAX, "a number");
 OPTION_CHOICE(exit, "poweroff|reset|halt|debug", "a choice");
 OPTION_TEXT(hostname, "a text");
 OPTION_TEXT(ip, "a text");
+OPTION_NUMBER_OF_CARD(mtu, 68, 9000, "a number of each card");
 OPTION_CHOICE(kaslr, "on|off", "a choice");
 OPTION_CHOICE(on_panic, "halt|reset|debug", "a choice");
 OPTION_NUMBER(stack_kib, 16, 65536, "a number");
@@ -295,6 +296,31 @@ static void numbers_and_switches(void **state)
     }
 }
 
+static void options_of_cards(void **state)
+{
+    (void)state;
+    parse("mtu=1400 mtu.2=9000 mtu.2=576", "mtu.1=1300\n");
+    assert_string_equal(host_log, "");
+    assert_int_equal(option_get_number_of_card("mtu", 0, 1500, 68, 9000), 1400);
+    assert_int_equal(option_get_number_of_card("mtu", 1, 1500, 68, 9000), 1300);
+    assert_int_equal(option_get_number_of_card("mtu", 2, 1500, 68, 9000), 576);
+    assert_int_equal(option_get_number_of_card("mtu", 3, 1500, 68, 9000), 1500);
+    options_name_missing_cards(3);
+    assert_string_equal(host_log, "");
+    options_name_missing_cards(2);
+    assert_true(host_log_has("options: mtu.2=576: there is no network card 2"));
+    static const char *const wrong[] = {"mtu.8=1400", "mtu.=1400", "mtu.10=1400", "mtu.x=1400",
+                                        "hostname.1=a", "mtu.1=9001", ".1=2"};
+    for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
+        parse(wrong[i], "");
+        assert_non_null(strstr(host_log, wrong[i] + (strncmp(wrong[i], "mtu.1=", 6) ? 0 : 6)));
+        for (unsigned card = 0; card < OPTION_CARDS_MAX; card++)
+            assert_null(option_get_of_card("mtu", card));
+    }
+    parse("mtu.0=700", "");
+    assert_string_equal(option_get("mtu"), "700");
+}
+
 static void asking_for_an_unknown_key_is_a_bug(void **state)
 {
     (void)state;
@@ -392,6 +418,7 @@ int main(void)
         cmocka_unit_test(one_mistake_leaves_the_rest),
         cmocka_unit_test(limits_are_named),
         cmocka_unit_test(numbers_and_switches),
+        cmocka_unit_test(options_of_cards),
         cmocka_unit_test(asking_for_an_unknown_key_is_a_bug),
         cmocka_unit_test(program_name_is_the_callers),
         cmocka_unit_test(one_option_before_the_rest),
