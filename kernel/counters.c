@@ -50,11 +50,11 @@ static uint64_t read_heap(unsigned core, size_t offset)
 }
 
 #define IN_COUNTERS(name, help)                                                                    \
-    {#name, help, COUNTER_EVENTS, read_counters, offsetof(struct counters, name)},
-#define IN_SCHEDULER(field)  read_scheduler, offsetof(struct scheduler_stats, field)
-#define IN_INTERRUPTS(field) read_interrupts, offsetof(struct interrupt_stats, field)
-#define IN_PAGES(field)      read_pages, offsetof(struct page_stats, field)
-#define IN_HEAP(field)       read_heap, offsetof(struct heap_stats, field)
+    {#name, help, COUNTER_EVENTS, read_counters, offsetof(struct counters, name), NULL},
+#define IN_SCHEDULER(field)  read_scheduler, offsetof(struct scheduler_stats, field), NULL
+#define IN_INTERRUPTS(field) read_interrupts, offsetof(struct interrupt_stats, field), NULL
+#define IN_PAGES(field)      read_pages, offsetof(struct page_stats, field), NULL
+#define IN_HEAP(field)       read_heap, offsetof(struct heap_stats, field), NULL
 
 static const struct counter rows[] = {
     {"threads", "Threads that exist.", GAUGE_COUNT, IN_SCHEDULER(threads)},
@@ -71,7 +71,7 @@ static const struct counter rows[] = {
     {"memory_total", "Memory in the core's page pool.", GAUGE_BYTES, IN_PAGES(total_bytes)},
     {"memory_free", "Memory free in the core's page pool.", GAUGE_BYTES, IN_PAGES(free_bytes)},
     {"memory_free_longest", "Longest run of free memory in the core's page pool.", GAUGE_BYTES,
-     read_longest_free, 0},
+     read_longest_free, 0, NULL},
     {"heap_blocks", "Blocks of the core's heap in use.", GAUGE_COUNT, IN_HEAP(blocks)},
     {"heap_used", "Memory in blocks of the core's heap in use.", GAUGE_BYTES, IN_HEAP(used_bytes)},
     {"heap_held", "Memory that the core's heap has from the page pool.", GAUGE_BYTES,

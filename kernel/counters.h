@@ -31,11 +31,19 @@ enum counter_kind {
     GAUGE_COUNT,
     GAUGE_BYTES,
 };
+// What is counted of several things apart, of each on each core.
+struct counter_items {
+    const char *label; // what the things are: "device"
+    unsigned (*count)(void);
+    const char *(*name)(unsigned item);
+    uint64_t (*read)(unsigned item, unsigned core, size_t offset);
+};
 struct counter {
     const char *name, *help;
     enum counter_kind kind;
     uint64_t (*read)(unsigned core, size_t offset); // `core` is online
     size_t offset;                                  // what else read() gets
+    const struct counter_items *items; // read() has the sum over these; NULL: there are none
 };
 struct counter_group {
     const struct counter *rows;

@@ -13,40 +13,72 @@
 
 #include "lwip/stats.h"
 
-static uint64_t of_device(const struct net_device *device, unsigned core, size_t offset)
+// ---- of each card -------------------------------------------------------------------------------
+
+static uint64_t field(const void *structure, size_t offset)
 {
-    return device->core == core ? *(const uint64_t *)((const char *)&device->stats + offset) : 0;
+    return *(const uint64_t *)((const char *)structure + offset);
 }
 
-// The sum over the core's devices.
-static uint64_t read_devices(unsigned core, size_t offset)
+static const struct net_device *first_device(unsigned card)
 {
+    return net_interface(card)->device;
+}
+
+static const char *device_name(unsigned card)
+{
+    return first_device(card)->name;
+}
+
+static unsigned device_count(void)
+{
+    return net_card_count;
+}
+
+// Of the card's queues that the core works with.
+static uint64_t read_device(unsigned card, unsigned core, size_t offset)
+{
+    const struct net_device *first = first_device(card);
+    if (first->of_card_count == 0)
+        return first->core == core ? field(&first->stats, offset) : 0;
     uint64_t sum = 0;
-    for (struct net_device *card = net_device_first(); card != NULL; card = card->next) {
-        if (card->of_card_count == 0)
-            sum += of_device(card, core, offset);
-        for (unsigned i = 0; i < card->of_card_count; i++)
-            sum += of_device(card->of_card[i], core, offset);
-    }
+    for (unsigned i = 0; i < first->of_card_count; i++)
+        if (first->of_card[i]->core == core)
+            sum += field(&first->of_card[i]->stats, offset);
     return sum;
 }
 
-static uint64_t read_netif(unsigned core, size_t offset)
+static uint64_t read_netif(unsigned card, unsigned core, size_t offset)
 {
-    struct net_netif_stats stats = net_netif_stats_of(core);
-    return *(const uint64_t *)((const char *)&stats + offset);
+    struct net_netif_stats stats = net_netif_stats_of(core, card);
+    return field(&stats, offset);
 }
+
+static uint64_t read_other_vlans(unsigned card, unsigned core, size_t offset)
+{
+    (void)offset;
+    return net_vlan_others_of(core, card);
+}
+
+#define ITEMS(name, read)                                                                          \
+    static const struct counter_items name = {"device", device_count, device_name, read};          \
+    static uint64_t sum_of_##name(unsigned core, size_t offset)                                    \
+    {                                                                                              \
+        uint64_t sum = 0;                                                                          \
+        for (unsigned card = 0; card < net_card_count; card++)                                     \
+            sum += read(card, core, offset);                                                       \
+        return sum;                                                                                \
+    }
+ITEMS(devices, read_device)
+ITEMS(netifs, read_netif)
+ITEMS(other_vlans, read_other_vlans)
+
+// ---- of each core's stack -----------------------------------------------------------------------
 
 static uint64_t read_relay(unsigned core, size_t offset)
 {
     struct net_relay_stats stats = net_relay_stats_of(core);
     return *(const uint64_t *)((const char *)&stats + offset);
-}
-
-static uint64_t read_other_vlans(unsigned core, size_t offset)
-{
-    (void)offset;
-    return net_vlan_others_of(core);
 }
 
 static uint64_t read_half_open(unsigned core, size_t offset)
@@ -85,14 +117,18 @@ static uint64_t read_stack(unsigned core, size_t offset)
     return *(const STAT_COUNTER *)((const char *)core_local_of(core, &lwip_stats) + offset);
 }
 
-#define IN_DEVICES(kind, field) kind, read_devices, offsetof(struct net_device_stats, field)
-#define IN_NETIF(field)         COUNTER_EVENTS, read_netif, offsetof(struct net_netif_stats, field)
-#define IN_RELAY(field)         COUNTER_EVENTS, read_relay, offsetof(struct net_relay_stats, field)
-#define IN_HALF_OPEN(field)     read_half_open, offsetof(struct net_half_open_stats, field)
-#define IN_RECOVERY(field)      COUNTER_EVENTS, read_recovery, offsetof(struct net_recovery_stats, field)
-#define IN_ORPHANS(field)       read_orphans, offsetof(struct net_orphan_stats, field)
-#define IN_LAYERS(field)        COUNTER_EVENTS, read_layers, offsetof(struct stats_proto, field)
-#define IN_STACK(layer, field)  COUNTER_EVENTS, read_stack, offsetof(struct stats_, layer.field)
+#define IN_DEVICES(kind, field)                                                                    \
+    kind, sum_of_devices, offsetof(struct net_device_stats, field), &devices
+#define IN_NETIF(field)                                                                            \
+    COUNTER_EVENTS, sum_of_netifs, offsetof(struct net_netif_stats, field), &netifs
+#define IN_RELAY(field)     COUNTER_EVENTS, read_relay, offsetof(struct net_relay_stats, field), NULL
+#define IN_HALF_OPEN(field) read_half_open, offsetof(struct net_half_open_stats, field), NULL
+#define IN_RECOVERY(field)                                                                         \
+    COUNTER_EVENTS, read_recovery, offsetof(struct net_recovery_stats, field), NULL
+#define IN_ORPHANS(field) read_orphans, offsetof(struct net_orphan_stats, field), NULL
+#define IN_LAYERS(field)  COUNTER_EVENTS, read_layers, offsetof(struct stats_proto, field), NULL
+#define IN_STACK(layer, field)                                                                     \
+    COUNTER_EVENTS, read_stack, offsetof(struct stats_, layer.field), NULL
 
 static const struct counter rows[] = {
     {"network_received_frames", "Frames received.", IN_DEVICES(COUNTER_EVENTS, rx_frames)},
@@ -114,7 +150,7 @@ static const struct counter rows[] = {
     {"network_received_copied", "Frames copied: too many receive buffers were held.",
      IN_NETIF(rx_copied)},
     {"network_received_other_vlan", "Frames dropped: not of the VLAN of option vlan.",
-     COUNTER_EVENTS, read_other_vlans, 0},
+     COUNTER_EVENTS, sum_of_other_vlans, 0, &other_vlans},
     {"network_received_no_room", "Frames dropped: too long, or no memory.", IN_NETIF(rx_dropped)},
     {"network_sent_copied", "Frames copied: in too many pieces.", IN_NETIF(tx_coalesced)},
     {"network_sent_queue_full", "Frames put off: the device's queue was full.",

@@ -9,7 +9,9 @@
 #include "net/dns_servers.h"
 #include "net/hooks.h"
 #include "net/ip6.h"
+#include "net/netif.h"
 
+#include "lwip/ip.h"
 #include "lwip/prot/ethernet.h"
 #include "lwip/udp.h"
 
@@ -55,9 +57,8 @@ static const struct {
     [REBIND] = {10, 600},  [DECLINE] = {1, 30}, [INFORMATION_REQUEST] = {1, 3600},
 };
 
-static PERCORE struct {
-    struct netif *netif;
-    struct udp_pcb *pcb;
+static PERCORE struct client { // of each card
+    struct netif *netif;       // NULL: does not follow routers yet
     struct timer timer;
     enum message asking; // NOTHING: there is nothing to ask until `timer`
     uint32_t transaction;
@@ -68,7 +69,8 @@ static PERCORE struct {
     bool has_asked, is_managed, is_bound;
     ip6_addr_t address; // offered or given
     uint64_t renew_ns, rebind_ns, end_ns;
-} state;
+} clients[NET_CARDS_MAX];
+static PERCORE struct udp_pcb *port; // of all
 
 struct bytes {
     const uint8_t *at, *end;
@@ -106,94 +108,94 @@ static uint8_t *put_option(uint8_t *at, enum option code, const void *value, siz
 }
 
 // Sections 11.4: type link-layer address, Ethernet.
-static uint8_t *put_client_id(uint8_t *at)
+static uint8_t *put_client_id(const struct client *client, uint8_t *at)
 {
     uint8_t duid[4 + ETH_HWADDR_LEN] = {0, 3, 0, 1};
-    memcpy(duid + 4, state.netif->hwaddr, ETH_HWADDR_LEN);
+    memcpy(duid + 4, client->netif->hwaddr, ETH_HWADDR_LEN);
     return put_option(at, OPTION_CLIENT_ID, duid, sizeof(duid));
 }
 
 // The address association, of which this machine has one, with the address unless there is none.
-static uint8_t *put_association(uint8_t *at)
+static uint8_t *put_association(const struct client *client, uint8_t *at)
 {
     uint8_t association[12 + 4 + 24] = {[3] = 1};
     put16(put16(association + 12, OPTION_IA_ADDRESS), 24);
-    memcpy(association + 16, state.address.addr, sizeof(state.address.addr));
-    size_t size_bytes = state.asking == SOLICIT ? 12 : sizeof(association);
+    memcpy(association + 16, client->address.addr, sizeof(client->address.addr));
+    size_t size_bytes = client->asking == SOLICIT ? 12 : sizeof(association);
     return put_option(at, OPTION_IA_NA, association, size_bytes);
 }
 
-static size_t make_message(uint8_t *bytes)
+static size_t make_message(const struct client *client, uint8_t *bytes)
 {
-    uint64_t elapsed = (time_now_ns() - state.since_ns) / (10 * NS_PER_MS);
+    uint64_t elapsed = (time_now_ns() - client->since_ns) / (10 * NS_PER_MS);
     uint8_t elapsed_bytes[2], wanted[2] = {0, OPTION_DNS_SERVERS};
     put16(elapsed_bytes, elapsed > UINT16_MAX ? UINT16_MAX : (unsigned)elapsed);
-    bytes[0] = state.asking;
-    bytes[1] = (uint8_t)(state.transaction >> 16);
-    uint8_t *at = put_client_id(put16(bytes + 2, state.transaction & 0xffff));
+    bytes[0] = client->asking;
+    bytes[1] = (uint8_t)(client->transaction >> 16);
+    uint8_t *at = put_client_id(client, put16(bytes + 2, client->transaction & 0xffff));
     at = put_option(at, OPTION_ELAPSED_TIME, elapsed_bytes, sizeof(elapsed_bytes));
     at = put_option(at, OPTION_REQUEST, wanted, sizeof(wanted));
-    if (state.asking == REQUEST || state.asking == RENEW || state.asking == DECLINE)
-        at = put_option(at, OPTION_SERVER_ID, state.server, state.server_bytes);
-    if (state.asking != INFORMATION_REQUEST)
-        at = put_association(at);
+    if (client->asking == REQUEST || client->asking == RENEW || client->asking == DECLINE)
+        at = put_option(at, OPTION_SERVER_ID, client->server, client->server_bytes);
+    if (client->asking != INFORMATION_REQUEST)
+        at = put_association(client, at);
     return (size_t)(at - bytes);
 }
 
-static void send(void)
+static void send(struct client *client)
 {
     uint8_t bytes[256 + DUID_BYTES_MAX];
     ip_addr_t servers = IPADDR6_INIT_HOST(0xff020000, 0, 0, 0x00010002);
-    size_t size_bytes = make_message(bytes);
+    size_t size_bytes = make_message(client, bytes);
     struct pbuf *message = pbuf_alloc(PBUF_TRANSPORT, (u16_t)size_bytes, PBUF_RAM);
     if (message != NULL) { // else the next try
         pbuf_take(message, bytes, (u16_t)size_bytes);
-        udp_sendto_if(state.pcb, message, &servers, SERVER_PORT, state.netif);
+        udp_sendto_if(port, message, &servers, SERVER_PORT, client->netif);
         pbuf_free(message);
     }
     // Section 15: a tenth more or less, so that many machines do not ask at the same moment.
-    uint64_t spread_ms = state.interval_ms / 10;
-    uint64_t wait_ms = state.interval_ms - spread_ms + random_u32() % (2 * spread_ms + 1);
-    timer_start(&state.timer, time_now_ns() + wait_ms * NS_PER_MS);
-    uint64_t max_ms = patience[state.asking].max_s * UINT64_C(1000);
-    state.interval_ms = LWIP_MIN(2 * state.interval_ms, max_ms);
-    if (++state.tries == SILENT_TRIES && !state.is_bound)
+    uint64_t spread_ms = client->interval_ms / 10;
+    uint64_t wait_ms = client->interval_ms - spread_ms + random_u32() % (2 * spread_ms + 1);
+    timer_start(&client->timer, time_now_ns() + wait_ms * NS_PER_MS);
+    uint64_t max_ms = patience[client->asking].max_s * UINT64_C(1000);
+    client->interval_ms = LWIP_MIN(2 * client->interval_ms, max_ms);
+    if (++client->tries == SILENT_TRIES && !client->is_bound)
         log_warn("net: a router names DHCPv6, but no server answers: still trying");
 }
 
-static void ask(enum message message)
+static void ask(struct client *client, enum message message)
 {
-    state.asking = message;
-    state.transaction = random_u32() & 0xffffff;
-    state.tries = 0;
-    state.since_ns = time_now_ns();
-    state.interval_ms = patience[message].first_s * UINT64_C(1000);
-    send();
+    client->asking = message;
+    client->transaction = random_u32() & 0xffffff;
+    client->tries = 0;
+    client->since_ns = time_now_ns();
+    client->interval_ms = patience[message].first_s * UINT64_C(1000);
+    send(client);
 }
 
-static void ask_later(void)
+static void ask_later(struct client *client)
 {
-    state.asking = NOTHING;
-    state.is_bound = false;
-    timer_start(&state.timer, seconds_from_now(REFUSED_WAIT_S));
+    client->asking = NOTHING;
+    client->is_bound = false;
+    timer_start(&client->timer, seconds_from_now(REFUSED_WAIT_S));
 }
 
 static void timer_expired(struct timer *timer)
 {
-    (void)timer;
+    struct client *client = CONTAINER_OF(timer, struct client, timer);
     uint64_t now_ns = time_now_ns();
-    if (state.is_bound && now_ns >= state.end_ns) {
-        state.is_bound = false; // lwIP forgets the address by itself
-        ask(SOLICIT);
-    } else if (state.asking == NOTHING) {
-        ask(state.is_bound ? RENEW : SOLICIT);
-    } else if (state.asking == RENEW && now_ns >= state.rebind_ns) {
-        ask(REBIND);
-    } else if ((state.asking == REQUEST || state.asking == DECLINE) &&
-               state.tries >= REQUEST_TRIES) {
-        ask(SOLICIT);
+    if (client->is_bound && now_ns >= client->end_ns) {
+        client->is_bound = false; // lwIP forgets the address by itself
+        ask(client, SOLICIT);
+    } else if (client->asking == NOTHING) {
+        ask(client, client->is_bound ? RENEW : SOLICIT);
+    } else if (client->asking == RENEW && now_ns >= client->rebind_ns) {
+        ask(client, REBIND);
+    } else if ((client->asking == REQUEST || client->asking == DECLINE) &&
+               client->tries >= REQUEST_TRIES) {
+        ask(client, SOLICIT);
     } else {
-        send();
+        send(client);
     }
 }
 
@@ -247,6 +249,7 @@ static bool read_lease(struct bytes options, struct lease *out)
     if (is_refused(association) || !find_option(association, OPTION_IA_ADDRESS, &address) ||
         address.end - address.at < 24)
         return false;
+    out->address = (ip6_addr_t){0};
     memcpy(out->address.addr, address.at, sizeof(out->address.addr));
     out->preferred_s = get32(address.at + 16);
     out->valid_s = get32(address.at + 20);
@@ -262,130 +265,136 @@ static bool read_lease(struct bytes options, struct lease *out)
     return true;
 }
 
-static void take_servers(struct bytes options)
+static void take_servers(const struct client *client, struct bytes options)
 {
     struct bytes servers;
     if (!find_option(options, OPTION_DNS_SERVERS, &servers))
         return;
     for (unsigned i = 0; servers.end - servers.at >= 16; i++, servers.at += 16) {
-        ip6_addr_t server;
+        ip6_addr_t server = {0};
         memcpy(server.addr, servers.at, sizeof(server.addr));
-        net_dns_hear_ip6(i, &server);
+        net_dns_hear_ip6(net_card_of(client->netif), i, &server);
     }
 }
 
-static void take_lease(const struct lease *lease)
+static void take_lease(struct client *client, const struct lease *lease)
 {
-    if (!net_ip6_add_address(&lease->address, lease->valid_s, lease->preferred_s)) {
+    if (!net_ip6_add_address(client->netif, &lease->address, lease->valid_s, lease->preferred_s)) {
         log_warn("net: no room for the address that a DHCPv6 server gives");
-        ask_later();
+        ask_later(client);
         return;
     }
-    state.asking = NOTHING;
-    state.is_bound = true;
-    state.address = lease->address;
-    state.renew_ns = seconds_from_now(lease->renew_s);
-    state.rebind_ns = seconds_from_now(lease->rebind_s);
-    state.end_ns = seconds_from_now(lease->valid_s);
-    timer_start(&state.timer, state.renew_ns);
+    client->asking = NOTHING;
+    client->is_bound = true;
+    client->address = lease->address;
+    client->renew_ns = seconds_from_now(lease->renew_s);
+    client->rebind_ns = seconds_from_now(lease->rebind_s);
+    client->end_ns = seconds_from_now(lease->valid_s);
+    timer_start(&client->timer, client->renew_ns);
 }
 
-static void reply_arrived(struct bytes options)
+static void reply_arrived(struct client *client, struct bytes options)
 {
     struct lease lease;
-    take_servers(options);
-    if (state.asking == INFORMATION_REQUEST) {
-        state.asking = NOTHING;
-        timer_stop(&state.timer);
-    } else if (state.asking == DECLINE) {
-        ask_later();
+    take_servers(client, options);
+    if (client->asking == INFORMATION_REQUEST) {
+        client->asking = NOTHING;
+        timer_stop(&client->timer);
+    } else if (client->asking == DECLINE) {
+        ask_later(client);
     } else if (read_lease(options, &lease)) {
-        take_lease(&lease);
-    } else if (state.asking == REQUEST || is_refused(options)) {
-        ask_later(); // it changed its mind
+        take_lease(client, &lease);
+    } else if (client->asking == REQUEST || is_refused(options)) {
+        ask_later(client); // it changed its mind
     }
 }
 
-static void advertisement_arrived(struct bytes options, struct bytes server)
+static void advertisement_arrived(struct client *client, struct bytes options, struct bytes server)
 {
     struct lease lease;
     if (!read_lease(options, &lease))
         return;
-    state.server_bytes = (uint16_t)(server.end - server.at);
-    memcpy(state.server, server.at, state.server_bytes);
-    state.address = lease.address;
-    ask(REQUEST);
+    client->server_bytes = (uint16_t)(server.end - server.at);
+    memcpy(client->server, server.at, client->server_bytes);
+    client->address = lease.address;
+    ask(client, REQUEST);
 }
 
-static void message_arrived(struct bytes message)
+static void message_arrived(struct client *client, struct bytes message)
 {
-    if (message.end - message.at < 4 || state.asking == NOTHING ||
-        (get32(message.at) & 0xffffff) != state.transaction)
+    if (message.end - message.at < 4 || client->asking == NOTHING ||
+        (get32(message.at) & 0xffffff) != client->transaction)
         return;
     uint8_t type = message.at[0], own_id[4 + 4 + ETH_HWADDR_LEN];
     message.at += 4;
-    struct bytes client, server;
-    put_client_id(own_id);
-    if (!find_option(message, OPTION_CLIENT_ID, &client) ||
-        client.end - client.at != sizeof(own_id) - 4 ||
-        memcmp(client.at, own_id + 4, sizeof(own_id) - 4) != 0 ||
+    struct bytes client_id, server;
+    put_client_id(client, own_id);
+    if (!find_option(message, OPTION_CLIENT_ID, &client_id) ||
+        client_id.end - client_id.at != sizeof(own_id) - 4 ||
+        memcmp(client_id.at, own_id + 4, sizeof(own_id) - 4) != 0 ||
         !find_option(message, OPTION_SERVER_ID, &server) || server.end == server.at ||
         server.end - server.at > DUID_BYTES_MAX)
         return;
-    if (type == ADVERTISE && state.asking == SOLICIT)
-        advertisement_arrived(message, server);
-    else if (type == REPLY && state.asking != SOLICIT)
-        reply_arrived(message);
+    if (type == ADVERTISE && client->asking == SOLICIT)
+        advertisement_arrived(client, message, server);
+    else if (type == REPLY && client->asking != SOLICIT)
+        reply_arrived(client, message);
 }
 
 static void received(void *argument, struct udp_pcb *pcb, struct pbuf *data,
-                     const ip_addr_t *address, u16_t port)
+                     const ip_addr_t *address, u16_t from_port)
 {
     (void)argument;
     (void)pcb;
     (void)address;
-    (void)port;
+    (void)from_port;
     uint8_t bytes[MESSAGE_BYTES];
     u16_t size_bytes = pbuf_copy_partial(data, bytes, sizeof(bytes), 0);
     pbuf_free(data);
-    message_arrived((struct bytes){bytes, bytes + size_bytes});
+    message_arrived(&clients[net_card_of(ip_current_input_netif())],
+                    (struct bytes){bytes, bytes + size_bytes});
 }
 
 // ---- start --------------------------------------------------------------------------------------
 
-static bool open_port(struct netif *netif)
+static bool open_port(void)
 {
-    state.pcb = udp_new_ip_type(IPADDR_TYPE_V6);
-    if (state.pcb == NULL || udp_bind(state.pcb, IP6_ADDR_ANY, CLIENT_PORT) != ERR_OK) {
+    if (port != NULL)
+        return true;
+    port = udp_new_ip_type(IPADDR_TYPE_V6);
+    if (port == NULL || udp_bind(port, IP6_ADDR_ANY, CLIENT_PORT) != ERR_OK) {
         log_warn("net: no DHCPv6: port %d is not to be had", CLIENT_PORT);
         return false;
     }
-    udp_recv(state.pcb, received, NULL);
-    state.netif = netif;
-    state.timer.expired = timer_expired;
+    udp_recv(port, received, NULL);
     return true;
 }
 
 void net_dhcp6_follow(struct netif *netif, bool is_managed, bool has_other)
 {
-    if ((!is_managed && !has_other) || (state.pcb == NULL && !open_port(netif)))
+    struct client *client = &clients[net_card_of(netif)];
+    if ((!is_managed && !has_other) || !open_port())
         return;
-    if (is_managed && !state.is_managed) {
-        state.is_managed = true;
-        ask(SOLICIT);
-    } else if (has_other && !state.is_managed && !state.has_asked) {
-        ask(INFORMATION_REQUEST);
+    client->netif = netif;
+    client->timer.expired = timer_expired;
+    if (is_managed && !client->is_managed) {
+        client->is_managed = true;
+        ask(client, SOLICIT);
+    } else if (has_other && !client->is_managed && !client->has_asked) {
+        ask(client, INFORMATION_REQUEST);
     }
-    state.has_asked = true;
+    client->has_asked = true;
 }
 
-bool net_dhcp6_gave(const ip6_addr_t *address)
+bool net_dhcp6_gave(const struct netif *netif, const ip6_addr_t *address)
 {
-    return state.is_bound && ip6_addr_cmp(&state.address, address);
+    const struct client *client = &clients[net_card_of(netif)];
+    return client->is_bound && ip6_addr_cmp(&client->address, address);
 }
 
-void net_dhcp6_decline(void)
+void net_dhcp6_decline(const struct netif *netif)
 {
-    state.is_bound = false;
-    ask(DECLINE);
+    struct client *client = &clients[net_card_of(netif)];
+    client->is_bound = false;
+    ask(client, DECLINE);
 }

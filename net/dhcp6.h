@@ -8,9 +8,10 @@
 
 #include "lwip/netif.h"
 
-// What routers say now. The first time that it matters, asking begins; it goes on for good.
+// What routers on a card's link say now. The first time that it matters, asking begins; it goes on
+// for good.
 void net_dhcp6_follow(struct netif *netif, bool is_managed, bool has_other);
-// Whether an address of this machine is a server's.
-bool net_dhcp6_gave(const ip6_addr_t *address);
+// Whether an address of a card is a server's.
+bool net_dhcp6_gave(const struct netif *netif, const ip6_addr_t *address);
 // Another machine has the address that the server gave: the server is told.
-void net_dhcp6_decline(void);
+void net_dhcp6_decline(const struct netif *netif);

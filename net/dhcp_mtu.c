@@ -4,8 +4,10 @@
 #include "kernel/log.h"
 #include "kernel/options.h"
 #include "net/hooks.h"
+#include "net/netif.h"
 #include "net/spread.h"
 
+#include "lwip/ip.h"
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
 
@@ -17,40 +19,42 @@ static PERCORE struct {
     uint16_t heard; // in the answer that was read last; 0: nothing
     uint16_t card;  // without a word of the server; 0: no lease yet
     uint16_t of_lease;
-} state;
+} state[NET_CARDS_MAX];
 
 void net_dhcp_option(u8_t code, u8_t size_bytes, struct pbuf *answer, u16_t offset)
 {
     uint8_t value[2];
     if (code == OPTION_MTU && size_bytes == sizeof(value) &&
         pbuf_copy_partial(answer, value, sizeof(value), offset) == sizeof(value))
-        state.heard = (uint16_t)(value[0] << 8 | value[1]);
+        state[net_card_of(ip_current_input_netif())].heard = (uint16_t)(value[0] << 8 | value[1]);
 }
 
 // Returns: what is heeded, or 0.
-static uint16_t bounded(uint16_t heard)
+static uint16_t bounded(unsigned card, uint16_t heard)
 {
-    if (heard == 0 || option_get("mtu") != NULL)
+    uint16_t card_mtu = state[card].card;
+    if (heard == 0 || option_get_of_card("mtu", card) != NULL)
         return 0;
     if (heard < MTU_MIN)
         log_warn("net: the DHCP server says that packets have at most %u bytes, IPv4 needs %u: "
                  "not heeded",
                  heard, MTU_MIN);
-    else if (heard > state.card)
+    else if (heard > card_mtu)
         log_warn("net: the DHCP server says that packets may have %u bytes, but the card sends at "
                  "most %u",
-                 heard, state.card);
-    return heard < MTU_MIN ? 0 : LWIP_MIN(heard, state.card);
+                 heard, card_mtu);
+    return heard < MTU_MIN ? 0 : LWIP_MIN(heard, card_mtu);
 }
 
 void net_dhcp_mtu_take(struct netif *netif)
 {
-    if (state.card == 0)
-        state.card = netif->mtu;
-    uint16_t heard = state.heard, before = netif->mtu;
-    state.heard = 0;
-    state.of_lease = bounded(heard);
-    netif->mtu = state.of_lease != 0 ? state.of_lease : state.card;
+    typeof(state[0]) *card = &state[net_card_of(netif)];
+    if (card->card == 0)
+        card->card = netif->mtu;
+    uint16_t heard = card->heard, before = netif->mtu;
+    card->heard = 0;
+    card->of_lease = bounded(net_card_of(netif), heard);
+    netif->mtu = card->of_lease != 0 ? card->of_lease : card->card;
     if (netif->mtu == before)
         return;
     // Routers may have said less, and less than IPv6 needs is not for it.
@@ -58,7 +62,7 @@ void net_dhcp_mtu_take(struct netif *netif)
     net_spread_config();
 }
 
-uint16_t net_dhcp_mtu(void)
+uint16_t net_dhcp_mtu(unsigned card)
 {
-    return state.of_lease;
+    return state[card].of_lease;
 }

@@ -10,5 +10,5 @@ struct netif;
 
 // The answer that was read last is the lease: what it says holds from now on.
 void net_dhcp_mtu_take(struct netif *netif);
-// Returns: what the lease says, 0 if that is nothing, or nothing that can be.
-uint16_t net_dhcp_mtu(void);
+// Returns: what a card's lease says, 0 if that is nothing, or nothing that can be.
+uint16_t net_dhcp_mtu(unsigned card);

@@ -5,6 +5,7 @@
 
 #include "kernel/core.h"
 #include "net/ip6.h"
+#include "net/netif.h"
 
 #include "lwip/igmp.h"
 #include "lwip/mld6.h"
@@ -50,30 +51,62 @@ bool net_groups_need_igmp(void)
 
 bool net_groups_need_mld(void)
 {
-    if (joined_ip6 != 0 || netif_default == NULL)
-        return joined_ip6 != 0;
-    for (struct mld_group *group = netif_mld6_data(netif_default); group != NULL;
-         group = group->next)
-        if (group->timer != 0)
-            return true;
+    if (joined_ip6 != 0)
+        return true;
+    for (unsigned card = 0; card < net_card_count; card++)
+        for (struct mld_group *group = netif_mld6_data(&net_interface(card)->netif); group != NULL;
+             group = group->next)
+            if (group->timer != 0)
+                return true;
     return false;
+}
+
+static bool is_group_of(unsigned card, const ip_addr_t *group)
+{
+    return !IP_IS_V6(group) || net_ip6_is_on(card);
+}
+
+static void leave(unsigned card, const ip_addr_t *group)
+{
+    struct netif *netif = &net_interface(card)->netif;
+    if (!is_group_of(card, group))
+        return;
+    if (IP_IS_V6(group))
+        mld6_leavegroup_netif(netif, ip_2_ip6(group));
+    else
+        igmp_leavegroup_netif(netif, ip_2_ip4(group));
+}
+
+static err_t join(unsigned card, const ip_addr_t *group)
+{
+    struct netif *netif = &net_interface(card)->netif;
+    if (!is_group_of(card, group))
+        return ERR_OK;
+    return IP_IS_V6(group) ? mld6_joingroup_netif(netif, ip_2_ip6(group))
+                           : igmp_joingroup_netif(netif, ip_2_ip4(group));
 }
 
 int net_group_join(const ip_addr_t *group)
 {
+    bool is_possible = false;
     if (!ip_addr_ismulticast(group))
         return -EINVAL;
-    if (netif_default == NULL || (IP_IS_V6(group) && !net_ip6_is_on()))
+    for (unsigned card = 0; card < net_card_count; card++)
+        is_possible |= is_group_of(card, group);
+    if (!is_possible)
         return -ENETDOWN;
-    err_t error = IP_IS_V6(group) ? mld6_joingroup_netif(netif_default, ip_2_ip6(group))
-                                  : igmp_joingroup_netif(netif_default, ip_2_ip4(group));
-    return error == ERR_OK ? 0 : -ENOMEM;
+    for (unsigned card = 0; card < net_card_count; card++) {
+        if (join(card, group) == ERR_OK)
+            continue;
+        while (card-- > 0)
+            leave(card, group);
+        return -ENOMEM;
+    }
+    return 0;
 }
 
 void net_group_leave(const ip_addr_t *group)
 {
-    if (IP_IS_V6(group))
-        mld6_leavegroup_netif(netif_default, ip_2_ip6(group));
-    else
-        igmp_leavegroup_netif(netif_default, ip_2_ip4(group));
+    for (unsigned card = 0; card < net_card_count; card++)
+        leave(card, group);
 }

@@ -12,6 +12,7 @@ u32_t net_initial_sequence_number(const ip_addr_t *local_address, u16_t local_po
 // ---- DNS servers: net/dns_servers.h -------------------------------------------------------------
 
 void net_dns_advertised(u8_t index, const ip_addr_t *server);
+void net_dns_by_dhcp(u8_t index, const ip_addr_t *server);
 
 #ifdef NET_HOOKS_OF_ND6 // lwIP's nd6.c, which would overwrite what DHCP said
 #define dns_setserver(index, server) net_dns_advertised(index, server)
@@ -21,6 +22,7 @@ void net_dns_advertised(u8_t index, const ip_addr_t *server);
 #ifdef NET_HOOKS_OF_DHCP // lwIP's dhcp.c, which reads as many as there are of both families
 #undef DNS_MAX_SERVERS
 #define DNS_MAX_SERVERS LWIP_DHCP_MAX_DNS_SERVERS
+#define dns_setserver(index, server) net_dns_by_dhcp(index, server) // of the card it came in by
 #endif
 
 // ---- the MTU: net/dhcp_mtu.h --------------------------------------------------------------------
@@ -57,6 +59,10 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #ifdef NET_HOOKS_OF_IP6 // lwIP's ip6.c
 #define ip6_frag(packet, netif, destination) net_ip6_fragment(packet, netif, destination)
 #endif
+
+// ---- several cards ------------------------------------------------------------------------------
+
+#include "net/route.h"
 
 // ---- finding connections: net/demux.h -----------------------------------------------------------
 

@@ -9,6 +9,7 @@
 #include "net/dhcp6.h"
 #include "net/dns_servers.h"
 #include "net/hooks.h"
+#include "net/netif.h"
 #include "net/segments.h"
 #include "net/spread.h"
 
@@ -22,7 +23,7 @@
 #include "lwip/prot/nd6.h"
 #include "lwip/prot/udp.h"
 
-OPTION_TEXT(ip6, "auto, off, or ADDRESS/PREFIX[,gw=ADDRESS][,dns=ADDRESS]");
+OPTION_TEXT_OF_CARD(ip6, "auto, off, or ADDRESS/PREFIX[,gw=ADDRESS][,dns=ADDRESS]");
 
 #define MTU_MIN      1280 // RFC 8200 section 5
 #define STATIC_INDEX 1    // of the address that option ip6 gives; 0 is link-local
@@ -30,7 +31,7 @@ OPTION_TEXT(ip6, "auto, off, or ADDRESS/PREFIX[,gw=ADDRESS][,dns=ADDRESS]");
 
 enum origin { LINK_LOCAL, ROUTER, OPTION, DHCP6 };
 
-static PERCORE struct {
+static PERCORE struct card {
     struct netif *netif;                      // NULL: no IPv6
     bool is_given;                            // option ip6 names an address
     uint8_t origins[LWIP_IPV6_NUM_ADDRESSES]; // of another core than 0: as it was told
@@ -38,45 +39,54 @@ static PERCORE struct {
         ip6_addr_t address;
         bool is_valid, is_duplicate;
     } told[LWIP_IPV6_NUM_ADDRESSES];
-} state;
+} cards[NET_CARDS_MAX];
 
-bool net_ip6_is_on(void)
+bool net_ip6_is_on(unsigned card)
 {
-    return state.netif != NULL;
+    return cards[card].netif != NULL;
+}
+
+bool net_ip6_is_on_any(void)
+{
+    for (unsigned card = 0; card < net_card_count; card++)
+        if (net_ip6_is_on(card))
+            return true;
+    return false;
 }
 
 const ip6_addr_t *net_ip6_address(void)
 {
-    for (int i = 1; state.netif != NULL && i < LWIP_IPV6_NUM_ADDRESSES; i++)
-        if (ip6_addr_isvalid(netif_ip6_addr_state(state.netif, i)))
-            return netif_ip6_addr(state.netif, i);
+    for (unsigned card = 0; card < net_card_count; card++)
+        for (int i = 1; net_ip6_is_on(card) && i < LWIP_IPV6_NUM_ADDRESSES; i++)
+            if (ip6_addr_isvalid(netif_ip6_addr_state(cards[card].netif, i)))
+                return netif_ip6_addr(cards[card].netif, i);
     return NULL;
 }
 
-static enum origin origin_of(int index)
+static enum origin origin_of(const struct card *card, int index)
 {
     if (net_position != 0)
-        return state.origins[index];
+        return card->origins[index];
     if (index == 0)
         return LINK_LOCAL;
-    if (state.is_given && index == STATIC_INDEX)
+    if (card->is_given && index == STATIC_INDEX)
         return OPTION;
-    return net_dhcp6_gave(netif_ip6_addr(state.netif, index)) ? DHCP6 : ROUTER;
+    return net_dhcp6_gave(card->netif, netif_ip6_addr(card->netif, index)) ? DHCP6 : ROUTER;
 }
 
-const char *net_ip6_origin(int index)
+const char *net_ip6_origin(unsigned card, int index)
 {
     static const char *const texts[] = {[LINK_LOCAL] = "link-local",
                                         [ROUTER] = "router advertisement",
                                         [OPTION] = "option ip6",
                                         [DHCP6] = "DHCPv6"};
-    return texts[origin_of(index)];
+    return texts[origin_of(&cards[card], index)];
 }
 
-unsigned net_ip6_prefix_bits(int index)
+unsigned net_ip6_prefix_bits(unsigned card, int index)
 {
-    enum origin origin = origin_of(index);
-    bool is_alone = origin == OPTION && !netif_ip6_addr_isstatic(state.netif, index);
+    enum origin origin = origin_of(&cards[card], index);
+    bool is_alone = origin == OPTION && !netif_ip6_addr_isstatic(cards[card].netif, index);
     return origin == DHCP6 || is_alone ? 128 : 64;
 }
 
@@ -99,8 +109,8 @@ static struct nd6_neighbor_cache_entry *find_neighbor(const ip6_addr_t *address)
 
 // Enters a router into lwIP's tables, unless it is there. `mac` is NULL when it is not known yet:
 // it is asked for then.
-static void add_router(const ip6_addr_t *address, const uint8_t *mac, uint8_t flags,
-                       uint32_t lifetime_s)
+static void add_router(struct netif *netif, const ip6_addr_t *address, const uint8_t *mac,
+                       uint8_t flags, uint32_t lifetime_s)
 {
     struct nd6_router_list_entry *router = NULL;
     for (int i = LWIP_ND6_NUM_ROUTERS - 1; i >= 0; i--) {
@@ -115,7 +125,7 @@ static void add_router(const ip6_addr_t *address, const uint8_t *mac, uint8_t fl
         return;
     if (neighbor->state == ND6_NO_ENTRY) {
         ip6_addr_copy(neighbor->next_hop_address, *address);
-        neighbor->netif = state.netif;
+        neighbor->netif = netif;
         neighbor->state = mac == NULL ? ND6_INCOMPLETE : ND6_STALE;
         if (mac != NULL)
             memcpy(neighbor->lladdr, mac, ETH_HWADDR_LEN);
@@ -125,108 +135,122 @@ static void add_router(const ip6_addr_t *address, const uint8_t *mac, uint8_t fl
     *router = (struct nd6_router_list_entry){neighbor, lifetime_s, flags};
 }
 
-static void add_prefix(const ip6_addr_t *prefix, uint32_t lifetime_s)
+static void add_prefix(struct netif *netif, const ip6_addr_t *prefix, uint32_t lifetime_s)
 {
     struct nd6_prefix_list_entry *unused = NULL;
     for (int i = LWIP_ND6_NUM_PREFIXES - 1; i >= 0; i--) {
         if (prefix_list[i].netif == NULL)
             unused = &prefix_list[i];
-        else if (ip6_addr_netcmp(&prefix_list[i].prefix, prefix))
+        else if (prefix_list[i].netif == netif && ip6_addr_netcmp(&prefix_list[i].prefix, prefix))
             return;
     }
     if (unused != NULL)
-        *unused = (struct nd6_prefix_list_entry){*prefix, state.netif, lifetime_s};
+        *unused = (struct nd6_prefix_list_entry){*prefix, netif, lifetime_s};
 }
 
 // ---- what core 0 tells --------------------------------------------------------------------------
 
-void net_ip6_config(struct net_ip6_config *out)
+void net_ip6_config(unsigned card, struct net_ip6_config *out)
 {
+    struct netif *netif = cards[card].netif;
+    unsigned routers = 0, prefixes = 0;
     memset(out, 0, sizeof(*out));
-    if (state.netif == NULL)
+    if (netif == NULL)
         return;
-    out->mtu = netif_mtu6(state.netif);
+    out->mtu = netif_mtu6(netif);
     for (int i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
-        out->addresses[i].state = netif_ip6_addr_state(state.netif, i);
+        out->addresses[i].state = netif_ip6_addr_state(netif, i);
         if (!ip6_addr_isvalid(out->addresses[i].state))
             continue;
-        out->addresses[i].address = *netif_ip6_addr(state.netif, i);
-        out->addresses[i].origin = origin_of(i);
-        out->addresses[i].has_network = netif_ip6_addr_isstatic(state.netif, i);
+        out->addresses[i].address = *netif_ip6_addr(netif, i);
+        out->addresses[i].origin = origin_of(&cards[card], i);
+        out->addresses[i].has_network = netif_ip6_addr_isstatic(netif, i);
     }
     for (int i = 0; i < LWIP_ND6_NUM_ROUTERS; i++) {
         const struct nd6_router_list_entry *router = &default_router_list[i];
-        if (router->neighbor_entry == NULL)
+        typeof(out->routers[0]) *told = &out->routers[routers];
+        if (router->neighbor_entry == NULL || router->neighbor_entry->netif != netif)
             continue;
-        out->routers[i].address = router->neighbor_entry->next_hop_address;
-        memcpy(out->routers[i].mac, router->neighbor_entry->lladdr, ETH_HWADDR_LEN);
-        out->routers[i].has_mac = router->neighbor_entry->state != ND6_INCOMPLETE;
-        out->routers[i].flags = router->flags;
-        out->routers[i].lifetime_s = router->invalidation_timer;
+        routers++;
+        told->address = router->neighbor_entry->next_hop_address;
+        memcpy(told->mac, router->neighbor_entry->lladdr, ETH_HWADDR_LEN);
+        told->has_mac = router->neighbor_entry->state != ND6_INCOMPLETE;
+        told->flags = router->flags;
+        told->lifetime_s = router->invalidation_timer;
     }
-    for (int i = 0; i < LWIP_ND6_NUM_PREFIXES; i++) {
-        if (prefix_list[i].netif == NULL)
+    for (int i = 0; i < LWIP_ND6_NUM_PREFIXES; i++)
+        if (prefix_list[i].netif == netif) {
+            out->prefixes[prefixes].prefix = prefix_list[i].prefix;
+            out->prefixes[prefixes++].lifetime_s = prefix_list[i].invalidation_timer;
+        }
+}
+
+static void take_addresses(struct card *card, const struct net_ip6_config *config)
+{
+    for (s8_t i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
+        if (!ip6_addr_isvalid(config->addresses[i].state)) {
+            netif_ip6_addr_set_state(card->netif, i, IP6_ADDR_INVALID);
             continue;
-        out->prefixes[i].prefix = prefix_list[i].prefix;
-        out->prefixes[i].lifetime_s = prefix_list[i].invalidation_timer;
+        }
+        card->origins[i] = config->addresses[i].origin;
+        netif_ip6_addr_set(card->netif, i, &config->addresses[i].address);
+        // Core 0 says when it ends.
+        uint32_t life = config->addresses[i].has_network ? IP6_ADDR_LIFE_STATIC : FOR_EVER;
+        netif_ip6_addr_set_valid_life(card->netif, i, life);
+        netif_ip6_addr_set_pref_life(card->netif, i, life);
+        netif_ip6_addr_set_state(card->netif, i, config->addresses[i].state);
     }
 }
 
-void net_ip6_configure(const struct net_ip6_config *config)
+void net_ip6_configure(unsigned card, const struct net_ip6_config *config)
 {
-    struct netif *netif = state.netif;
+    struct netif *netif = cards[card].netif;
     if (netif == NULL || config->mtu == 0)
         return;
     netif->mtu6 = config->mtu;
-    for (s8_t i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
-        if (!ip6_addr_isvalid(config->addresses[i].state)) {
-            netif_ip6_addr_set_state(netif, i, IP6_ADDR_INVALID);
-            continue;
-        }
-        state.origins[i] = config->addresses[i].origin;
-        netif_ip6_addr_set(netif, i, &config->addresses[i].address);
-        // Core 0 says when it ends.
-        uint32_t life = config->addresses[i].has_network ? IP6_ADDR_LIFE_STATIC : FOR_EVER;
-        netif_ip6_addr_set_valid_life(netif, i, life);
-        netif_ip6_addr_set_pref_life(netif, i, life);
-        netif_ip6_addr_set_state(netif, i, config->addresses[i].state);
-    }
+    take_addresses(&cards[card], config);
     for (int i = 0; i < LWIP_ND6_NUM_ROUTERS; i++)
         if (!ip6_addr_isany_val(config->routers[i].address))
-            add_router(&config->routers[i].address,
+            add_router(netif, &config->routers[i].address,
                        config->routers[i].has_mac ? config->routers[i].mac : NULL,
                        config->routers[i].flags, config->routers[i].lifetime_s);
     for (int i = 0; i < LWIP_ND6_NUM_PREFIXES; i++)
         if (!ip6_addr_isany_val(config->prefixes[i].prefix))
-            add_prefix(&config->prefixes[i].prefix, config->prefixes[i].lifetime_s);
+            add_prefix(netif, &config->prefixes[i].prefix, config->prefixes[i].lifetime_s);
 }
 
 // ---- the console --------------------------------------------------------------------------------
 
-static void log_valid(s8_t index)
+static void log_valid(const struct card *card, s8_t index)
 {
+    const unsigned number = net_card_of(card->netif);
+    const struct net_device *device = card->netif->state;
     char address[NET_ADDRESS6_TEXT_BYTES], router[NET_ADDRESS6_TEXT_BYTES] = "",
                                            servers[NET_DNS_TEXT_BYTES];
-    net_address6_text(address, netif_ip6_addr(state.netif, index));
+    net_address6_text(address, netif_ip6_addr(card->netif, index));
     if (index == 0) {
         log_debug("net: %s on this link", address);
         return;
     }
-    for (int i = 0; i < LWIP_ND6_NUM_ROUTERS && router[0] == '\0'; i++)
-        if (default_router_list[i].neighbor_entry != NULL)
-            net_address6_text(router, &default_router_list[i].neighbor_entry->next_hop_address);
+    for (int i = 0; i < LWIP_ND6_NUM_ROUTERS && router[0] == '\0'; i++) {
+        const struct nd6_neighbor_cache_entry *known = default_router_list[i].neighbor_entry;
+        if (known != NULL && known->netif == card->netif)
+            net_address6_text(router, &known->next_hop_address);
+    }
     net_dns_text(servers, IPADDR_TYPE_V6);
-    log_info("net: %s/%u by %s, %s%s, %s%s", address, net_ip6_prefix_bits(index),
-             net_ip6_origin(index), router[0] != '\0' ? "router " : "no router", router,
-             servers[0] != '\0' ? "DNS " : "no DNS", servers);
+    log_info("net: %s/%u by %s, %s%s, %s%s%s%s", address, net_ip6_prefix_bits(number, index),
+             net_ip6_origin(number, index), router[0] != '\0' ? "router " : "no router", router,
+             servers[0] != '\0' ? "DNS " : "no DNS", servers, net_card_count > 1 ? ", " : "",
+             net_card_count > 1 ? device->name : "");
 }
 
-void net_ip6_tell_changes(void)
+void net_ip6_tell_changes(struct netif *netif)
 {
-    for (s8_t i = 0; state.netif != NULL && i < LWIP_IPV6_NUM_ADDRESSES; i++) {
-        uint8_t now = netif_ip6_addr_state(state.netif, i);
-        const ip6_addr_t *address = netif_ip6_addr(state.netif, i);
-        typeof(state.told[0]) *told = &state.told[i];
+    struct card *card = &cards[net_card_of(netif)];
+    for (s8_t i = 0; card->netif != NULL && i < LWIP_IPV6_NUM_ADDRESSES; i++) {
+        uint8_t now = netif_ip6_addr_state(netif, i);
+        const ip6_addr_t *address = netif_ip6_addr(netif, i);
+        typeof(card->told[0]) *told = &card->told[i];
         char text[NET_ADDRESS6_TEXT_BYTES];
         if (told->is_valid && (!ip6_addr_isvalid(now) || !ip6_addr_cmp(&told->address, address))) {
             net_address6_text(text, &told->address);
@@ -234,12 +258,12 @@ void net_ip6_tell_changes(void)
             told->is_valid = false;
         }
         if (ip6_addr_isvalid(now) && !told->is_valid)
-            log_valid(i);
+            log_valid(card, i);
         if (ip6_addr_isduplicated(now) && !told->is_duplicate) {
             net_address6_text(text, address);
             log_warn("net: %s is another machine's already: it is not used", text);
-            if (net_dhcp6_gave(address))
-                net_dhcp6_decline();
+            if (net_dhcp6_gave(netif, address))
+                net_dhcp6_decline(netif);
         }
         told->is_valid = ip6_addr_isvalid(now);
         told->is_duplicate = ip6_addr_isduplicated(now);
@@ -249,36 +273,45 @@ void net_ip6_tell_changes(void)
 
 // ---- addresses from elsewhere -------------------------------------------------------------------
 
-bool net_ip6_add_address(const ip6_addr_t *address, uint32_t valid_s, uint32_t preferred_s)
+bool net_ip6_add_address(struct netif *netif, const ip6_addr_t *address, uint32_t valid_s,
+                         uint32_t preferred_s)
 {
-    s8_t index = netif_get_ip6_addr_match(state.netif, address);
+    s8_t index = netif_get_ip6_addr_match(netif, address);
     for (s8_t i = 1; index < 0 && i < LWIP_IPV6_NUM_ADDRESSES; i++)
-        if (ip6_addr_isinvalid(netif_ip6_addr_state(state.netif, i)))
+        if (ip6_addr_isinvalid(netif_ip6_addr_state(netif, i)))
             index = i;
     if (index < 0)
         return false;
-    netif_ip6_addr_set(state.netif, index, address);
-    netif_ip6_addr_set_valid_life(state.netif, index, valid_s);
-    netif_ip6_addr_set_pref_life(state.netif, index, preferred_s);
-    if (ip6_addr_isinvalid(netif_ip6_addr_state(state.netif, index)))
-        netif_ip6_addr_set_state(state.netif, index, IP6_ADDR_TENTATIVE);
+    netif_ip6_addr_set(netif, index, address);
+    netif_ip6_addr_set_valid_life(netif, index, valid_s);
+    netif_ip6_addr_set_pref_life(netif, index, preferred_s);
+    if (ip6_addr_isinvalid(netif_ip6_addr_state(netif, index)))
+        netif_ip6_addr_set_state(netif, index, IP6_ADDR_TENTATIVE);
     return true;
+}
+
+// Asks DHCPv6 servers where the routers of the card say so.
+static void follow_routers(const struct card *card)
+{
+    uint8_t flags = 0;
+    if (card->is_given || !ip6_addr_isvalid(netif_ip6_addr_state(card->netif, 0)))
+        return;
+    for (int i = 0; i < LWIP_ND6_NUM_ROUTERS; i++)
+        if (default_router_list[i].neighbor_entry != NULL &&
+            default_router_list[i].neighbor_entry->netif == card->netif)
+            flags |= default_router_list[i].flags;
+    net_dhcp6_follow(card->netif, (flags & ND6_RA_FLAG_MANAGED_ADDR_CONFIG) != 0,
+                     (flags & ND6_RA_FLAG_OTHER_CONFIG) != 0);
 }
 
 void net_ip6_tick(void)
 {
-    if (net_position != 0)
-        state.netif->rs_count = 0; // core 0 asks routers
+    for (unsigned card = 0; net_position != 0 && card < net_card_count; card++)
+        net_interface(card)->netif.rs_count = 0; // core 0 asks routers
     nd6_tmr();
-    if (net_position != 0 || state.is_given ||
-        !ip6_addr_isvalid(netif_ip6_addr_state(state.netif, 0)))
-        return;
-    uint8_t flags = 0;
-    for (int i = 0; i < LWIP_ND6_NUM_ROUTERS; i++)
-        if (default_router_list[i].neighbor_entry != NULL)
-            flags |= default_router_list[i].flags;
-    net_dhcp6_follow(state.netif, (flags & ND6_RA_FLAG_MANAGED_ADDR_CONFIG) != 0,
-                     (flags & ND6_RA_FLAG_OTHER_CONFIG) != 0);
+    for (unsigned card = 0; net_position == 0 && card < net_card_count; card++)
+        if (net_ip6_is_on(card))
+            follow_routers(&cards[card]);
 }
 
 const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *destination)
@@ -318,48 +351,50 @@ err_t net_ip6_fragment(struct pbuf *packet, struct netif *netif, const ip6_addr_
 
 static ip6_addr_t address_of(const uint8_t bytes[NET_ADDRESS6_BYTES])
 {
-    ip6_addr_t address;
+    ip6_addr_t address = {0};
     memcpy(&address.addr, bytes, sizeof(address.addr));
     return address;
 }
 
-static void use_static_address(const struct net_static_address6 *given)
+static void use_static_address(struct netif *netif, const struct net_static_address6 *given)
 {
     ip6_addr_t address = address_of(given->address), gateway = address_of(given->gateway);
+    ip6_addr_assign_zone(&gateway, IP6_UNICAST, netif);
     // lwIP takes the network of an address without lifetimes to be on this link.
     uint32_t life = given->prefix_bits == 64 ? IP6_ADDR_LIFE_STATIC : FOR_EVER;
-    netif_ip6_addr_set(state.netif, STATIC_INDEX, &address);
-    netif_ip6_addr_set_valid_life(state.netif, STATIC_INDEX, life);
-    netif_ip6_addr_set_pref_life(state.netif, STATIC_INDEX, life);
-    netif_ip6_addr_set_state(state.netif, STATIC_INDEX, IP6_ADDR_TENTATIVE);
+    netif_ip6_addr_set(netif, STATIC_INDEX, &address);
+    netif_ip6_addr_set_valid_life(netif, STATIC_INDEX, life);
+    netif_ip6_addr_set_pref_life(netif, STATIC_INDEX, life);
+    netif_ip6_addr_set_state(netif, STATIC_INDEX, IP6_ADDR_TENTATIVE);
     if (given->has_gateway)
-        add_router(&gateway, NULL, 0, FOR_EVER);
+        add_router(netif, &gateway, NULL, 0, FOR_EVER);
     for (unsigned i = 0; i < given->dns_count; i++) {
         ip6_addr_t server = address_of(given->dns[i]);
-        net_dns_hear_ip6(i, &server);
+        net_dns_hear_ip6(net_card_of(netif), i, &server);
     }
 }
 
 // Returns: true if option `ip6` names an address, in *out; *is_off if it says that there is none.
-static bool static_address_given(struct net_static_address6 *out, bool *is_off)
+static bool static_address_given(unsigned card, struct net_static_address6 *out, bool *is_off)
 {
-    const char *text = option_get("ip6");
+    const char *text = option_get_of_card("ip6", card);
     *is_off = text != NULL && strcmp(text, "off") == 0;
     if (text == NULL || *is_off || strcmp(text, "auto") == 0)
         return false;
     const char *wrong = net_static_address6_parse(text, out);
     if (wrong == NULL)
         return true;
-    log_warn("net: option ip6=%s: %s; expected " NET_ADDRESS6_SYNTAX "; routers are asked", text,
-             wrong);
+    log_warn("net: option ip6%s=%s: %s; expected " NET_ADDRESS6_SYNTAX "; routers are asked",
+             net_card_suffix(card), text, wrong);
     return false;
 }
 
 void net_ip6_start(struct netif *netif)
 {
+    struct card *card = &cards[net_card_of(netif)];
     struct net_static_address6 given;
     bool is_off;
-    bool is_given = static_address_given(&given, &is_off);
+    bool is_given = static_address_given(net_card_of(netif), &given, &is_off);
     if (is_off)
         return;
     if (netif->mtu < MTU_MIN) {
@@ -367,19 +402,19 @@ void net_ip6_start(struct netif *netif)
                  netif->mtu);
         return;
     }
-    state.netif = netif;
-    state.is_given = is_given;
+    card->netif = netif;
+    card->is_given = is_given;
     netif->flags |= NETIF_FLAG_MLD6;
     netif_set_ip6_autoconfig_enabled(netif, !is_given);
     netif_create_ip6_linklocal_address(netif, 1);
     if (is_given)
-        use_static_address(&given);
+        use_static_address(netif, &given);
 }
 
 void net_ip6_join(struct netif *netif)
 {
-    const char *text = option_get("ip6");
+    const char *text = option_get_of_card("ip6", net_card_of(netif));
     if ((text != NULL && strcmp(text, "off") == 0) || netif->mtu < MTU_MIN)
         return;
-    state.netif = netif;
+    cards[net_card_of(netif)].netif = netif;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// IPv6 of one core. Core 0 finds the machine's addresses: link-local, from router advertisements
-// or option `ip6`; it alone checks that nobody else has them (duplicate address detection), asks
-// for routers and DHCPv6 servers, and answers who looks for this machine. The other cores are told
-// the result, and hear what routers and neighbours say afterwards themselves (net/steer.h).
-// Context: the core of the stack.
-// Spec: RFC 4861 (neighbours and routers), RFC 4862 (addresses), RFC 8106 (DNS servers).
+// IPv6 of one core, by each card. Core 0 finds the machine's addresses: link-local, from router
+// advertisements or option `ip6`; it alone checks that nobody else has them (duplicate address
+// detection), asks for routers and DHCPv6 servers, and answers who looks for this machine. The
+// other cores are told the result, and hear what routers and neighbours say afterwards themselves
+// (net/steer.h). Context: the core of the stack. Spec: RFC 4861 (neighbours and routers), RFC 4862
+// (addresses), RFC 8106 (DNS servers).
 #pragma once
 
 #include "kernel/compiler.h"
@@ -12,7 +12,7 @@
 #include "lwip/netif.h"
 #include "lwip/opt.h"
 
-// What core 0 tells the others. An address that is all zeros: there is none.
+// What core 0 tells the others of a card. An address that is all zeros: there is none.
 struct net_ip6_config {
     struct {
         ip6_addr_t address;
@@ -34,25 +34,27 @@ struct net_ip6_config {
     uint16_t mtu;
 };
 
-// Core 0's, as option `ip6` says. Once, with the interface up or about to be.
+// Core 0's of a card, as its option `ip6` says. Once, with the interface up or about to be.
 void net_ip6_start(struct netif *netif);
 // Another core's: it has what it is told.
 void net_ip6_join(struct netif *netif);
-void net_ip6_config(struct net_ip6_config *out);
-void net_ip6_configure(const struct net_ip6_config *config);
+void net_ip6_config(unsigned card, struct net_ip6_config *out);
+void net_ip6_configure(unsigned card, const struct net_ip6_config *config);
 
-// Whether this machine speaks IPv6 at all.
-bool net_ip6_is_on(void);
-// The first address that is good for more than this link, or NULL.
+// Whether this machine speaks IPv6 by a card, or by any.
+bool net_ip6_is_on(unsigned card);
+bool net_ip6_is_on_any(void);
+// The first address that is good for more than its link, or NULL.
 const ip6_addr_t *net_ip6_address(void);
 // Adds an address that a server gave, for so many seconds, or gives it more time. Returns: false
 // when there are too many.
-bool net_ip6_add_address(const ip6_addr_t *address, uint32_t valid_s, uint32_t preferred_s);
+bool net_ip6_add_address(struct netif *netif, const ip6_addr_t *address, uint32_t valid_s,
+                         uint32_t preferred_s);
 #define NET_IP6_TICK_MS 1000
 // Once a second: what lwIP does then, and what routers say is followed.
 void net_ip6_tick(void);
-// Where the address at lwIP's `index` is from: "link-local", "option ip6", "DHCPv6", "router".
-const char *net_ip6_origin(int index);
-unsigned net_ip6_prefix_bits(int index);
+// Where a card's address at lwIP's `index` is from: "link-local", "option ip6", "DHCPv6", "router".
+const char *net_ip6_origin(unsigned card, int index);
+unsigned net_ip6_prefix_bits(unsigned card, int index);
 // Says on the console which addresses came and went. After lwIP's status callback.
-void net_ip6_tell_changes(void);
+void net_ip6_tell_changes(struct netif *netif);

@@ -3,9 +3,18 @@
 #include "kernel/core.h"
 #include "kernel/keys.h"
 #include "net/net.h"
+#include "net/netif.h"
 #include "net/spread.h"
 #include "net/tables.h"
 #include "smp/remote.h"
+
+// With several cards, each row says which.
+static void end_row(const struct net_table_row *row)
+{
+    if (net_card_count > 1)
+        keys_show(", %s", row->device);
+    keys_show("\n");
+}
 
 static void show_address(const struct net_table_row *row, void *context)
 {
@@ -13,7 +22,7 @@ static void show_address(const struct net_table_row *row, void *context)
     keys_show("address    %s by %s, %s", row->what, row->origin, row->state);
     if (row->left_s != UINT32_MAX)
         keys_show(", for %u s", (unsigned)row->left_s);
-    keys_show("\n");
+    end_row(row);
 }
 
 static void show_route(const struct net_table_row *row, void *context)
@@ -23,20 +32,34 @@ static void show_route(const struct net_table_row *row, void *context)
               row->via);
     if (row->left_s != UINT32_MAX)
         keys_show(", for %u s", (unsigned)row->left_s);
-    keys_show("\n");
+    end_row(row);
 }
 
 static void show_neighbour(const struct net_table_row *row, void *context)
 {
     (void)context;
-    keys_show("neighbour  %s at %s, %s, core %u\n", row->what, row->via[0] != '\0' ? row->via : "?",
+    keys_show("neighbour  %s at %s, %s, core %u", row->what, row->via[0] != '\0' ? row->via : "?",
               row->state, core_index());
+    end_row(row);
 }
 
 static void show_neighbours_here(void *argument)
 {
     (void)argument;
     net_table_each(NET_NEIGHBOURS, show_neighbour, NULL);
+}
+
+static void show_card(unsigned card)
+{
+    const struct net_device *first = net_interface(card)->device;
+    struct net_device_stats sum = {0};
+    for (unsigned core = 0; core < core_count(); core++)
+        net_netif_add_frames(&sum, core, card);
+    keys_show("card       %s, link %s, frames %llu in %llu out, dropped %llu in %llu out\n",
+              first->name, first->link_up ? "up" : "down", (unsigned long long)sum.rx_frames,
+              (unsigned long long)sum.tx_frames,
+              (unsigned long long)(sum.rx_dropped + sum.rx_errors),
+              (unsigned long long)sum.tx_dropped);
 }
 
 static void show(void)
@@ -46,12 +69,14 @@ static void show(void)
         keys_show("no network\n");
         return;
     }
-    keys_show("network    %s, link %s, %u cores, %u TCP connections\n", facts.device,
-              facts.link_up ? "up" : "down", facts.cores, facts.tcp_connections);
+    keys_show("network    %u card%s, %u cores, %u TCP connections\n", net_card_count,
+              net_card_count == 1 ? "" : "s", facts.cores, facts.tcp_connections);
+    for (unsigned card = 0; card < net_card_count; card++)
+        show_card(card);
     net_table_each(NET_ADDRESSES, show_address, NULL);
     net_table_each(NET_ROUTES, show_route, NULL);
     show_neighbours_here(NULL);
-    for (unsigned i = 1; i < net_spread_map.count; i++)
+    for (unsigned i = 1; i < net_spread_count; i++)
         remote_call(net_spread_core(i), show_neighbours_here, NULL);
 }
 

@@ -13,6 +13,8 @@
 #define LWIP_ASSERT_CORE_LOCKED()  net_assert_owner()
 #define LWIP_HOOK_FILENAME         "net/hooks.h"
 #define LWIP_HOOK_IP6_INPUT(packet, netif) net_ip6_refuse(packet)
+#define LWIP_HOOK_IP4_ROUTE_SRC(source, destination) net_route4(source, destination)
+#define LWIP_HOOK_IP6_ROUTE(source, destination) net_route6(source, destination)
 #define LWIP_HOOK_TCP_ISN          net_initial_sequence_number
 
 // ---- protocols ----------------------------------------------------------------------------------
@@ -27,13 +29,14 @@
 #define LWIP_DNS                   1
 #define LWIP_IGMP                  1
 #define LWIP_RAW                   0 // a function call for each packet received
-#define LWIP_SINGLE_NETIF          1
 #define LWIP_NETIF_HOSTNAME        1
 #define LWIP_NETIF_STATUS_CALLBACK 1
 #define LWIP_HAVE_LOOPIF           0
 #define LWIP_NETIF_LOOPBACK        0
 #define IP_DEFAULT_TTL             64
-#define LWIP_IPV6_NUM_ADDRESSES    5 // link-local, and of four prefixes
+#define LWIP_IPV6_NUM_ADDRESSES    5 // of each card: link-local, and of four prefixes
+#define LWIP_ND6_NUM_ROUTERS       8 // of all cards together
+#define LWIP_ND6_NUM_PREFIXES      16
 #define LWIP_ND6_RDNSS_MAX_DNS_SERVERS NET_DNS_MAX
 
 // ---- memory -------------------------------------------------------------------------------------
@@ -90,7 +93,6 @@
 
 #define ARP_TABLE_SIZE         127 // the most its 7 bits of index hold
 #define LWIP_NETIF_HWADDRHINT  1   // a connection remembers its neighbour's row of that table
-#define ETHARP_TABLE_MATCH_NETIF 0 // there is one interface
 // Packets to a neighbour whose address is being asked for wait instead of replacing each other:
 // the answers to the first connections after boot are such packets.
 #define ARP_QUEUEING           1

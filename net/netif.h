@@ -5,8 +5,12 @@
 #pragma once
 
 #include "kernel/device.h"
+#include "kernel/options.h"
+#include "net/steer.h"
 
 #include "lwip/netif.h"
+
+#define NET_CARDS_MAX OPTION_CARDS_MAX // more than these are not used
 
 struct net_netif_stats {
     uint64_t rx_copied;     // frames copied: too many buffers were held, or a first piece too short
@@ -18,24 +22,55 @@ struct net_netif_stats {
     uint32_t tx_held;       // pbufs the device holds now
 };
 
-// Makes the device lwIP's interface. Called once, after lwip_init().
+// One card as this core's stack knows it. What core 0 alone does with its addresses is in net/ip4.c
+// and net/ip6.c.
+struct net_interface {
+    struct netif netif;
+    struct net_device *device;
+    const struct net_steer_map *map;
+    unsigned card;
+    uint32_t rx_held_max;
+    bool flush_needed;  // frames were queued or buffers given back since the last flush
+    bool tx_queue_full; // a frame was turned away, connections wait to send again
+    bool tx_reaped;     // since then there is room
+    struct net_netif_stats stats;
+};
+
+// How many cards this core has a network on: all, or none before it has one.
+extern PERCORE unsigned net_card_count;
+struct net_interface *net_interface(unsigned card);
+
+static inline unsigned net_card_of(const struct netif *netif)
+{
+    return CONTAINER_OF((struct netif *)netif, struct net_interface, netif)->card;
+}
+
+// What stands behind the name of an option for this card: "" or ".1".
+const char *net_card_suffix(unsigned card);
+
+// Makes the device lwIP's interface. Called once for each card, in their order, after lwip_init().
 // Owns: the device's callbacks. Returns: the interface, down, its link state the device's.
 struct netif *net_netif_start(struct net_device *device);
 
-// One turn of the loop: takes received frames in, sends what is queued, follows the link's state.
+// One turn of the loop: takes received frames in, sends what is queued, follows the links' state.
 // Returns: true if there was work.
 bool net_netif_poll(void);
-// Sends what is queued, then arms the device. Returns: true if there is more to do at once.
+// Sends what is queued, then arms the devices. Returns: true if there is more to do at once.
 bool net_netif_arm(void);
 
 // A frame for this core's stack, in its own buffers or those of another core's device.
-void net_netif_take(struct net_rx_buffer *frame);
+void net_netif_take(unsigned card, struct net_rx_buffer *frame);
 // The same from bytes that stay the caller's.
-void net_netif_take_copy(const uint8_t *bytes, uint32_t size_bytes, bool checksum_valid);
+void net_netif_take_copy(unsigned card, const uint8_t *bytes, uint32_t size_bytes,
+                         bool checksum_valid);
 // How many cores the device's receive buffers are shared by.
-void net_netif_share(unsigned cores);
+void net_netif_share(unsigned card, unsigned cores);
 // Something was given to this core's device without net_netif_poll() knowing: it is to be flushed.
-void net_netif_touch(void);
+void net_netif_touch(unsigned card);
 
 // Of any core; what another one counts may be a moment old.
-struct net_netif_stats net_netif_stats_of(unsigned core);
+struct net_netif_stats net_netif_stats_of(unsigned core, unsigned card);
+// The device that a core works with; NULL where it has no network, or not yet.
+const struct net_device *net_netif_device_of(unsigned core, unsigned card);
+// Adds what a core's queues of a card counted.
+void net_netif_add_frames(struct net_device_stats *sum, unsigned core, unsigned card);

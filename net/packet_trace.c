@@ -6,6 +6,7 @@
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/options.h"
+#include "net/netif.h"
 #include "net/packet_text.h"
 
 #include "lwip/pbuf.h"
@@ -18,13 +19,17 @@ OPTION_CHOICE(net, "trace", "a line for each packet");
 static PERCORE struct {
     void (*received)(struct net_device *device, struct net_rx_buffer *frame);
     netif_linkoutput_fn output;
-} next;
+} next[NET_CARDS_MAX];
 
-static void show(const char *way, const uint8_t *data, uint32_t length, uint32_t frame_bytes)
+// With several cards, each line says which.
+static void show(const struct net_device *device, const char *way, const uint8_t *data,
+                 uint32_t length, uint32_t frame_bytes)
 {
     char text[NET_PACKET_TEXT_BYTES];
+    bool is_only = net_card_count == 1;
     net_packet_text(text, data, length, frame_bytes);
-    log_info("net: core %u %s %u: %s", core_index(), way, frame_bytes, text);
+    log_info("net: core %u %s%s%s %u: %s", core_index(), is_only ? "" : device->name,
+             is_only ? "" : " ", way, frame_bytes, text);
 }
 
 static void received(struct net_device *device, struct net_rx_buffer *frame)
@@ -32,15 +37,16 @@ static void received(struct net_device *device, struct net_rx_buffer *frame)
     uint32_t frame_bytes = 0;
     for (const struct net_rx_buffer *buffer = frame; buffer != NULL; buffer = buffer->next)
         frame_bytes += buffer->length;
-    show("rx", frame->data, frame->length, frame_bytes);
-    next.received(device, frame);
+    show(device, "rx", frame->data, frame->length, frame_bytes);
+    next[device->card].received(device, frame);
 }
 
 static err_t output(struct netif *netif, struct pbuf *pbuf)
 {
     uint8_t headers[HEADER_BYTES_MAX];
-    show("tx", headers, pbuf_copy_partial(pbuf, headers, sizeof(headers), 0), pbuf->tot_len);
-    return next.output(netif, pbuf);
+    show(netif->state, "tx", headers, pbuf_copy_partial(pbuf, headers, sizeof(headers), 0),
+         pbuf->tot_len);
+    return next[net_card_of(netif)].output(netif, pbuf);
 }
 
 void net_packet_trace_start(struct net_device *device, struct netif *netif)
@@ -49,12 +55,12 @@ void net_packet_trace_start(struct net_device *device, struct netif *netif)
     if (wish == NULL)
         return;
     if (strcmp(wish, "trace") != 0) {
-        if (core_index() == 0)
+        if (core_index() == 0 && device->card == 0)
             log_warn("net: option net=%s: only trace is known, which shows each packet", wish);
         return;
     }
-    next.received = device->received;
-    next.output = netif->linkoutput;
+    next[device->card].received = device->received;
+    next[device->card].output = netif->linkoutput;
     device->received = received;
     netif->linkoutput = output;
 }

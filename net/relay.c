@@ -42,6 +42,7 @@ struct relay_device {
 
 struct frame_copy {
     struct exchange_message message;
+    unsigned card;
     bool checksum_valid;
     uint32_t size_bytes;
     uint8_t bytes[];
@@ -49,8 +50,8 @@ struct frame_copy {
 
 static PERCORE struct net_relay_stats stats;
 // Of the core that sends for others.
-PERCORE struct relay_tx *net_relay_waiting;
-static PERCORE struct relay_tx **waiting_end, *sent;
+PERCORE struct net_relay_waiting net_relay_waiting[OPTION_CARDS_MAX];
+static PERCORE struct relay_tx *sent;
 static PERCORE unsigned sent_count;
 
 struct net_relay_stats net_relay_stats_of(unsigned core)
@@ -73,8 +74,9 @@ static struct net_rx_buffer *traveller(struct exchange_message *message)
 
 static void frame_arrived(struct exchange_message *message)
 {
+    struct net_rx_buffer *frame = traveller(message);
     stats.rx_taken++;
-    net_netif_take(traveller(message));
+    net_netif_take(trip_of(frame)->home->card, frame);
 }
 
 void net_relay_frame(unsigned core, struct net_device *home, struct net_rx_buffer *frame)
@@ -91,7 +93,7 @@ static void buffer_came_home(struct exchange_message *message)
     struct net_rx_buffer *buffer = traveller(message);
     struct net_device *home = trip_of(buffer)->home;
     home->ops->rx_release(home, buffer);
-    net_netif_touch();
+    net_netif_touch(home->card);
 }
 
 void net_relay_send_home(struct net_rx_buffer *buffer)
@@ -106,11 +108,11 @@ void net_relay_send_home(struct net_rx_buffer *buffer)
 static void copy_arrived(struct exchange_message *message)
 {
     struct frame_copy *copy = CONTAINER_OF(message, struct frame_copy, message);
-    net_netif_take_copy(copy->bytes, copy->size_bytes, copy->checksum_valid);
+    net_netif_take_copy(copy->card, copy->bytes, copy->size_bytes, copy->checksum_valid);
     heap_free(copy); // goes home
 }
 
-void net_relay_copy(unsigned core, const struct net_rx_buffer *frame)
+void net_relay_copy(unsigned core, unsigned card, const struct net_rx_buffer *frame)
 {
     uint32_t size_bytes = 0;
     for (const struct net_rx_buffer *buffer = frame; buffer != NULL; buffer = buffer->next)
@@ -121,6 +123,7 @@ void net_relay_copy(unsigned core, const struct net_rx_buffer *frame)
         return;
     stats.told_to_all++;
     copy->message.receive = copy_arrived;
+    copy->card = card;
     copy->checksum_valid = frame->checksum_valid;
     copy->size_bytes = 0;
     for (; frame != NULL; frame = frame->next) {
@@ -174,21 +177,22 @@ static bool send(struct relay_tx *tx)
         return false;
     if (error != 0)
         finish(tx); // as good as sent: the card is gone
-    net_netif_touch();
+    net_netif_touch(hub->card);
     return true;
 }
 
 static void tx_arrived(struct exchange_message *message)
 {
     struct relay_tx *tx = CONTAINER_OF(message, struct relay_tx, message);
+    struct net_relay_waiting *queue = &net_relay_waiting[tx->origin->hub->card];
     stats.tx_taken++;
-    if (net_relay_waiting == NULL && send(tx))
+    if (queue->first == NULL && send(tx))
         return;
     tx->next = NULL;
-    if (net_relay_waiting == NULL)
-        waiting_end = &net_relay_waiting;
-    *waiting_end = tx;
-    waiting_end = &tx->next;
+    if (queue->first == NULL)
+        queue->end = &queue->first;
+    *queue->end = tx;
+    queue->end = &tx->next;
 }
 
 void net_relay_finish(void *token)
@@ -196,13 +200,14 @@ void net_relay_finish(void *token)
     finish((struct relay_tx *)((uintptr_t)token & ~(uintptr_t)NET_RELAY_TAG));
 }
 
-bool net_relay_send_again(void)
+bool net_relay_send_again(unsigned card)
 {
-    while (net_relay_waiting != NULL) {
-        struct relay_tx *tx = net_relay_waiting;
-        net_relay_waiting = tx->next;
+    struct net_relay_waiting *queue = &net_relay_waiting[card];
+    while (queue->first != NULL) {
+        struct relay_tx *tx = queue->first;
+        queue->first = tx->next;
         if (!send(tx)) {
-            net_relay_waiting = tx;
+            queue->first = tx;
             return false;
         }
     }
@@ -296,6 +301,7 @@ struct net_device *net_relay_device(struct net_device *hub)
     device->net.core = core_index();
     memcpy(device->net.name, hub->name, sizeof(device->net.name));
     memcpy(device->net.mac, hub->mac, sizeof(device->net.mac));
+    device->net.card = hub->card;
     device->net.mtu = hub->mtu;
     device->net.link_up = hub->link_up;
     device->net.checksum_offload = hub->checksum_offload;

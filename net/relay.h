@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernel/device.h"
+#include "kernel/options.h"
 
 struct net_relay_stats {
     uint64_t rx_given, rx_taken; // frames that came in for another core, and from one
@@ -35,11 +36,11 @@ static inline void net_relay_own(struct net_rx_buffer *frame)
     for (; frame != NULL; frame = frame->next)
         frame->travel[2] = NULL;
 }
-// A copy of the frame for another core. Lost without memory: who needs it will ask again.
-void net_relay_copy(unsigned core, const struct net_rx_buffer *frame);
+// A copy of the frame that came in by a card for another core. Lost without memory: who needs it
+// will ask again.
+void net_relay_copy(unsigned core, unsigned card, const struct net_rx_buffer *frame);
 
-// ---- the core that sends for others
-// ----------------------------------------------------------------
+// ---- the core that sends for others -------------------------------------------------------------
 
 // Whether a token that the device gave back is of a frame that another core sent; then it is told.
 #define NET_RELAY_TAG 1u // in a token
@@ -51,12 +52,15 @@ static inline bool net_relay_sent(void *token)
     net_relay_finish(token);
     return true;
 }
-// Sends what did not fit into the device's queue. Returns: true if there is room for more.
-extern PERCORE struct relay_tx *net_relay_waiting; // the first
-bool net_relay_send_again(void);
-static inline bool net_relay_send_waiting(void)
+// Sends what did not fit into the queue of a card's device. Returns: true if there is room for
+// more.
+extern PERCORE struct net_relay_waiting {
+    struct relay_tx *first, **end;
+} net_relay_waiting[OPTION_CARDS_MAX];
+bool net_relay_send_again(unsigned card);
+static inline bool net_relay_send_waiting(unsigned card)
 {
-    return net_relay_waiting == NULL || net_relay_send_again();
+    return net_relay_waiting[card].first == NULL || net_relay_send_again(card);
 }
 // Tells other cores of what was sent for them; otherwise they hear in batches.
 void net_relay_settle(void);

@@ -25,7 +25,8 @@
 
 OPTION_NUMBER(net_cores, 1, CORES_MAX, "how many cores serve the network");
 
-struct net_steer_map net_spread_map = {1, 1};
+unsigned net_spread_count = 1;
+struct net_steer_map net_spread_maps[NET_CARDS_MAX] = {[0 ... NET_CARDS_MAX - 1] = {1, 1}};
 PERCORE unsigned net_position;
 // Local ports that are this core's to give: all of them, until other cores have some too.
 static PERCORE uint16_t port_first = NET_STEER_PORT_FIRST, port_last = NET_STEER_PORT_LAST;
@@ -51,85 +52,122 @@ static void config_arrived(struct exchange_message *message)
     heap_free(arrived); // goes home
 }
 
+static void tell_core(unsigned core, unsigned card)
+{
+    struct config_message *told = heap_alloc(sizeof(*told));
+    if (told == NULL) {
+        log_warn("net: no memory to tell core %u of the address", core);
+        return;
+    }
+    told->message.receive = config_arrived;
+    net_core_config(card, &told->config);
+    exchange_send(core, &told->message);
+}
+
 static void tell_config(unsigned count)
 {
-    for (unsigned i = 1; i < count; i++) {
-        struct config_message *told = heap_alloc(sizeof(*told));
-        if (told == NULL) {
-            log_warn("net: no memory to tell core %u of the address", net_spread_core(i));
-            continue;
-        }
-        told->message.receive = config_arrived;
-        net_core_config(&told->config);
-        exchange_send(net_spread_core(i), &told->message);
-    }
+    for (unsigned i = 1; i < count; i++)
+        for (unsigned card = 0; card < net_card_count; card++)
+            tell_core(net_spread_core(i), card);
 }
 
 void net_spread_config(void)
 {
-    if (net_spread_map.count > 1)
-        tell_config(net_spread_map.count);
+    tell_config(net_spread_count);
 }
 
 // ---- start --------------------------------------------------------------------------------------
 
+struct plan {
+    unsigned cores, cards;
+    unsigned pairs[NET_CARDS_MAX]; // of each card, that are used
+};
+
 struct joining {
-    struct net_steer_map map;
+    const struct plan *plan;
     unsigned position;
-    struct net_device *device; // its own, or the one to send through
     int (*prepare)(void *argument, unsigned cores);
     void *argument;
     int error;
 };
 
-static void take_position(const struct net_steer_map *map, unsigned position)
+static struct net_device *const *pairs_of(struct net_device *const *first)
 {
+    return (*first)->of_card_count > 1 ? (*first)->of_card : first;
+}
+
+static void take_position(const struct plan *plan, unsigned position)
+{
+    const struct net_steer_map ports = {plan->cores, 1};
     net_position = position;
-    port_first = port_next = net_steer_port_first(map, position);
-    port_last = net_steer_port_last(map, position);
-    net_netif_share((map->count - position % map->pairs + map->pairs - 1) / map->pairs);
+    port_first = port_next = net_steer_port_first(&ports, position);
+    port_last = net_steer_port_last(&ports, position);
+    for (unsigned card = 0; card < net_card_count; card++) {
+        unsigned pairs = plan->pairs[card];
+        net_netif_share(card, (plan->cores - position % pairs + pairs - 1) / pairs);
+    }
+}
+
+// Of each card the queues of this position, or a way to send through another's that has some.
+// Returns: 0 or -ENOMEM.
+static int find_devices(const struct joining *joining, struct net_device **devices)
+{
+    struct net_device *first = net_device_first();
+    for (unsigned card = 0; card < joining->plan->cards; card++, first = first->next) {
+        unsigned pairs = joining->plan->pairs[card];
+        devices[card] = pairs_of(&first)[joining->position % pairs];
+        if (joining->position >= pairs)
+            devices[card] = net_relay_device(devices[card]);
+        if (devices[card] == NULL)
+            return -ENOMEM;
+    }
+    return 0;
 }
 
 // In the loop of the core that joins.
 static void join(void *argument)
 {
     struct joining *joining = argument;
-    struct net_device *device = joining->device;
-    if (joining->position >= joining->map.pairs)
-        device = net_relay_device(device);
-    if (device == NULL) {
-        joining->error = -ENOMEM;
+    struct net_device *devices[NET_CARDS_MAX];
+    joining->error = find_devices(joining, devices);
+    if (joining->error != 0)
         return;
-    }
-    net_core_join(device);
-    if (joining->position < joining->map.pairs) // else the core that sends for this one tags
-        net_vlan_start(device);
-    take_position(&joining->map, joining->position);
-    joining->error = joining->prepare(joining->argument, joining->map.count);
+    net_core_join(devices, joining->plan->cards);
+    for (unsigned card = 0; card < joining->plan->cards; card++)
+        if (joining->position < joining->plan->pairs[card]) // else the core that sends for it tags
+            net_vlan_start(devices[card]);
+    take_position(joining->plan, joining->position);
+    joining->error = joining->prepare(joining->argument, joining->plan->cores);
 }
 
 // Cores with queues of their own come first, in the card's order. Others only where they are asked
 // for: what they do is worth less than what handing frames to them costs, unless each request is
-// much work.
-static struct net_steer_map plan(const struct net_device *first)
+// much work. Of several cards the one with most queues decides.
+static struct plan make_plan(void)
 {
-    unsigned pairs = first->of_card_count > 1 ? first->of_card_count : 1;
-    unsigned wanted = (unsigned)option_get_number("net_cores", pairs, 1, CORES_MAX);
-    unsigned count = 0;
-    for (unsigned core = 0; core < core_count() && count < wanted; core++)
+    struct plan plan = {.cards = net_card_count};
+    unsigned most = 1;
+    for (unsigned card = 0; card < plan.cards; card++) {
+        const struct net_device *first = net_interface(card)->device;
+        plan.pairs[card] = first->of_card_count > 1 ? first->of_card_count : 1;
+        most = plan.pairs[card] > most ? plan.pairs[card] : most;
+    }
+    unsigned wanted = (unsigned)option_get_number("net_cores", most, 1, CORES_MAX);
+    for (unsigned core = 0; core < core_count() && plan.cores < wanted; core++)
         if (core_is_online(core))
-            cores[count++] = (uint16_t)core;
-    return (struct net_steer_map){count, pairs < count ? pairs : count};
+            cores[plan.cores++] = (uint16_t)core;
+    for (unsigned card = 0; card < plan.cards; card++)
+        if (plan.pairs[card] > plan.cores)
+            plan.pairs[card] = plan.cores;
+    return plan;
 }
 
 // Returns: 0, or what went wrong on one of the cores.
-static int join_all(const struct net_steer_map *map, struct net_device *first,
-                    int (*prepare)(void *argument, unsigned cores), void *argument)
+static int join_all(const struct plan *plan, int (*prepare)(void *argument, unsigned cores),
+                    void *argument)
 {
-    for (unsigned i = 1; i < map->count; i++) {
-        unsigned pair = i % map->pairs;
-        struct joining joining = {*map,    i,        pair == 0 ? first : first->of_card[pair],
-                                  prepare, argument, 0};
+    for (unsigned i = 1; i < plan->cores; i++) {
+        struct joining joining = {plan, i, prepare, argument, 0};
         remote_call(net_spread_core(i), join, &joining);
         if (joining.error == 0)
             continue;
@@ -140,33 +178,47 @@ static int join_all(const struct net_steer_map *map, struct net_device *first,
     return 0;
 }
 
-// Has the card spread what comes in over the cores, which have all joined.
-static void spread_frames(struct net_steer_map map, struct net_device *first)
+// Has a card spread its frames. Returns: how many cores have queues of it.
+static unsigned spread_card(struct plan *plan, unsigned card)
 {
-    tell_config(map.count);
-    if (map.pairs > 1 && first->ops->spread(first, map.pairs) != 0)
-        map.pairs = 1; // all comes in here; they send for themselves
-    unsigned with_queues = map.pairs;
-    if (net_vlan_is_on())
-        map.pairs = 1; // not every card or host tells connections apart behind a tag: we look
-    take_position(&map, 0);
+    struct net_device *device = net_interface(card)->device;
+    if (plan->pairs[card] > 1 && device->ops->spread(device, plan->pairs[card]) != 0)
+        plan->pairs[card] = 1; // all comes in here; they send for themselves
+    unsigned with_queues = plan->pairs[card];
+    if (net_vlan_is_on(card))
+        plan->pairs[card] = 1; // not every card or host tells connections apart behind a tag
+    return with_queues;
+}
+
+// Has the cards spread what comes in over the cores, which have all joined.
+static void spread_frames(struct plan *plan)
+{
+    unsigned with_queues = 1;
+    tell_config(plan->cores);
+    for (unsigned card = 0; card < plan->cards; card++) {
+        unsigned of_card = spread_card(plan, card);
+        with_queues = of_card > with_queues ? of_card : with_queues;
+    }
+    take_position(plan, 0);
     // Read on all cores from now on: `count` is what makes them look at the rest.
-    net_spread_map.pairs = map.pairs;
+    for (unsigned card = 0; card < plan->cards; card++)
+        net_spread_maps[card].pairs = plan->pairs[card];
     atomic_signal_fence(memory_order_seq_cst);
-    net_spread_map.count = map.count;
-    log_info("net: %u cores serve, %u with queues of their own", map.count, with_queues);
+    for (unsigned card = 0; card < plan->cards; card++)
+        net_spread_maps[card].count = plan->cores;
+    net_spread_count = plan->cores;
+    log_info("net: %u cores serve, %u with queues of their own", plan->cores, with_queues);
 }
 
 int net_spread(int (*prepare)(void *argument, unsigned cores), void *argument)
 {
-    struct net_device *first = net_device_first();
-    struct net_steer_map map = {1, 1};
-    if (first != NULL && net_spread_map.count == 1)
-        map = plan(first);
-    if (map.count > 1 && join_all(&map, first, prepare, argument) == 0)
-        spread_frames(map, first);
+    struct plan plan = {.cores = 1};
+    if (net_card_count > 0 && net_spread_count == 1)
+        plan = make_plan();
+    if (plan.cores > 1 && join_all(&plan, prepare, argument) == 0)
+        spread_frames(&plan);
     // Last: a connection that core 0 had let in before would be another core's now, and be reset.
-    return prepare(argument, map.count);
+    return prepare(argument, plan.cores);
 }
 
 err_t net_bind_own_port(struct tcp_pcb *pcb)

@@ -5,10 +5,12 @@
 
 #include "kernel/core.h"
 #include "net/net_core.h"
+#include "net/netif.h"
 #include "net/steer.h"
 
-extern struct net_steer_map net_spread_map;
-extern PERCORE unsigned net_position; // this core's
+extern unsigned net_spread_count;                           // cores that have a network
+extern struct net_steer_map net_spread_maps[NET_CARDS_MAX]; // the same count, each card's pairs
+extern PERCORE unsigned net_position;                       // this core's
 
 // The core at a position.
 unsigned net_spread_core(unsigned position);

@@ -15,6 +15,7 @@ struct net_table_row {
     const char *origin;              // of an address: "DHCP", "link-local", ...
     const char *state;               // "preferred", "reachable", ...
     uint32_t left_s;                 // how long it lasts; UINT32_MAX: for ever
+    const char *device;              // the card's name; NULL for a name server
 };
 
 typedef void net_table_fn(const struct net_table_row *row, void *context);

@@ -125,8 +125,14 @@ static void arp_tick(void)
 
 static bool dhcp_waits_for_answer(void)
 {
-    struct dhcp *dhcp = netif_default != NULL ? netif_dhcp_data(netif_default) : NULL;
-    return dhcp != NULL && dhcp->request_timeout != 0;
+    struct netif *netif;
+    NETIF_FOREACH(netif)
+    {
+        const struct dhcp *dhcp = netif_dhcp_data(netif);
+        if (dhcp != NULL && dhcp->request_timeout != 0)
+            return true;
+    }
+    return false;
 }
 
 // Those that are needed always share one grid, so that they share one wake-up. Whether the others
@@ -142,8 +148,8 @@ static const struct lwip_clock {
     {IP_TMR_INTERVAL, always, ip_reass_tmr},
     {DNS_TMR_INTERVAL, always, dns_tmr},
     {DHCP_COARSE_TIMER_SECS * 1000, always, dhcp_coarse_tmr},
-    {NET_IP6_TICK_MS, net_ip6_is_on, net_ip6_tick},
-    {IP6_REASS_TMR_INTERVAL, net_ip6_is_on, ip6_reass_tmr},
+    {NET_IP6_TICK_MS, net_ip6_is_on_any, net_ip6_tick},
+    {IP6_REASS_TMR_INTERVAL, net_ip6_is_on_any, ip6_reass_tmr},
     {MLD6_TMR_INTERVAL, net_groups_need_mld, mld6_tmr},
     {IGMP_TMR_INTERVAL, net_groups_need_igmp, igmp_tmr},
 };

@@ -225,7 +225,7 @@ static enum outcome fetch_everywhere(char **urls)
 {
     main_thread = thread_self();
     int error = net_spread(prepare_nothing, NULL);
-    for (unsigned i = 0; error == 0 && i < net_spread_map.count; i++) {
+    for (unsigned i = 0; error == 0 && i < net_spread_count; i++) {
         struct job *job = malloc(sizeof(*job));
         error = -ENOMEM;
         if (job == NULL)

@@ -59,8 +59,32 @@ static void machine_metrics(struct http_text *text)
                        machine.boot_since_firmware_ns);
 }
 
-// One row of the machine's table of counters, with a sample a core. By Prometheus' custom a
-// metric's name ends with its unit, and a counter's with _total.
+static void put_value(struct http_text *text, const struct counter *counter, uint64_t value)
+{
+    if (counter->kind == COUNTER_NS)
+        put_seconds(text, value);
+    else
+        http_text_format(text, "%" PRIu64 "\n", value);
+}
+
+static void put_samples(struct http_text *text, const struct counter *counter, const char *name,
+                        unsigned core)
+{
+    const struct counter_items *items = counter->items;
+    if (items == NULL) {
+        http_text_format(text, "%s{core=\"%u\"} ", name, core);
+        put_value(text, counter, counter->read(core, counter->offset));
+        return;
+    }
+    for (unsigned item = 0; item < items->count(); item++) {
+        http_text_format(text, "%s{core=\"%u\",%s=\"%s\"} ", name, core, items->label,
+                         items->name(item));
+        put_value(text, counter, items->read(item, core, counter->offset));
+    }
+}
+
+// One row of the machine's table of counters, with a sample a core, or one for each core and
+// device. By Prometheus' custom a metric's name ends with its unit, and a counter's with _total.
 static void core_metric(const struct counter *counter, void *context)
 {
     static const struct {
@@ -74,16 +98,9 @@ static void core_metric(const struct counter *counter, void *context)
     char name[96];
     snprintf(name, sizeof(name), "toril_%s%s", counter->name, kinds[counter->kind].suffix);
     metric_open(text, name, kinds[counter->kind].type, counter->help);
-    for (unsigned core = 0; core < core_count(); core++) {
-        if (!core_is_online(core))
-            continue;
-        uint64_t value = counter->read(core, counter->offset);
-        http_text_format(text, "%s{core=\"%u\"} ", name, core);
-        if (counter->kind == COUNTER_NS)
-            put_seconds(text, value);
-        else
-            http_text_format(text, "%" PRIu64 "\n", value);
-    }
+    for (unsigned core = 0; core < core_count(); core++)
+        if (core_is_online(core))
+            put_samples(text, counter, name, core);
 }
 
 static void server_metrics(struct http_text *text)

@@ -40,31 +40,35 @@ static void put_cards(struct http_text *text)
                            "# TYPE toril_network_link_up gauge\n");
     for (struct net_device *card = net_device_first(); card != NULL; card = card->next) {
         const uint8_t *mac = card->mac;
-        http_text_format(text,
-                         "toril_network_link_up{card=\"%s\",mac=\"%02x:%02x:%02x:%02x:%02x:%02x\","
-                         "mtu=\"%u\"} %d\n",
-                         card->name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], card->mtu,
-                         card->link_up);
+        http_text_format(
+            text,
+            "toril_network_link_up{device=\"%s\",mac=\"%02x:%02x:%02x:%02x:%02x:%02x\","
+            "mtu=\"%u\"} %d\n",
+            card->name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], card->mtu, card->link_up);
     }
 }
 
 static void put_address(const struct net_table_row *row, void *context)
 {
-    http_text_format(context,
-                     "toril_network_address{address=\"%s\",origin=\"%s\",state=\"%s\"} 1\n",
-                     row->what, row->origin, row->state);
+    http_text_format(
+        context,
+        "toril_network_address{address=\"%s\",origin=\"%s\",state=\"%s\",device=\"%s\"} 1\n",
+        row->what, row->origin, row->state, row->device);
 }
 
 static void put_route(const struct net_table_row *row, void *context)
 {
-    http_text_format(context, "toril_network_route{destination=\"%s\",router=\"%s\"} 1\n",
-                     row->what, row->via);
+    http_text_format(context,
+                     "toril_network_route{destination=\"%s\",router=\"%s\",device=\"%s\"} 1\n",
+                     row->what, row->via, row->device);
 }
 
 static void put_neighbour(const struct net_table_row *row, void *context)
 {
-    http_text_format(context, "toril_network_neighbour{address=\"%s\",mac=\"%s\",state=\"%s\"} 1\n",
-                     row->what, row->via, row->state);
+    http_text_format(
+        context,
+        "toril_network_neighbour{address=\"%s\",mac=\"%s\",state=\"%s\",device=\"%s\"} 1\n",
+        row->what, row->via, row->state, row->device);
 }
 
 static void put_name_server(const struct net_table_row *row, void *context)

@@ -43,6 +43,8 @@ WRONG = [
     ["run", "hello", "--net", "wifi"],
     ["run", "hello", "--card", "ne2000"],
     ["run", "hello", "--net", "none", "--card", "e1000"],
+    ["run", "hello", "--net", "none", "--net", "user"],
+    ["run", "hello", "--card", "e1000", "--card", "e1000e"],
     ["run", "hello", "--port", "80"],
     ["run", "hello", "--port", "0:80"],
     ["run", "hello", "--port", "8080:99999"],

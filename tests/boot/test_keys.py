@@ -49,7 +49,8 @@ def test_list(machine: Machine) -> None:
 def test_network(machine: Machine) -> None:
     """`n` shows addresses, routes and neighbours of both families."""
     machine.type("n")
-    machine.wait_for(r"^network    virtio-net at \S+, link up, \d cores?, \d+ TCP connections$")
+    machine.wait_for(r"^network    1 card, \d cores?, \d+ TCP connections$")
+    machine.wait_for(r"^card       virtio-net at \S+, link up, frames \d+ in \d+ out, dropped 0 in 0 out$")
     machine.wait_for(r"^address    10\.0\.2\.15/24 by DHCP, preferred$")
     machine.wait_for(r"^address    fe80::5054:ff:fe12:3456/64 by link-local, ")
     machine.wait_for(r"^route      0\.0\.0\.0/0 via 10\.0\.2\.2$")

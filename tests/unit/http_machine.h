@@ -52,11 +52,11 @@ static uint64_t counter_read(unsigned core, size_t offset)
 void counters_each(void (*visit)(const struct counter *counter, void *context), void *context)
 {
     static const struct counter rows[] = {
-        {"switches", "Switches.", COUNTER_EVENTS, counter_read, 1},
-        {"network_sent", "Size of frames sent.", COUNTER_BYTES, counter_read, 2},
-        {"halted", "Time of nothing.", COUNTER_NS, counter_read, 30000000},
-        {"threads", "Threads.", GAUGE_COUNT, counter_read, 4},
-        {"memory_free", "Memory free.", GAUGE_BYTES, counter_read, 5},
+        {"switches", "Switches.", COUNTER_EVENTS, counter_read, 1, NULL},
+        {"network_sent", "Size of frames sent.", COUNTER_BYTES, counter_read, 2, NULL},
+        {"halted", "Time of nothing.", COUNTER_NS, counter_read, 30000000, NULL},
+        {"threads", "Threads.", GAUGE_COUNT, counter_read, 4, NULL},
+        {"memory_free", "Memory free.", GAUGE_BYTES, counter_read, 5, NULL},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
         visit(&rows[i], context);

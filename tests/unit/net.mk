@@ -3,13 +3,13 @@ ifndef LWIP_SOURCES
 include third_party/third_party.mk
 endif
 
-NET_UNIT_SOURCES := $(addprefix net/,address.c address6.c checksum.c demux.c dhcp6.c dhcp_mtu.c dns_servers.c groups.c half_open.c ip4_input.c ip6.c ip6_refuse.c neighbour.c net.c netif.c ntp_servers.c orphan.c owner.c packet_text.c packet_trace.c relay.c segments.c sequence.c spread.c steer.c tables.c tcp_acknowledge.c tcp_cubic.c tcp_duplicates.c tcp_recovery.c tcp_scoreboard.c tcp_window.c timers.c vlan.c) kernel/siphash.c
+NET_UNIT_SOURCES := $(addprefix net/,address.c address6.c checksum.c demux.c dhcp6.c dhcp_mtu.c dns_servers.c facts.c groups.c half_open.c ip4.c ip4_input.c ip6.c ip6_refuse.c neighbour.c net.c netif.c ntp_servers.c offload.c orphan.c owner.c packet_text.c packet_trace.c relay.c route.c segments.c sequence.c spread.c steer.c tables.c tcp_acknowledge.c tcp_cubic.c tcp_duplicates.c tcp_recovery.c tcp_scoreboard.c tcp_window.c timers.c vlan.c) kernel/siphash.c
 # net/timers.c takes the place of lwIP's.
 NET_UNIT_LWIP    := $(LWIP_SOURCES)
 # One core, whose variables are plain ones: lwIP's are.
 NET_UNIT_CFLAGS  := -UTORIL_HOST -iquote net -isystem $(LWIP_INCLUDE)
 
-UNIT_TESTS += net net_address net_dhcp net_dhcp6 net_ip4_input net_sending net_ip6 net_vlan net_fuzz net_steer net_demux net_packet_text net_segments net_recovery net_cubic net_window
+UNIT_TESTS += net net_address net_cards net_dhcp net_dhcp6 net_ip4_input net_sending net_ip6 net_vlan net_fuzz net_steer net_demux net_packet_text net_segments net_recovery net_cubic net_window
 NET_UNIT_WORLD           := tests/unit/test_net_world.c $(NET_UNIT_SOURCES) build/unit/lwip/lwip.a
 UNIT_SOURCES_net         := tests/unit/test_net_loop.c $(NET_UNIT_WORLD)
 UNIT_CFLAGS_net          := $(NET_UNIT_CFLAGS)
@@ -23,6 +23,9 @@ UNIT_DEPENDS_net_ip4_input := $(UNIT_DEPENDS_net)
 UNIT_SOURCES_net_sending := net/udp_send.c $(UNIT_SOURCES_net)
 UNIT_CFLAGS_net_sending  := $(NET_UNIT_CFLAGS)
 UNIT_DEPENDS_net_sending := $(UNIT_DEPENDS_net)
+UNIT_SOURCES_net_cards   := $(UNIT_SOURCES_net)
+UNIT_CFLAGS_net_cards    := $(NET_UNIT_CFLAGS)
+UNIT_DEPENDS_net_cards   := $(UNIT_DEPENDS_net)
 UNIT_SOURCES_net_vlan    := $(UNIT_SOURCES_net)
 UNIT_CFLAGS_net_vlan     := $(NET_UNIT_CFLAGS)
 UNIT_DEPENDS_net_vlan    := $(UNIT_DEPENDS_net)

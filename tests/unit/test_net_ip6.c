@@ -218,7 +218,7 @@ static void what_is_known_can_be_told(void **unused)
 {
     (void)unused;
     struct net_ip6_config config, again;
-    net_ip6_config(&config);
+    net_ip6_config(0, &config);
     assert_memory_equal(&config.addresses[0].address.addr, world_own_link, 16);
     assert_memory_equal(&config.addresses[1].address.addr, world_own_global, 16);
     assert_memory_equal(&config.routers[0].address.addr, world_router_link, 16);
@@ -229,11 +229,11 @@ static void what_is_known_can_be_told(void **unused)
     struct netif *netif = netif_default;
     nd6_cleanup_netif(netif);
     netif_ip6_addr_set_state(netif, 1, IP6_ADDR_INVALID);
-    net_ip6_configure(&config);
-    net_ip6_config(&again);
+    net_ip6_configure(0, &config);
+    net_ip6_config(0, &again);
     assert_memory_equal(&again, &config, sizeof(config));
-    net_ip6_configure(&config); // nothing twice
-    net_ip6_config(&again);
+    net_ip6_configure(0, &config); // nothing twice
+    net_ip6_config(0, &again);
     assert_memory_equal(&again, &config, sizeof(config));
 }
 

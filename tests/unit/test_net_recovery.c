@@ -305,7 +305,7 @@ static void disconnect(void)
     while (to_machine.count > 0)
         free(to_machine.waiting[--to_machine.count]);
     assert_null(tcp_active_pcbs);
-    assert_int_equal(net_netif_stats_of(0).tx_held, 0);
+    assert_int_equal(net_netif_stats_of(0, 0).tx_held, 0);
     assert_int_equal(world_buffers_out, 0);
 }
 

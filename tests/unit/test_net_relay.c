@@ -23,6 +23,7 @@
 #define PIECES_MAX  3
 #define PIECE_BYTES 64
 #define CARD_ROOM   8
+#define CARD        2 // its number
 
 // ---- below and above net/relay.c ----------------------------------------------------------------
 
@@ -106,8 +107,9 @@ static bool try_to_send(struct reply *reply)
     return error == 0;
 }
 
-void net_netif_take(struct net_rx_buffer *frame)
+void net_netif_take(unsigned number, struct net_rx_buffer *frame)
 {
+    FAKE_CHECK(number == CARD);
     struct content content;
     memcpy(&content, frame->data, sizeof(content));
     FAKE_CHECK(content.core == core_index());
@@ -122,18 +124,20 @@ void net_netif_take(struct net_rx_buffer *frame)
     unsent[(unsent_first + unsent_count++) % FRAMES] = reply;
 }
 
-void net_netif_take_copy(const uint8_t *bytes, uint32_t size_bytes, bool checksum_valid)
+void net_netif_take_copy(unsigned number, const uint8_t *bytes, uint32_t size_bytes,
+                         bool checksum_valid)
 {
     (void)checksum_valid;
+    FAKE_CHECK(number == CARD);
     FAKE_CHECK(size_bytes == 42);
     for (uint32_t i = 0; i < size_bytes; i++)
         FAKE_CHECK(bytes[i] == (i == 12 ? 8 : i == 13 ? 6 : i == 21 ? 2 : 0)); // not a question
     copies++;
 }
 
-void net_netif_touch(void)
+void net_netif_touch(unsigned number)
 {
-    FAKE_CHECK(core_index() == 0);
+    FAKE_CHECK(core_index() == 0 && number == CARD);
 }
 
 static void reply_sent(struct net_device *of, void *token)
@@ -201,7 +205,7 @@ static void complete(void)
     unsigned count = (unsigned)random_below(CARD_ROOM + 1);
     while (card.used > 0 && count-- > 0)
         FAKE_CHECK(net_relay_sent(card.tokens[--card.used]));
-    (void)net_relay_send_waiting();
+    (void)net_relay_send_waiting(CARD);
 }
 
 static void run_card(void)
@@ -215,7 +219,7 @@ static void run_card(void)
     random_state = 5;
     fake_core_barrier();
     for (unsigned core = 1; core < CORES; core++)
-        net_relay_copy(core, &asked);
+        net_relay_copy(core, CARD, &asked);
     while (atomic_load(&cores_done) < CORES - 1) {
         unsigned core = 1 + (unsigned)random_below(CORES - 1);
         if (next[core] < FRAMES && receive_frame(core, next[core]))
@@ -251,7 +255,7 @@ static void test_all_come_home(void **state)
 {
     (void)state;
     memset(&card, 0, sizeof(card));
-    hub = (struct net_device){.ops = &card_ops, .core = 0, .name = "card", .mtu = 1500};
+    hub = (struct net_device){.ops = &card_ops, .core = 0, .name = "card", .mtu = 1500, .card = CARD};
     fake_core_run(CORES, body);
 }
 

@@ -171,7 +171,7 @@ static void disconnect(void)
     world_turn();
     world_drop_sent();
     assert_null(tcp_active_pcbs);
-    struct net_netif_stats stats = net_netif_stats_of(0);
+    struct net_netif_stats stats = net_netif_stats_of(0, 0);
     assert_int_equal(stats.tx_held, 0);
     assert_int_equal(world_buffers_out, 0);
 }

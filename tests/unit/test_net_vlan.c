@@ -59,7 +59,7 @@ static void only_its_vlan_is_heard(void **unused)
         world_deliver(tagged, cut, false);
     world_turn();
     assert_false(take());
-    assert_int_equal(net_vlan_others_of(0), 3 + 18);
+    assert_int_equal(net_vlan_others_of(0, 0), 3 + 18);
     deliver(size_bytes, 7);
     assert_true(take());
     assert_int_equal(world_get16(sent.bytes + 20), 2);

@@ -112,9 +112,31 @@ const char *option_get(const char *key)
         if (strcmp(options[i].key, key) == 0)
             return options[i].value;
     }
-    if (strcmp(key, "ip6") == 0)
+    if (strncmp(key, "ip6", 3) == 0)
         return "off"; // its frames come on top of those that a test is about
     return NULL;
+}
+
+// Of card 1 and up: what was given for "ip.1" or the like.
+const char *option_get_of_card(const char *key, unsigned card)
+{
+    char of_card[32];
+    snprintf(of_card, sizeof(of_card), "%s.%u", key, card);
+    return option_get(card == 0 ? key : of_card);
+}
+
+uint64_t option_get_number_of_card(const char *key, unsigned card, uint64_t fallback, uint64_t min,
+                                   uint64_t max)
+{
+    const char *text = option_get_of_card(key, card);
+    assert_true(text == NULL ||
+                (strtoull(text, NULL, 10) >= min && strtoull(text, NULL, 10) <= max));
+    return text == NULL ? fallback : strtoull(text, NULL, 10);
+}
+
+void options_name_missing_cards(unsigned count)
+{
+    (void)count;
 }
 
 uint32_t random_u32(void)

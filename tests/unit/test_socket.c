@@ -552,7 +552,7 @@ static int prepare_nothing(void *argument, unsigned cores)
 {
     (void)argument;
     assert_int_equal(cores, 2);
-    assert_int_equal(net_spread_map.count, 2); // core 0 lets nobody in whose frames move yet
+    assert_int_equal(net_spread_count, 2); // core 0 lets nobody in whose frames move yet
     return 0;
 }
 
