@@ -27,14 +27,6 @@ void net_start(void);
 // this core. Where other cores fail, the log says so, and this one serves alone.
 int net_spread(int (*prepare)(void *argument, unsigned cores), void *argument) MUST_CHECK;
 
-// Gives a connection that is to be opened from this core a local port whose answers come back to
-// this core. Before tcp_connect(). Returns: ERR_OK, or ERR_USE when there is none left.
-struct tcp_pcb;
-signed char net_bind_own_port(struct tcp_pcb *pcb) MUST_CHECK;
-// The same for datagrams, a port that nobody can guess.
-struct udp_pcb;
-signed char net_bind_own_udp_port(struct udp_pcb *pcb) MUST_CHECK;
-
 // Waits until this machine has an address.
 // Context: a thread of the core that called net_start(). Blocks: until `deadline_ns` at most.
 // Returns: 0, -ENODEV when there is no network to wait for, or -ETIMEDOUT.

@@ -10,8 +10,8 @@
 #include "kernel/heap.h"
 #include "kernel/log.h"
 #include "kernel/options.h"
-#include "kernel/random.h"
 #include "kernel/thread.h"
+#include "net/local_ports.h"
 #include "net/net.h"
 #include "net/net_core.h"
 #include "net/netif.h"
@@ -20,17 +20,11 @@
 #include "smp/exchange.h"
 #include "smp/remote.h"
 
-#include "lwip/tcp.h"
-#include "lwip/udp.h"
-
 OPTION_NUMBER(net_cores, 1, CORES_MAX, "how many cores serve the network");
 
 unsigned net_spread_count = 1;
 struct net_steer_map net_spread_maps[NET_CARDS_MAX] = {[0 ... NET_CARDS_MAX - 1] = {1, 1}};
 PERCORE unsigned net_position;
-// Local ports that are this core's to give: all of them, until other cores have some too.
-static PERCORE uint16_t port_first = NET_STEER_PORT_FIRST, port_last = NET_STEER_PORT_LAST;
-static PERCORE uint16_t port_next = NET_STEER_PORT_FIRST;
 static uint16_t cores[CORES_MAX]; // by position
 
 unsigned net_spread_core(unsigned position)
@@ -100,8 +94,8 @@ static void take_position(const struct plan *plan, unsigned position)
 {
     const struct net_steer_map ports = {plan->cores, 1};
     net_position = position;
-    port_first = port_next = net_steer_port_first(&ports, position);
-    port_last = net_steer_port_last(&ports, position);
+    net_local_ports_set(net_steer_port_first(&ports, position),
+                        net_steer_port_last(&ports, position));
     for (unsigned card = 0; card < net_card_count; card++) {
         unsigned pairs = plan->pairs[card];
         net_netif_share(card, (plan->cores - position % pairs + pairs - 1) / pairs);
@@ -219,29 +213,4 @@ int net_spread(int (*prepare)(void *argument, unsigned cores), void *argument)
         spread_frames(&plan);
     // Last: a connection that core 0 had let in before would be another core's now, and be reset.
     return prepare(argument, plan.cores);
-}
-
-err_t net_bind_own_port(struct tcp_pcb *pcb)
-{
-    for (unsigned tries = 0; tries <= (unsigned)(port_last - port_first); tries++) {
-        uint16_t port = port_next;
-        port_next = port == port_last ? port_first : (uint16_t)(port + 1);
-        err_t error = tcp_bind(pcb, IP_ANY_TYPE, port);
-        if (error != ERR_USE)
-            return error;
-    }
-    return ERR_USE;
-}
-
-// Drawn, for who can guess the port can answer in another's name. Spec: RFC 6056, 3.3.1.
-err_t net_bind_own_udp_port(struct udp_pcb *pcb)
-{
-    unsigned count = (unsigned)(port_last - port_first) + 1;
-    unsigned drawn = random_u32() % count;
-    for (unsigned tries = 0; tries < count; tries++) {
-        err_t error = udp_bind(pcb, IP_ANY_TYPE, (uint16_t)(port_first + (drawn + tries) % count));
-        if (error != ERR_USE)
-            return error;
-    }
-    return ERR_USE;
 }

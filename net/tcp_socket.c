@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // lwIP's callbacks, which run in the core's loop, hang what happened on the socket and wake its
 // threads; the calls of threads look at the socket, wait, and look again.
+#include "net/local_ports.h"
 #include "net/socket.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "net/local_ports.h"
 #include "net/socket.h"
 
 #include <errno.h>

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "kernel/sync.h"
+#include "net/local_ports.h"
 #include "net/spread.h"
 #include "net/steer.h"
 #include "smp/exchange.h"
@@ -573,7 +574,9 @@ static void ports(void)
     }
     struct tcp_socket *socket;
     struct socket_address to = peer_at(PORT);
+    host_log_clear();
     assert_int_equal(tcp_socket_connect(&to, in_s(1), &socket), -EADDRINUSE);
+    assert_true(host_log_has("core 0 has all its 8192 local TCP ports in use"));
     tcp_abort(pcbs[4711]);
     pcbs[4711] = tcp_new();
     assert_int_equal(net_bind_own_port(pcbs[4711]), ERR_OK);
