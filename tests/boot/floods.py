@@ -63,7 +63,7 @@ def metrics(address: str) -> dict[str, int]:
     """The machine's figures, summed over its cores."""
     sums: dict[str, int] = {}
     for line in ask(address, "/metrics").splitlines():
-        name, _, value = line.partition(" ")
+        name, _, value = line.rpartition(" ")
         if not line.startswith("#") and value.isdigit():
             name = name.partition("{")[0]
             sums[name] = sums.get(name, 0) + int(value)
