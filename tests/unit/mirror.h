@@ -102,7 +102,7 @@ static void run(void (*entry)(void))
     fake_switch_run(11, run_body, NULL);
 }
 
-static struct thread *start_thread(void (*entry)(void *), void *argument)
+static inline struct thread *start_thread(void (*entry)(void *), void *argument)
 {
     struct thread_options options = {.joinable = true};
     struct thread *thread = thread_create_with_options("test", entry, argument, &options);
@@ -110,7 +110,7 @@ static struct thread *start_thread(void (*entry)(void *), void *argument)
     return thread;
 }
 
-static void join(struct thread *thread)
+static inline void join(struct thread *thread)
 {
     assert_int_equal(thread_join(thread, NULL, TIME_NEVER), 0);
 }

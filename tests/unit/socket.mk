@@ -5,6 +5,11 @@ UNIT_SOURCES_socket := $(addprefix net/,socket.c tcp_socket.c udp_send.c udp_soc
 UNIT_CFLAGS_socket  := $(NET_UNIT_CFLAGS) -iquote tests/unit/shadow
 UNIT_DEPENDS_socket := tests/unit/mirror.h tests/unit/test_net_world.h tests/unit/fake_switch.h tests/unit/shadow/kernel/cpu.h
 
+UNIT_TESTS += local_ports
+UNIT_SOURCES_local_ports := $(UNIT_SOURCES_socket)
+UNIT_CFLAGS_local_ports  := $(UNIT_CFLAGS_socket)
+UNIT_DEPENDS_local_ports := $(UNIT_DEPENDS_socket)
+
 # DNS between them.
 UNIT_TESTS += dns_message resolve
 UNIT_SOURCES_dns_message := net/dns_message.c
