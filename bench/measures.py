@@ -26,6 +26,8 @@ CARDS = ("virtio", "e1000e", "e1000")
 CORES = (1, 2, 4, 8)
 GROWTH = 1.05  # that a request may cost with several cores, of one's
 ECHOES = 4000
+CLOSED_LOOP = ("-A", "-c", "1000")  # ping sends the next when it has the answer
+APART = ("-i", "0.01", "-c", "200")
 WARM_UP_S, STREAM_WARM_UP_S = 1, 0.5
 MIB = 1 << 20
 MEMORY_STEP_MIB, MEMORY_TO_MIB = 4, 512
@@ -72,7 +74,9 @@ TIMES = [
     Row("sends", "one TCP stream, the machine sends", "MB/s", ("ratio", ">=", 1)),
     Row("receives", "one TCP stream, it receives", "MB/s", ("ratio", ">=", 1)),
     Row("udp", "median round trip, UDP echo of 64 bytes", "us", ("ratio", "<=", 0.6)),
-    Row("ping", "median round trip, ping", "us", ("value", "<=", 72)),
+    Row("ping", "median round trip, ping, one after the other", "us", ("value", "<=", 72)),
+    # The host's own CPUs, which sleep meanwhile, have a large part in it.
+    Row("ping-apart", "median round trip, ping, 10 ms apart", "us", ("value", "<=", 72)),
     Row("first-200", "firmware's hand-over to first 200", "ms", ("value", "<=", 60)),
 ]
 SIZES = [
@@ -82,7 +86,7 @@ SIZES = [
 CARD_ROWS = [
     Row("card-requests", "requests/s, 1 core, keep-alive, 32", "/s"),
     Row("card-p99", "99th percentile of these", "ms"),
-    Row("card-ping", "median round trip, ping", "us"),
+    Row("card-ping", "median round trip, ping, one after the other", "us"),
     Row("card-count", "instructions a request", ""),
 ]
 PARTS = {"counts": COUNTS, "times": TIMES, "sizes": SIZES, "cards": CARD_ROWS}
@@ -194,7 +198,9 @@ def time_one_core(system: str, seconds: float, wanted: frozenset[str]) -> Measur
         if "close-32" in wanted:
             yield "close-32", wrk(32, seconds, close=True).per_s
         if "ping" in wanted:
-            yield "ping", ping_median_s() * 1e6
+            yield "ping", ping_median_s(*CLOSED_LOOP) * 1e6
+        if "ping-apart" in wanted:
+            yield "ping-apart", ping_median_s(*APART) * 1e6
         if "udp" in wanted:
             yield from time_echo()
         yield from time_streams(seconds, wanted)
@@ -296,7 +302,7 @@ def time_card(card: str, seconds: float, wanted: frozenset[str]) -> Measured:
             yield "card-requests", load.per_s
             yield "card-p99", load.p99_s * 1e3
         if "card-ping" in wanted:
-            yield "card-ping", ping_median_s() * 1e6
+            yield "card-ping", ping_median_s(*CLOSED_LOOP) * 1e6
 
 
 def count_card(card: str, seconds: float, _: frozenset[str]) -> Measured:
