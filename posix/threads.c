@@ -17,6 +17,7 @@
 // Operations of the futex call, as Linux numbers them.
 #define FUTEX_WAIT         0
 #define FUTEX_WAKE         1
+#define FUTEX_REQUEUE      3
 #define FUTEX_COMMAND_MASK 0x7f // what is above are options
 
 struct waiter {
@@ -68,32 +69,40 @@ static long futex_wait(const volatile int *word, int expected, const struct time
     return -ETIMEDOUT;
 }
 
-static long futex_wake(const volatile int *word, int count)
+// Wakes `count` of those who wait on `word`; as many as `moved` says of the others wait on `word2`
+// from now on, where they keep their place. Returns: how many of both.
+static long futex_requeue(const volatile int *word, int count, const volatile int *word2, int moved)
 {
-    long woken = 0;
+    long done = 0, most = (long)count + moved;
     struct waiter **link = &waiters;
-    while (*link && woken < count) {
+    while (*link && done < most) {
         struct waiter *waiter = *link;
         if (waiter->word != word) {
             link = &waiter->next;
-            continue;
+        } else if (done++ >= count) {
+            waiter->word = word2;
+            link = &waiter->next;
+        } else {
+            *link = waiter->next;
+            waiter->woken = true;
+            thread_wake(waiter->thread);
         }
-        *link = waiter->next;
-        waiter->woken = true;
-        thread_wake(waiter->thread);
-        woken++;
     }
-    return woken;
+    return done;
 }
 
+// musl lets all who waited for a condition but the first wait for its mutex instead.
 long posix_call_futex(long word, long operation, long value, long timeout, long word2, long value3)
 {
-    (void)word2, (void)value3;
+    (void)value3;
+    const volatile int *at = (const volatile int *)word;
     switch (operation & FUTEX_COMMAND_MASK) {
     case FUTEX_WAIT:
-        return futex_wait((const volatile int *)word, (int)value, (const struct timespec *)timeout);
+        return futex_wait(at, (int)value, (const struct timespec *)timeout);
     case FUTEX_WAKE:
-        return futex_wake((const volatile int *)word, (int)value);
+        return futex_requeue(at, (int)value, at, 0);
+    case FUTEX_REQUEUE: // in the place of the timeout it has a second count
+        return futex_requeue(at, (int)value, (const volatile int *)word2, (int)timeout);
     }
     return -ENOSYS;
 }
