@@ -90,6 +90,7 @@ static void cache_add(const char *name, enum dns_type type, const struct dns_ans
 struct question {
     enum dns_type type;
     int result; // -EAGAIN: no answer yet
+    bool was_cached; // what is known is not kept for longer by being asked for again
     uint8_t query[DNS_QUERY_BYTES_MAX];
     size_t query_bytes;
     struct dns_answer answer;
@@ -231,7 +232,8 @@ static int add_question(struct asking *asking, const char *name, enum dns_type t
     question->query_bytes = dns_query_write(question->query, (uint16_t)random_u32(), name, type);
     if (question->query_bytes == 0)
         return -EINVAL;
-    if (cache_find(name, type, &question->answer))
+    question->was_cached = cache_find(name, type, &question->answer);
+    if (question->was_cached)
         question->result = 0;
     return 0;
 }
@@ -244,7 +246,7 @@ static int ask(struct asking *asking, const char *name, uint64_t deadline_ns)
     error = ask_servers(asking, deadline_ns);
     udp_socket_close(asking->socket);
     for (unsigned i = 0; i < asking->count; i++)
-        if (asking->questions[i].result == 0)
+        if (asking->questions[i].result == 0 && !asking->questions[i].was_cached)
             cache_add(name, asking->questions[i].type, &asking->questions[i].answer);
     return error;
 }

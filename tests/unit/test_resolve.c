@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "net/ip6.h"
 #include "net/resolve.h"
 
 #include "lwip/dns.h"
@@ -176,6 +177,34 @@ static void answers_are_found_and_remembered(void **state)
     run(answers);
 }
 
+// Of a name with one kind of address the other is asked for each time; that must not make what is
+// known last longer than its server said.
+static void both_kinds(void)
+{
+    const ip6_addr_t own = {.addr = {PP_HTONL(0x20010db8), 0, 0, PP_HTONL(1)}};
+    world_set_option("ip6", "auto");
+    net_ip6_join(netif_default);
+    netif_ip6_addr_set(netif_default, 1, &own);
+    netif_ip6_addr_set_state(netif_default, 1, IP6_ADDR_PREFERRED);
+    serve();
+    assert_int_equal(resolve("both.org"), 0);
+    assert_int_equal(server.asked, 2);
+    thread_sleep_until(in_s(60));
+    assert_int_equal(resolve("both.org"), 0);
+    assert_int_equal(server.asked, 3);
+    thread_sleep_until(in_s(60));
+    assert_int_equal(resolve("both.org"), 0);
+    assert_int_equal(server.asked, 5);
+    netif_ip6_addr_set_state(netif_default, 1, IP6_ADDR_INVALID);
+    serve_no_more();
+}
+
+static void each_kind_is_remembered_for_its_own_time(void **state)
+{
+    (void)state;
+    run(both_kinds);
+}
+
 static void refusals(void)
 {
     ip_addr_t none = {0};
@@ -256,6 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_found_and_remembered),
+        cmocka_unit_test(each_kind_is_remembered_for_its_own_time),
         cmocka_unit_test(refusals_are_told_apart),
         cmocka_unit_test(a_long_answer_comes_by_tcp),
         cmocka_unit_test(an_address_is_a_name),
