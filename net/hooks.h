@@ -48,9 +48,9 @@ struct pbuf;
 // Sends a packet that is too long in fragments: lwIP's, but it left the checksum to the device.
 err_t net_ip6_fragment(struct pbuf *packet, struct netif *netif, const ip6_addr_t *destination);
 
-// Frees a received packet whose extension headers are cut off, which lwIP would read all the same.
-// Returns: 1 if it did.
-int net_ip6_refuse(struct pbuf *packet);
+// Frees a received packet whose extension headers are cut off, which lwIP would read all the same,
+// or that names a size which no path has. Returns: 1 if it did.
+int net_ip6_refuse(struct pbuf *packet, const struct netif *netif);
 
 // An address of this machine to answer from. lwIP's icmp6.c, which does not expect that there is
 // none, is compiled with this in place of its own: the unspecified address is never sent from.

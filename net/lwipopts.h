@@ -12,7 +12,7 @@
 #define LWIP_TIMERS                0 // net/timers.c runs the timers, each only while it is needed
 #define LWIP_ASSERT_CORE_LOCKED()  net_assert_owner()
 #define LWIP_HOOK_FILENAME         "net/hooks.h"
-#define LWIP_HOOK_IP6_INPUT(packet, netif) net_ip6_refuse(packet)
+#define LWIP_HOOK_IP6_INPUT(packet, netif) net_ip6_refuse(packet, netif)
 #define LWIP_HOOK_IP4_ROUTE_SRC(source, destination) net_route4(source, destination)
 #define LWIP_HOOK_IP6_ROUTE(source, destination) net_route6(source, destination)
 #define LWIP_HOOK_TCP_ISN          net_initial_sequence_number

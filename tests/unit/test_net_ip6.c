@@ -185,10 +185,8 @@ static void tcp_connects(void **unused)
     world_drop_sent();
 }
 
-// What does not fit into a frame cannot be summed by the device.
-static void long_datagrams_carry_their_checksum(void **unused)
+static void send_long_datagram(void)
 {
-    (void)unused;
     struct udp_pcb *udp = udp_new_ip_type(IPADDR_TYPE_V6);
     struct pbuf *data = pbuf_alloc(PBUF_TRANSPORT, 2500, PBUF_RAM);
     memset(data->payload, 3, 2500);
@@ -196,6 +194,15 @@ static void long_datagrams_carry_their_checksum(void **unused)
     memcpy(ip_2_ip6(&peer)->addr, world_router_link, 16);
     assert_int_equal(udp_sendto(udp, data, &peer, 9), ERR_OK);
     world_turn();
+    pbuf_free(data);
+    udp_remove(udp);
+}
+
+// What does not fit into a frame cannot be summed by the device.
+static void long_datagrams_carry_their_checksum(void **unused)
+{
+    (void)unused;
+    send_long_datagram();
     static uint8_t whole[4000];
     unsigned pieces = 0;
     while (world_take(&sent)) {
@@ -208,8 +215,39 @@ static void long_datagrams_carry_their_checksum(void **unused)
     assert_true(pieces >= 2);
     world_ip6_headers(whole, 17, world_own_link, world_router_link, 2508);
     assert_int_equal(world_get16(whole + 60), world_ip6_checksum(whole, 6));
-    pbuf_free(data);
-    udp_remove(udp);
+}
+
+// A router on the way says that it passes on so many bytes at most. Returns: how long the longest
+// packet is that leaves then.
+static size_t longest_after_too_big(uint32_t mtu, size_t message_bytes)
+{
+    uint8_t message[48] = {2};
+    size_t longest = 0;
+    world_put32(message + 4, mtu);
+    world_ip6_headers(frame, 17, world_own_link, world_router_link, 2508);
+    memcpy(message + 8, frame + 14, 40);
+    world_drop_sent();
+    world_deliver(frame,
+                  world_icmp6(frame, world_router_link, world_own_link, message, message_bytes),
+                  false);
+    world_turn();
+    send_long_datagram();
+    while (world_take(&sent))
+        longest = sent.size_bytes > longest ? sent.size_bytes : longest;
+    return longest - 14;
+}
+
+static void a_path_has_a_size_that_paths_have(void **unused)
+{
+    (void)unused;
+    static const uint32_t impossible[] = {0, 1, 47, 48, 55, 60, 61, 1279, 1501, 65535, 0x10500};
+    for (size_t i = 0; i < ARRAY_COUNT(impossible); i++)
+        assert_int_equal(longest_after_too_big(impossible[i], 48), 1496);
+    assert_int_equal(longest_after_too_big(1300, 7), 1496); // cut off
+    assert_int_equal(longest_after_too_big(1400, 48), 1400);
+    assert_int_equal(longest_after_too_big(1280, 48), 1280);
+    assert_int_equal(longest_after_too_big(1500, 48), 1496);
+    assert_int_equal(world_buffers_out, 0);
 }
 
 // ---- what other cores are told ------------------------------------------------------------------
@@ -369,6 +407,7 @@ int main(void)
         cmocka_unit_test(ping_is_answered),
         cmocka_unit_test(tcp_connects),
         cmocka_unit_test(long_datagrams_carry_their_checksum),
+        cmocka_unit_test(a_path_has_a_size_that_paths_have),
         cmocka_unit_test(what_is_known_can_be_told),
         cmocka_unit_test(tables_show_both_families),
         cmocka_unit_test(groups_are_joined_and_left),
