@@ -253,6 +253,12 @@ static unsigned key_accept(struct http_request *request)
     return key_bytes > KV_KEY_BYTES_MAX ? 414 : 0;
 }
 
+// A part of a value is not put in place of the whole. Spec: RFC 9110, 14.5.
+static unsigned put_accept(struct http_request *request)
+{
+    return http_header(request, "Content-Range", NULL) ? 400 : key_accept(request);
+}
+
 static void handle_key(struct http_request *request, void (*perform)(struct operation *operation))
 {
     struct operation *operation = operation_make(request, perform);
@@ -311,7 +317,7 @@ void kv_serve(unsigned limit_mib)
         {.method = "PUT",
          .path = "/kv/:key",
          .handle = handle_put,
-         .accept = key_accept,
+         .accept = put_accept,
          .body_bytes_max = KV_VALUE_BYTES_MAX},
         {.method = "DELETE", .path = "/kv/:key", .handle = handle_delete, .accept = key_accept},
         {.method = "GET", .path = "/kv/", .handle = handle_list},
