@@ -202,9 +202,22 @@ static void answer_end(struct http_request *request, const struct http_answer *a
     http_request_free(request);
 }
 
-void http_answer(struct http_request *request, const struct http_answer *answer)
+// Without the body that a status cannot have: it would be read as the next response.
+// Spec: RFC 9112, 6.3.
+static struct http_answer answer_with_status(const struct http_answer *answer)
+{
+    struct http_answer allowed = *answer;
+    if (answer->status == 204 || answer->status == 304) {
+        allowed.body_bytes = 0;
+        allowed.produce = NULL;
+    }
+    return allowed;
+}
+
+void http_answer(struct http_request *request, const struct http_answer *given)
 {
     ASSERT(request->handed);
+    struct http_answer allowed = answer_with_status(given), *answer = &allowed;
     struct http_text text = {0};
     struct http_response response;
     struct http_connection *connection = request->connection;

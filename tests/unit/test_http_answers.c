@@ -179,6 +179,33 @@ static void answers_that_are_long_are_whole(void **state)
     free(long_text);
 }
 
+// What followed such a head would be read as the next answer.
+static void answers_that_have_no_body_have_none(void **state)
+{
+    (void)state;
+    static const unsigned statuses[] = {204, 304};
+    static const struct http_answer answers[] = {
+        {.body = "body", .body_bytes = 4},
+        {.body = "body", .body_bytes = 4, .lasting = true},
+        {.body = "body", .body_bytes = 4, .release = release, .context = "context"},
+        {.produce = count_lines, .release = release, .context = "context"},
+    };
+    released = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(statuses) * ARRAY_COUNT(answers); i++) {
+        struct http_answer answer = answers[i / ARRAY_COUNT(statuses)];
+        answer.status = statuses[i % ARRAY_COUNT(statuses)];
+        client_open();
+        assert_int_equal(offer(GET("/hold")), strlen(GET("/hold")));
+        http_answer(held, &answer);
+        assert_int_equal(status_of(client.output), answer.status);
+        assert_string_equal(strstr(client.output, "\r\n\r\n"), "\r\n\r\n");
+        assert_null(strstr(client.output, "Transfer-Encoding"));
+        assert_int_equal(http_connection_state(&client.http), HTTP_IDLE);
+        client_close();
+    }
+    assert_int_equal(released, 4);
+}
+
 int main(void)
 {
     routes_add();
@@ -189,6 +216,7 @@ int main(void)
         cmocka_unit_test(a_body_may_be_made_while_it_is_sent),
         cmocka_unit_test(a_thread_may_answer),
         cmocka_unit_test(answers_that_are_long_are_whole),
+        cmocka_unit_test(answers_that_have_no_body_have_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
