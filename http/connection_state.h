@@ -63,6 +63,7 @@ struct http_connection {
     char name[HTTP_FIELD_NAME_MAX];
     bool in_gap, gap_has_newline;
     bool begun, measured, in_body, host_seen, expects_continue, head_only;
+    bool coding_unknown;                   // its body is not only chunked
     bool waits;                            // the handler has the request and has not answered
     bool handling;                         // its handler is being called
     bool keep_alive;                       // after its answer

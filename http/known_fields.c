@@ -21,6 +21,7 @@ static const char names[HTTP_FIELDS][HTTP_FIELD_NAME_MAX + 1] = {
     [HTTP_FIELD_IF_UNMODIFIED_SINCE] = "if-unmodified-since",
     [HTTP_FIELD_RANGE] = "range",
     [HTTP_FIELD_REFERER] = "referer",
+    [HTTP_FIELD_TRANSFER_ENCODING] = "transfer-encoding",
     [HTTP_FIELD_USER_AGENT] = "user-agent",
 };
 

@@ -19,6 +19,7 @@ enum http_field {
     HTTP_FIELD_IF_UNMODIFIED_SINCE,
     HTTP_FIELD_RANGE,
     HTTP_FIELD_REFERER,
+    HTTP_FIELD_TRANSFER_ENCODING,
     HTTP_FIELD_USER_AGENT,
     HTTP_FIELD_TARGET, // no field: the request's target, as sent
     HTTP_FIELDS,

@@ -115,7 +115,7 @@ static int on_message_begin(llhttp_t *parser)
     connection->name_length = 0;
     connection->measured = connection->in_body = connection->host_seen = false;
     connection->head_only = false;
-    connection->expects_continue = false;
+    connection->expects_continue = connection->coding_unknown = false;
     http_known_fields_drop(&connection->fields);
     connection->begun = true;
     connection->in_gap = false;
@@ -163,8 +163,9 @@ static int on_url_complete(llhttp_t *parser)
 {
     struct http_connection *connection = parser->data;
     connection->head_only = parser->method == HTTP_HEAD;
-    if (parser->method == HTTP_CONNECT || parser->method == HTTP_OPTIONS)
-        return refuse(connection, 405); // their targets need not be paths
+    bool is_server = connection->text_length == 1 && connection->text[0] == '*';
+    if (parser->method == HTTP_CONNECT || (parser->method == HTTP_OPTIONS && is_server))
+        return refuse(connection, 405); // their targets are no paths
     if (parser->method == HTTP_PRI)
         return refuse(connection, 505); // how HTTP/2 begins
     // Nearly every target is a path as it stands in the table.
@@ -298,6 +299,10 @@ static int on_header_value_complete(llhttp_t *parser)
         connection->expects_continue =
             length == 12 && strncasecmp(value, "100-continue", length) == 0;
         return connection->expects_continue ? 0 : refuse(connection, 417);
+    case HTTP_FIELD_TRANSFER_ENCODING:
+        if (length != 7 || strncasecmp(value, "chunked", length) != 0)
+            connection->coding_unknown = true;
+        return 0;
     default:
         return field_keep(connection, field, value, length);
     }
@@ -344,6 +349,8 @@ static int on_headers_complete(llhttp_t *parser)
         return refuse(connection, 400);
     if (chunked && parser->http_minor == 0)
         return refuse(connection, 400); // RFC 9112, 6.1: its framing is not to be trusted
+    if (connection->coding_unknown)     // what cannot be undone is no body; RFC 9112, 6.1 and 6.3
+        return refuse(connection, parser->flags & F_CHUNKED ? 501 : 400);
     if (parser->content_length > connection->body_bytes_max)
         return refuse(connection, 413);
     if (request) {

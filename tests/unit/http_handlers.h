@@ -111,6 +111,7 @@ static void routes_add(void)
 {
     http_route("GET", "/show/:name", show);
     http_route("DELETE", "/show/:name", show);
+    http_route("OPTIONS", "/show/:name", show);
     http_route("GET", "/rest/*name", show);
     http_route("GET", "/both/:x/of/:name", show);
     http_route("POST", "/echo", echo);

@@ -47,6 +47,8 @@ static const struct {
     {GET("/../show/a"), 400, false, NULL},
     {GET("/%00"), 400, false, NULL},
     {"POST /show/a HTTP/1.1\r\n" HOST "\r\n", 405, true, NULL},
+    {"OPTIONS /show/a HTTP/1.1\r\n" HOST "\r\n", 200, true, "OPTIONS 1 \"a\" \"none\" \"none\""},
+    {"OPTIONS /echo HTTP/1.1\r\n" HOST "\r\n", 405, true, NULL},
     {"POST /echo HTTP/1.1\r\n" HOST "\r\n", 200, true, ""},
     {"POST /echo HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nbody", 200, true, "body"},
     {"POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
@@ -109,7 +111,7 @@ static void allow_names_the_methods_of_the_path(void **state)
 {
     (void)state;
     exchange("PUT /show/a HTTP/1.1\r\n" HOST "\r\n");
-    assert_non_null(strstr(client.output, "\r\nAllow: DELETE, GET, HEAD\r\n"));
+    assert_non_null(strstr(client.output, "\r\nAllow: DELETE, GET, HEAD, OPTIONS\r\n"));
     client_close();
     exchange("PUT /echo HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n");
     assert_int_equal(status_of(client.output), 405);
