@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 # Builds build/APP/BOOTX64.EFI for each app. `./toril` calls this; `make help` lists the targets.
 
-APPS := hello http service echo fetch selftest attack bench stress stream
+# An app is a file or a folder in apps/, or one of somebody else's, which ./toril links to build/apps/ and names.
+APPS := $(sort $(patsubst apps/%.c,%,$(wildcard apps/*.c)) $(patsubst apps/%/,%,$(wildcard apps/*/)))
+OUTSIDE ?=
 
 KERNEL_ASSEMBLY := kernel/memory.asm kernel/switch.asm kernel/vectors.asm
 # What an app may be linked without: apps in APPS_WITHOUT_INSIGHT are.
@@ -190,17 +192,17 @@ layer-objects: $(if $(LTO),build/http/lto.o $(call object,$(KERNEL_ASSEMBLY) $(S
 
 # ---- one app -------------------------------------------------------------------------------------
 
-# An app is apps/NAME.c, or a folder apps/NAME/ with its own app.mk that may add APP_SOURCES_NAME,
-# APP_OBJECTS_NAME and APP_CFLAGS_NAME.
-APP_SOURCES_hello := apps/hello.c
-APP_SOURCES_service := apps/service.c
-APP_SOURCES_stream := apps/stream.c
-APP_SOURCES_echo := apps/echo.c
-APP_SOURCES_selftest := $(wildcard apps/selftest/*.c)
--include $(wildcard apps/*/app.mk)
+# An app is apps/NAME.c, or the files apps/NAME/*.c. An app.mk in its folder may set APP_SOURCES_NAME instead, and add
+# APP_OBJECTS_NAME and APP_CFLAGS_NAME; APP_FOLDER is where somebody else's lies.
+APP_FOLDER := $(OUTSIDE:%=build/apps/%)
+-include $(wildcard apps/*/app.mk $(APP_FOLDER)/app.mk)
+app_place = $(if $(filter $(1),$(OUTSIDE)),build/apps,apps)
+# Warnings are errors in what is ours.
+app_warnings = $(if $(filter $(1),$(OUTSIDE)),-Wall,$(WARNINGS))
 
 # The second link puts the table of function names, read from the first, at the image's end.
 define app_rules
+APP_SOURCES_$(1) ?= $$(wildcard $(app_place)/$(1).c $(app_place)/$(1)/*.c)
 APP_LDFLAGS_$(1) := $$(if $$(filter $(1),$$(APPS_WITHOUT_INSIGHT)),,$$(INSIGHT_PARTS:%=-u %))
 APP_OBJECTS_$(1) += $$(patsubst %.c,build/$(1)/obj/%.o,$$(APP_SOURCES_$(1)) build/$(1)/name.c)
 build/$(1)/name.c:
@@ -209,7 +211,7 @@ build/$(1)/name.c:
 build/$(1)/obj/%.o: %.c Makefile $(LEVEL_STAMP) | $$(MUSL_LIB)
 	@mkdir -p $$(@D)
 	@echo "  CC      $$<"
-	@$$(CC) $$(CFLAGS) $$(LTO_CFLAGS) $$(WARNINGS) $$(LWIP_CFLAGS) $$(APP_CFLAGS_$(1)) -MMD -MP -c -o $$@ $$<
+	@$$(CC) $$(CFLAGS) $$(LTO_CFLAGS) $(app_warnings) $$(LWIP_CFLAGS) $$(APP_CFLAGS_$(1)) -MMD -MP -c -o $$@ $$<
 LINKED_$(1) := $$(if $$(LTO),build/$(1)/lto.o,$$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS))
 build/$(1)/lto.o: $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) $$(OUR_LIBRARIES)
 	@echo "  LTO     $$@"
@@ -231,7 +233,7 @@ build/$(1)/BOOTX64.EFI: build/$(1)/toril.elf efi/mkimage
 $(1): build/$(1)/BOOTX64.EFI
 -include $$(patsubst %.o,%.d,$$(APP_OBJECTS_$(1)))
 endef
-$(foreach app,$(APPS),$(eval $(call app_rules,$(app))))
+$(foreach app,$(APPS) $(OUTSIDE),$(eval $(call app_rules,$(app))))
 -include $(patsubst %.o,%.d,$(KERNEL_OBJECTS) $(INSIGHT_OBJECTS) $(NET_OBJECTS) $(TLS_OBJECTS) $(HTTP_OBJECTS) $(LWIP_OBJECTS))
 
 # ---- everything else -----------------------------------------------------------------------------
@@ -242,7 +244,7 @@ include tests/unit/unit.mk tests/fuzz/fuzz.mk tests/boot/firmware/firmware.mk te
 all: $(APPS) ## every app
 clean: ## remove what was built, but not what was fetched
 	rm -rf build/obj build/unit build/fuzz build/firmware $(LWIP_LIB) $(NET_LIB) $(TLS_LIB) $(MBEDTLS_LIB) $(HTTP_LIB) $(INSIGHT_LIB) build/font_glyphs.c \
-	    build/http_statuses.c $(APPS:%=build/%)
+	    build/http_statuses.c $(APPS:%=build/%) $(patsubst build/apps/%,build/%,$(basename $(wildcard build/apps/*))) build/apps
 help: ## this list
 	@echo "make APP       build/APP/BOOTX64.EFI, toril.elf and toril.map; APP is one of: $(APPS)"
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t       \2/' | expand -t 8

@@ -50,10 +50,11 @@ class Machine:
             words = [*words, "--console", console]
         self.console = pathlib.Path(console)
         image = [words[i + 1] for i in range(len(words) - 1) if words[i] == "--image"]
-        self.elf = ROOT / "build" / app / "toril.elf"
+        caller = pathlib.Path(os.environ.get("TORIL_CALLER", os.getcwd()))
+        # An app may be named by its path.
+        self.elf = ROOT / "build" / (caller / app).resolve().stem / "toril.elf"
         if image:
-            self.elf = pathlib.Path(os.environ.get("TORIL_CALLER", os.getcwd()),
-                                    image[-1]).parent / "toril.elf"
+            self.elf = (caller / image[-1]).parent / "toril.elf"
         # A session of its own, so that Ctrl-C stops what runs in the machine, not the machine.
         self.process = subprocess.Popen(
             [str(ROOT / "toril"), "run", app, *words, "--gdb", self.socket],

@@ -1,5 +1,5 @@
 # The http app: its pages, and www/ packed into one C file. The server is http/.
-APP_SOURCES_http := $(addprefix apps/http/,kv.c kv_store.c main.c metrics.c network.c page.c site.c) build/http/www.c
+APP_SOURCES_http := $(wildcard apps/http/*.c) build/http/www.c
 
 build/http/www.c: http/pack.py $(shell find apps/http/www)
 	@mkdir -p $(@D)

@@ -48,6 +48,7 @@ WRONG = [
     ["run", "hello", "--port", "80"],
     ["run", "hello", "--port", "0:80"],
     ["run", "hello", "--port", "8080:99999"],
+    ["run", "hello", "--port", "8080:80/sctp"],
     ["run", "hello", "--net", "none", "--port", "8080:80"],
     ["run", "hello", "--disk", "/no/such/file"],
     ["run", "hello", "--accel", "warp"],
@@ -56,6 +57,9 @@ WRONG = [
     ["run", "hello", "more"],
     ["build"],
     ["build", "no-such-app"],
+    ["build", "./no-such-app"],
+    ["build", "README.md"],
+    ["build", "/"],
     ["test", "everything"],
     ["test", "unit", "-k"],
     ["no-such-command"],
@@ -71,13 +75,15 @@ def test_wrong_use(arguments: list[str]) -> None:
     assert re.fullmatch(r"toril: .*\n", done.stderr), done.stderr
 
 
-def test_port_taken() -> None:
+@pytest.mark.parametrize("kind, protocol", [(socket.SOCK_STREAM, ""), (socket.SOCK_DGRAM, "/udp")])
+def test_port_taken(kind: socket.SocketKind, protocol: str) -> None:
     """A port that is in use is said at once."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        port = listener.getsockname()[1]
-        done = toril("run", "hello", "--port", f"{port}:80")
+    with socket.socket(type=kind) as taken:
+        taken.bind(("127.0.0.1", 0))
+        if kind == socket.SOCK_STREAM:
+            taken.listen()
+        port = taken.getsockname()[1]
+        done = toril("run", "hello", "--port", f"{port}:80{protocol}")
     assert done.returncode == 2
     assert re.fullmatch(rf"toril: port {port} .*taken.*\n", done.stderr), done.stderr
 
@@ -240,6 +246,25 @@ def test_accel_named(fake_host: FakeHost, accel: str) -> None:
     """What --accel names is taken as it is, without a try and without a word."""
     said, (machine,) = fake_host.run("--accel", accel)
     assert (said, accelerator(machine)) == ("", accel)
+
+
+def test_app_of_ones_own(tmp_path: pathlib.Path) -> None:
+    """An app outside of this tree is built and run by its path, blanks in it or not."""
+    folder = tmp_path / "a folder" / "test_app_of_ones_own"
+    folder.mkdir(parents=True)
+    (folder / "main.c").write_text(
+        '#include "own.h"\n#include "kernel/core.h"\n'
+        "int main(int argc, char **argv) { int idle; return argc + OWN + (int)core_count(); }\n")
+    (folder / "own.h").write_text("#define OWN 40\n")
+    try:
+        done = subprocess.run([TORIL, "run", ".", "--net", "none", "--append", "-- 1 2"],
+                              cwd=folder, capture_output=True, text=True, timeout=HANG_S)
+        assert done.returncode == 3 + 40 + 4, done.stdout + done.stderr
+        assert "unused variable" in done.stderr
+        assert "with test_app_of_ones_own, at" in done.stdout
+    finally:
+        (ROOT / "build/apps/test_app_of_ones_own").unlink(missing_ok=True)
+        shutil.rmtree(ROOT / "build/test_app_of_ones_own", ignore_errors=True)
 
 
 def test_build_results() -> None:
