@@ -18,7 +18,7 @@ struct net_rx_buffer {
     struct net_rx_buffer *next; // next buffer of the same frame, NULL in the last
     bool checksum_valid;        // first buffer: the device vouches for the TCP/UDP checksum
     void *user[8];   // the network layer's, for as long as it holds the buffer (a pbuf fits)
-    void *travel[3]; // likewise: what takes the buffer to another core and home again
+    void *travel[3]; // its own, zero before the first frame: takes the buffer to other cores
 };
 
 #define NET_TX_SEGMENTS_OF_TAG 2 // more by a VLAN's tag

@@ -22,12 +22,14 @@ static inline void net_ip4_store(uint8_t *at, uint32_t word)
 }
 
 // Of the sum of some words. Returns: 16 bits of one's complement; 0xffff of a whole header, its
-// checksum included, that is right.
+// checksum included, that is right. Each half is added to the other, so that the carry out of the
+// lower sum is in the upper one.
 static inline uint16_t net_ip4_fold(uint64_t sum)
 {
-    sum = (sum >> 32) + (sum & 0xffffffff);
-    sum = (sum >> 16) + (sum & 0xffff);
-    return (uint16_t)((sum >> 16) + sum);
+    sum += sum >> 32 | sum << 32;
+    uint32_t half = (uint32_t)(sum >> 32);
+    half += half >> 16 | half << 16;
+    return (uint16_t)(half >> 16);
 }
 
 // Returns: false also of addresses that only might be of more than one host, or of none.

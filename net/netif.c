@@ -89,17 +89,23 @@ static void rx_pbuf_freed(struct pbuf *pbuf)
     release_buffer(rx->interface, rx->buffer);
 }
 
-// A pbuf that is the buffer. PBUF_ROM in lwIP's terms: the payload is not behind the struct, and it
-// stays as it is until the pbuf is freed.
+// A pbuf that is the buffer, as pbuf_alloced_custom() makes it. PBUF_ROM in lwIP's terms: the
+// payload is not behind the struct, and it stays as it is until the pbuf is freed.
 static struct pbuf *wrap_buffer(struct net_interface *interface, struct net_rx_buffer *buffer)
 {
     struct rx_pbuf *rx = (struct rx_pbuf *)buffer->user;
     rx->buffer = buffer;
     rx->interface = interface;
     rx->custom.custom_free_function = rx_pbuf_freed;
+    rx->custom.pbuf = (struct pbuf){.payload = buffer->data,
+                                    .tot_len = (u16_t)buffer->length,
+                                    .len = (u16_t)buffer->length,
+                                    .type_internal = PBUF_ROM,
+                                    .flags = PBUF_FLAG_IS_CUSTOM,
+                                    .ref = 1,
+                                    .if_idx = NETIF_NO_INDEX};
     interface->stats.rx_held++;
-    return pbuf_alloced_custom(PBUF_RAW, (u16_t)buffer->length, PBUF_ROM, &rx->custom, buffer->data,
-                               (u16_t)buffer->length);
+    return &rx->custom.pbuf;
 }
 
 // The same as pbuf_cat() for each buffer, in one pass: a large frame has 33.
@@ -141,35 +147,26 @@ static struct pbuf *copy_frame(struct net_interface *interface, struct net_rx_bu
 }
 
 // What the device says of a fragment is not about the datagram it will be part of.
-static bool checksum_is_vouched(const uint8_t *bytes, uint32_t length, bool checksum_valid)
+static bool is_about_whole(const struct pbuf *frame)
 {
-    if (!checksum_valid || length < SIZEOF_ETH_HDR + IP_HLEN)
+    if (frame->len < SIZEOF_ETH_HDR + IP_HLEN)
         return false;
-    const struct eth_hdr *ethernet = (const struct eth_hdr *)bytes;
+    const struct eth_hdr *ethernet = frame->payload;
     if (ethernet->type == PP_HTONS(ETHTYPE_IP)) {
-        const struct ip_hdr *ip = (const struct ip_hdr *)(bytes + SIZEOF_ETH_HDR);
+        const struct ip_hdr *ip = (const struct ip_hdr *)(ethernet + 1);
         return (IPH_OFFSET(ip) & PP_HTONS(IP_MF | IP_OFFMASK)) == 0;
     }
-    const struct ip6_hdr *ip6 = (const struct ip6_hdr *)(bytes + SIZEOF_ETH_HDR);
+    const struct ip6_hdr *ip6 = (const struct ip6_hdr *)(ethernet + 1);
     return ethernet->type == PP_HTONS(ETHTYPE_IPV6) &&
            (IP6H_NEXTH(ip6) == IP6_NEXTH_TCP || IP6H_NEXTH(ip6) == IP6_NEXTH_UDP);
 }
 
-static void heed_checksum(struct net_interface *interface, const uint8_t *bytes, uint32_t length,
-                          bool checksum_valid)
-{
-    u16_t checks = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
-    if (checksum_is_vouched(bytes, length, checksum_valid))
-        interface->netif.chksum_flags &= (u16_t)~checks;
-    else
-        interface->netif.chksum_flags |= checks;
-}
-
-static void give_to_stack(struct net_interface *interface, struct pbuf *pbuf)
+static void give_to_stack(struct net_interface *interface, struct pbuf *frame, bool checksum_valid)
 {
     net_neighbour_forget(); // it may be ARP's
-    if (ethernet_input(pbuf, &interface->netif) != ERR_OK)
-        pbuf_free(pbuf);
+    net_offload_heed(&interface->netif, checksum_valid && is_about_whole(frame));
+    if (ethernet_input(frame, &interface->netif) != ERR_OK)
+        pbuf_free(frame);
 }
 
 // A frame in several buffers, or one that is to be copied. Returns: NULL if it was dropped.
@@ -195,15 +192,15 @@ static void take(struct net_interface *interface, struct net_rx_buffer *frame)
     net_timers_traffic();
     bool wraps =
         frame->length >= RX_READABLE_MIN && interface->stats.rx_held < interface->rx_held_max;
-    heed_checksum(interface, frame->data, frame->length, frame->checksum_valid);
+    bool checksum_valid = frame->checksum_valid;
     struct pbuf *pbuf = wraps && frame->next == NULL && frame->length <= UINT16_MAX
                             ? wrap_buffer(interface, frame)
                             : take_pieces(interface, frame, wraps);
     if (pbuf == NULL)
         return;
     LINK_STATS_INC(link.recv);
-    if (!net_ip4_input(pbuf, &interface->netif))
-        give_to_stack(interface, pbuf);
+    if (!net_ip4_input(pbuf, &interface->netif, checksum_valid))
+        give_to_stack(interface, pbuf, checksum_valid);
 }
 
 void net_netif_take(unsigned card, struct net_rx_buffer *frame)
@@ -222,8 +219,7 @@ void net_netif_take_copy(unsigned card, const uint8_t *bytes, uint32_t size_byte
         return;
     }
     pbuf_take(pbuf, bytes, (u16_t)size_bytes);
-    heed_checksum(interface, bytes, size_bytes, checksum_valid);
-    give_to_stack(interface, pbuf);
+    give_to_stack(interface, pbuf, checksum_valid);
 }
 
 static void tell_others(unsigned card, const struct net_rx_buffer *frame, bool only_in_groups)
@@ -249,7 +245,6 @@ static bool steer(const struct net_interface *interface, struct net_rx_buffer *f
 static void frame_received(struct net_device *device, struct net_rx_buffer *frame)
 {
     struct net_interface *interface = device->user;
-    net_relay_own(frame);
     if (net_spread_count <= 1 || net_steer_is_own(interface->map, frame->data, frame->length) ||
         !steer(interface, frame))
         take(interface, frame);
@@ -271,6 +266,12 @@ static bool list_segments(const struct pbuf *pbuf, struct net_tx_frame *frame)
 {
     uint32_t count = 0;
     frame->headroom_bytes = pbuf->len > 0 ? headroom_of(pbuf) : 0;
+    if (__builtin_expect(pbuf->next == NULL, 1)) {
+        frame->segments[0].data = pbuf->payload;
+        frame->segments[0].length = pbuf->len;
+        frame->segment_count = 1;
+        return true;
+    }
     for (; pbuf != NULL; pbuf = pbuf->next) {
         if (pbuf->len == 0)
             continue;

@@ -8,7 +8,7 @@
 #include "lwip/prot/ip6.h"
 #include "lwip/prot/tcp.h"
 
-uint16_t net_offload_sum6(const struct ip6_hdr *ip)
+static uint16_t sum6(const struct ip6_hdr *ip)
 {
     const uint8_t *words = (const uint8_t *)&ip->src; // then dest
     uint64_t sum = lwip_htons(IP6H_NEXTH(ip)) + (uint64_t)ip->_plen;
@@ -17,10 +17,7 @@ uint16_t net_offload_sum6(const struct ip6_hdr *ip)
         memcpy(&word, words + 4 * i, sizeof(word));
         sum += word;
     }
-    sum = (sum >> 32) + (sum & 0xffffffff);
-    sum = (sum >> 16) + (sum & 0xffff);
-    sum = (sum >> 16) + (sum & 0xffff);
-    return (uint16_t)((sum >> 16) + sum);
+    return net_ip4_fold(sum);
 }
 
 // lwIP leaves a hint from which the connection is found, but for what waited for its neighbour's
@@ -39,4 +36,31 @@ void net_offload_ask_tso(const struct net_device *device, const struct netif *ne
     frame->tso_mss = mss;
     frame->tso_headers_bytes = headers_bytes;
     frame->tso_is_ipv6 = is_ipv6;
+}
+
+// By IPv4 with options, or by IPv6.
+void net_offload_ask_unusual(const struct net_device *device, const struct netif *netif,
+                             struct pbuf *pbuf, struct net_tx_frame *frame)
+{
+    const struct eth_hdr *ethernet = pbuf->payload;
+    const struct ip_hdr *ip = (const struct ip_hdr *)(ethernet + 1);
+    const struct ip6_hdr *ip6 = (const struct ip6_hdr *)(ethernet + 1);
+    uint32_t ip_bytes;
+    uint8_t protocol;
+    uint16_t sum;
+    if (ethernet->type == PP_HTONS(ETHTYPE_IP)) {
+        if ((IPH_OFFSET(ip) & PP_HTONS(IP_MF | IP_OFFMASK)) != 0)
+            return;
+        ip_bytes = IPH_HL_BYTES(ip);
+        protocol = IPH_PROTO(ip);
+        sum = net_offload_sum4(ip, ip_bytes);
+    } else if (ethernet->type == PP_HTONS(ETHTYPE_IPV6) && pbuf->len >= SIZEOF_ETH_HDR + IP6_HLEN) {
+        ip_bytes = IP6_HLEN;
+        protocol = IP6H_NEXTH(ip6);
+        sum = sum6(ip6);
+    } else {
+        return;
+    }
+    if (protocol == IP_PROTO_TCP || protocol == IP_PROTO_UDP)
+        net_offload_ask_sum(device, netif, pbuf, frame, SIZEOF_ETH_HDR + ip_bytes, protocol, sum);
 }

@@ -17,7 +17,7 @@
 
 struct rx_trip { // in net_rx_buffer.travel; of a frame the first buffer's message travels
     struct exchange_message message;
-    struct net_device *home; // NULL: has not left it
+    struct net_device *home; // NULL: is there
 };
 _Static_assert(offsetof(struct rx_trip, home) == 2 * sizeof(void *), "net_relay_release()");
 _Static_assert(sizeof(struct rx_trip) == sizeof(((struct net_rx_buffer *)0)->travel),
@@ -92,6 +92,7 @@ static void buffer_came_home(struct exchange_message *message)
 {
     struct net_rx_buffer *buffer = traveller(message);
     struct net_device *home = trip_of(buffer)->home;
+    trip_of(buffer)->home = NULL;
     home->ops->rx_release(home, buffer);
     net_netif_touch(home->card);
 }

@@ -30,12 +30,6 @@ static inline bool net_relay_release(struct net_rx_buffer *buffer)
     net_relay_send_home(buffer);
     return true;
 }
-// Marks a frame's buffers as this core's own.
-static inline void net_relay_own(struct net_rx_buffer *frame)
-{
-    for (; frame != NULL; frame = frame->next)
-        frame->travel[2] = NULL;
-}
 // A copy of the frame that came in by a card for another core. Lost without memory: who needs it
 // will ask again.
 void net_relay_copy(unsigned core, unsigned card, const struct net_rx_buffer *frame);

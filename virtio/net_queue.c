@@ -96,23 +96,25 @@ static int receive_one(struct queue_pair *pair)
         queue_pair_recycle(pair, first);
         return -EIO;
     }
-    struct virtio_net_header header;
-    memcpy(&header, first->memory, sizeof(header));
+    const struct virtio_net_header *header = (void *)first->memory;
+    uint8_t flags = header->flags, gso_type = header->gso_type;
+    uint16_t buffer_count = header->buffer_count;
+    atomic_signal_fence(memory_order_acquire); // the device may change it: it is not read again
     uint32_t frame_bytes = used.length - (uint32_t)HEADER_BYTES;
     first->lent.data = first->memory + HEADER_BYTES;
     first->lent.length = frame_bytes;
     first->lent.next = NULL;
     first->lent.checksum_valid =
         virtio_has(device, VIRTIO_NET_F_GUEST_CSUM) &&
-        (header.flags & (VIRTIO_NET_HEADER_NEEDS_CHECKSUM | VIRTIO_NET_HEADER_DATA_VALID)) != 0;
+        (flags & (VIRTIO_NET_HEADER_NEEDS_CHECKSUM | VIRTIO_NET_HEADER_DATA_VALID)) != 0;
     first->is_lent = true;
-    if (header.buffer_count != 1 && virtio_has(device, VIRTIO_NET_F_MRG_RXBUF) &&
-        take_rest(pair, &first->lent, header.buffer_count, &frame_bytes) != 0) {
+    if (buffer_count != 1 && virtio_has(device, VIRTIO_NET_F_MRG_RXBUF) &&
+        take_rest(pair, &first->lent, buffer_count, &frame_bytes) != 0) {
         recycle_frame(pair, &first->lent);
         return -EIO;
     }
     if (first->lent.length < ETHERNET_BYTES || frame_bytes > FRAME_BYTES_MAX ||
-        (header.gso_type != VIRTIO_NET_HEADER_GSO_NONE && !is_agreed(device, header.gso_type))) {
+        (gso_type != VIRTIO_NET_HEADER_GSO_NONE && !is_agreed(device, gso_type))) {
         pair->net.stats.rx_errors++;
         recycle_frame(pair, &first->lent);
         return 1;
@@ -240,11 +242,12 @@ int queue_pair_transmit(struct net_device *device, const struct net_tx_frame *fr
     return 0;
 }
 
-static void reap(struct queue_pair *pair)
+// Returns: false if the card was shut off.
+static inline bool reap(struct queue_pair *pair)
 {
     struct virtq_used used;
-    int got = 0;
-    while (virtq_has_used(&pair->tx.ring) && (got = virtq_take(&pair->tx.ring, &used)) > 0) {
+    int got;
+    while ((got = virtq_take(&pair->tx.ring, &used)) > 0) {
         struct tx_slot *slot = used.token;
         void *token = slot->token;
         queue_pair_release_slot(pair, slot);
@@ -253,6 +256,7 @@ static void reap(struct queue_pair *pair)
     }
     if (got < 0)
         shut_off_queue(pair, &pair->tx);
+    return got == 0;
 }
 
 // ---- poll, flush, arm ---------------------------------------------------------------------------
@@ -297,33 +301,37 @@ static bool is_config_marked(const struct queue_pair *pair)
            atomic_load_explicit(&pair->owner->config_marked, memory_order_relaxed);
 }
 
+static __attribute__((noinline)) bool take_config_change(struct queue_pair *pair)
+{
+    pair->owner->take_config_change(pair->owner);
+    return !pair->owner->device->is_shut_off;
+}
+
 uint32_t queue_pair_poll(struct net_device *device, uint32_t budget)
 {
     struct queue_pair *pair = from(device);
-    struct virtio_net *self = pair->owner;
-    if (self->device->is_shut_off) {
+    if (pair->owner->device->is_shut_off) {
         if (!pair->is_reclaimed)
             queue_pair_reclaim(pair);
         return 0;
     }
-    if (is_config_marked(pair))
-        self->take_config_change(self);
+    if (is_config_marked(pair) && !take_config_change(pair))
+        return 0;
     if (pair->is_armed)
         disarm(pair);
     atomic_store_explicit(&pair->rx_marked, false, memory_order_relaxed);
-    if (!self->device->is_shut_off)
-        reap(pair);
+    if (!reap(pair))
+        return 0;
     uint32_t count = 0;
-    int got = 0;
-    while (count < budget && virtq_has_used(&pair->rx.ring) && !self->device->is_shut_off &&
-           (got = receive_one(pair)) > 0)
+    int got = 1;
+    while (count < budget && (got = receive_one(pair)) > 0)
         count++;
-    if (count > 0)
-        pair->had_traffic = true;
     if (got < 0)
         shut_off_queue(pair, &pair->rx);
     else if (wants_refill(pair))
         refill(pair);
+    if (count > 0)
+        pair->had_traffic = true;
     return count;
 }
 

@@ -90,12 +90,14 @@ static inline bool virtq_split_read_used_index(struct virtq *queue)
     // Pairs with the device's store of the index: the entries below it are there.
     uint16_t index = atomic_load_explicit(&queue->used->index, memory_order_acquire);
     uint16_t ready = (uint16_t)(index - queue->used_next);
+    if (ready == 0)
+        return false;
     if (ready > queue->published - queue->taken) {
         virtq_break(queue, "used index is ahead of what is in flight", index);
         return false;
     }
     queue->used_seen = index;
-    return ready != 0;
+    return true;
 }
 
 static inline bool virtq_split_has_used(const struct virtq *queue)

@@ -62,7 +62,7 @@ static bool goes_both_ways(size_t size_bytes, bool in_pieces)
 {
     memset(&arrival, 0, sizeof(arrival));
     struct pbuf *first = make_pbuf(size_bytes, in_pieces);
-    if (!net_ip4_input(first, netif_default)) {
+    if (!net_ip4_input(first, netif_default, false)) {
         assert_int_equal(arrival.count, 0);
         assert_int_equal(first->tot_len, size_bytes);
         assert_memory_equal(first->payload, frame, first->len);

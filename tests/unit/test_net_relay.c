@@ -194,7 +194,6 @@ static bool receive_frame(unsigned core, uint32_t number)
         buffer->lent.next = frame;
         frame = &buffer->lent;
     }
-    net_relay_own(frame);
     FAKE_CHECK(!net_relay_release(frame)); // has not left
     net_relay_frame(core, &hub, frame);
     return true;
