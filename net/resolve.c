@@ -128,7 +128,7 @@ static int exchange_by_tcp(struct tcp_socket *socket, struct question *question,
 
 static void ask_by_tcp(const ip_addr_t *server, struct question *question, uint64_t deadline_ns)
 {
-    struct socket_address to = {*server, PORT_DNS};
+    struct socket_address to = {.ip = *server, .port = PORT_DNS};
     struct tcp_socket *socket;
     question->result = tcp_socket_connect(&to, deadline_ns, &socket);
     if (question->result != 0)
@@ -175,7 +175,7 @@ static void hear(struct asking *asking, const struct socket_address *server, uin
 
 static void ask_server(struct asking *asking, const ip_addr_t *ip, uint64_t deadline_ns)
 {
-    struct socket_address server = {*ip, PORT_DNS};
+    struct socket_address server = {.ip = *ip, .port = PORT_DNS};
     for (unsigned i = 0; i < asking->count; i++) {
         struct question *question = &asking->questions[i];
         if (is_settled(question))

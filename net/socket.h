@@ -20,6 +20,10 @@
 struct socket_address {
     ip_addr_t ip; // of either family
     uint16_t port;
+    // The address of this machine that a datagram from there came to: what is sent there leaves
+    // from it, if it still is ours, and by its card, if that knows a way. lwIP's index of the
+    // interface, and the place of an IPv6 address + 1. Both 0: as the routes say.
+    uint8_t own_netif, own_ip6;
 };
 
 #define SOCKET_ADDRESS_TEXT_BYTES (IPADDR_STRLEN_MAX + 8)
@@ -100,7 +104,8 @@ struct udp_socket;
 // Port 0: one of this core's, so that answers come back to it.
 // Returns: 0, -EADDRINUSE, -ENOMEM.
 int udp_socket_open(uint16_t port, struct udp_socket **socket) MUST_CHECK;
-// Copies the next datagram, or as much of it as fits, and says who sent it (`from` may be NULL).
+// Copies the next datagram, or as much of it as fits, and says who sent it (`from` may be NULL),
+// and to which address: an answer sent to `from` leaves from that one.
 // Blocks: until there is one. Returns: the datagram's size, all of it, or -ETIMEDOUT.
 ssize_t udp_socket_receive(struct udp_socket *socket, void *buffer, size_t size_bytes,
                            struct socket_address *from, uint64_t deadline_ns) MUST_CHECK;

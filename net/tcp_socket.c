@@ -229,7 +229,7 @@ static struct tcp_socket *socket_of(struct tcp_pcb *pcb)
     if (socket == NULL)
         return NULL;
     socket->pcb = pcb;
-    socket->peer = (struct socket_address){pcb->remote_ip, pcb->remote_port};
+    socket->peer = (struct socket_address){.ip = pcb->remote_ip, .port = pcb->remote_port};
     tcp_arg(pcb, socket);
     tcp_recv(pcb, on_receive);
     tcp_sent(pcb, on_sent);

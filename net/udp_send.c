@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "net/ip4_header.h"
+#include "net/route.h"
 
 #include "lwip/ip.h"
 #include "lwip/netif.h"
@@ -13,31 +14,59 @@
 
 #define HEADERS_BYTES (IP_HLEN + UDP_HLEN)
 
+// The interface that was asked, if the routes have a choice; else NULL.
+static inline struct netif *asked(const struct socket_address *to)
+{
+    return net_route_only != NULL ? NULL : netif_get_by_index(to->own_netif);
+}
+
 // The interface, if the short way leads to it; else NULL. It has to make the checksum of UDP, which
 // in lwIP's terms is not lwIP's to generate.
 static inline struct netif *short_way(const struct udp_pcb *pcb, u16_t size_bytes,
-                                      const ip_addr_t *to)
+                                      const struct socket_address *to)
 {
-    if (!IP_IS_V4_VAL(*to) || !ip_addr_isany_val(pcb->local_ip) || pcb->local_port == 0 ||
+    if (!IP_IS_V4_VAL(to->ip) || !ip_addr_isany_val(pcb->local_ip) || pcb->local_port == 0 ||
         pcb->netif_idx != NETIF_NO_INDEX)
         return NULL;
-    struct netif *netif = ip4_route_src(ip_2_ip4(&pcb->local_ip), ip_2_ip4(to));
-    if (netif == NULL || (netif->chksum_flags & NETIF_CHECKSUM_GEN_UDP) != 0 ||
+    const struct netif *own = asked(to);
+    const ip4_addr_t *source = own != NULL ? netif_ip4_addr(own) : ip_2_ip4(&pcb->local_ip);
+    struct netif *netif = net_route4(source, ip_2_ip4(&to->ip));
+    if (netif == NULL || (own != NULL && netif != own) ||
+        (netif->chksum_flags & NETIF_CHECKSUM_GEN_UDP) != 0 ||
         size_bytes + HEADERS_BYTES > netif->mtu ||
-        !net_ip4_is_one_host(ip_2_ip4(to)->addr, netif_ip4_netmask(netif)->addr))
+        !net_ip4_is_one_host(ip_2_ip4(&to->ip)->addr, netif_ip4_netmask(netif)->addr))
         return NULL;
     return netif;
 }
 
+// The address that was asked, or that of the interface for who asked a group. Returns: NULL if it
+// is not ours, or not known.
+static const ip_addr_t *own_address(const struct socket_address *to)
+{
+    struct netif *netif = netif_get_by_index(to->own_netif);
+    if (netif == NULL)
+        return NULL;
+    if (IP_IS_V4_VAL(to->ip))
+        return ip4_addr_isany_val(*netif_ip4_addr(netif)) ? NULL : netif_ip_addr4(netif);
+    if (to->own_ip6 == 0)
+        return ip6_select_source_address(netif, ip_2_ip6(&to->ip));
+    s8_t place = (s8_t)(to->own_ip6 - 1);
+    return ip6_addr_isvalid(netif_ip6_addr_state(netif, place)) ? netif_ip_addr6(netif, place)
+                                                                : NULL;
+}
+
 static err_t send_by_lwip(struct udp_pcb *pcb, const void *data, u16_t size_bytes,
-                          const ip_addr_t *to, u16_t port)
+                          const struct socket_address *to)
 {
     struct pbuf *pbuf = pbuf_alloc(PBUF_TRANSPORT, size_bytes, PBUF_RAM);
     if (pbuf == NULL)
         return ERR_MEM;
     if (size_bytes > 0)
         memcpy(pbuf->payload, data, size_bytes);
-    err_t error = udp_sendto(pcb, pbuf, to, port);
+    const ip_addr_t *own = ip_addr_isany_val(pcb->local_ip) ? own_address(to) : NULL;
+    struct netif *netif = own != NULL ? ip_route(own, &to->ip) : NULL;
+    err_t error = netif != NULL ? udp_sendto_if_src(pcb, pbuf, &to->ip, to->port, netif, own)
+                                : udp_sendto(pcb, pbuf, &to->ip, to->port);
     pbuf_free(pbuf);
     return error;
 }
@@ -60,21 +89,22 @@ static inline void write_headers(uint8_t *at, const struct udp_pcb *pcb, u16_t s
     net_ip4_store(at + 24, lwip_htons((u16_t)(size_bytes + UDP_HLEN))); // no checksum yet
 }
 
-err_t net_udp_send(struct udp_pcb *pcb, const void *data, u16_t size_bytes, const ip_addr_t *to,
-                   u16_t port)
+err_t net_udp_send(struct udp_pcb *pcb, const void *data, u16_t size_bytes,
+                   const struct socket_address *to)
 {
     struct netif *netif = short_way(pcb, size_bytes, to);
     if (netif == NULL)
-        return send_by_lwip(pcb, data, size_bytes, to, port);
+        return send_by_lwip(pcb, data, size_bytes, to);
     struct pbuf *pbuf = pbuf_alloc(PBUF_LINK, (u16_t)(size_bytes + HEADERS_BYTES), PBUF_RAM);
     if (pbuf == NULL)
         return ERR_MEM;
     uint8_t *at = pbuf->payload;
-    write_headers(at, pcb, size_bytes, port, netif_ip4_addr(netif)->addr, ip_2_ip4(to)->addr);
+    write_headers(at, pcb, size_bytes, to->port, netif_ip4_addr(netif)->addr,
+                  ip_2_ip4(&to->ip)->addr);
     if (size_bytes > 0)
         memcpy(at + HEADERS_BYTES, data, size_bytes);
     NETIF_SET_HINTS(netif, &pcb->netif_hints);
-    err_t error = netif->output(netif, pbuf, ip_2_ip4(to));
+    err_t error = netif->output(netif, pbuf, ip_2_ip4(&to->ip));
     NETIF_RESET_HINTS(netif);
     UDP_STATS_INC(udp.xmit);
     IP_STATS_INC(ip.xmit);

@@ -41,7 +41,9 @@ static void on_datagram(void *argument, struct udp_pcb *pcb, struct pbuf *data,
         return;
     }
     unsigned at = (socket->first + socket->count++) % UDP_SOCKET_QUEUE;
-    socket->ring[at] = (struct datagram){data, {*address, port}};
+    struct datagram *datagram = &socket->ring[at];
+    datagram->data = data;
+    net_udp_came_from(&datagram->from, address, port);
     wait_queue_wake_one(&socket->readers);
 }
 
@@ -93,7 +95,7 @@ int udp_socket_send(struct udp_socket *socket, const void *data, size_t size_byt
 {
     if (size_bytes > DATAGRAM_BYTES_MAX)
         return -EMSGSIZE;
-    err_t error = net_udp_send(socket->pcb, data, (u16_t)size_bytes, &to->ip, to->port);
+    err_t error = net_udp_send(socket->pcb, data, (u16_t)size_bytes, to);
     return error == ERR_OK ? 0 : socket_errno(error);
 }
 

@@ -34,7 +34,7 @@ static int connect_to(const char *host, uint16_t port, struct stream *stream,
         return error;
     }
     for (unsigned i = 0; i < found.count; i++) {
-        struct socket_address to = {found.addresses[i], port};
+        struct socket_address to = {.ip = found.addresses[i], .port = port};
         error = tcp_socket_connect(&to, stream->deadline_ns, &stream->tcp);
         if (error == 0)
             return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Three cards: which one a packet leaves by, what each has of its own, and that one without an
 // address holds up nobody. The first is the world's; frames to the others are kept apart.
-#include "test_net_world.h"
+#include "test_net_world6.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 #include "net/netif.h"
 #include "net/route.h"
 #include "net/tables.h"
+#include "net/udp_send.h"
 
 static uint8_t frame[WORLD_FRAME_MAX];
 static struct world_frame sent;
@@ -206,6 +207,112 @@ static void answers_leave_where_the_question_came(void **unused)
     assert_false(world_take(&sent));
 }
 
+// ---- datagrams ----------------------------------------------------------------------------------
+
+#define PORT      7
+#define PEER_PORT 4000
+#define OWN_IP    0x0a010002u // of the second card
+#define ROUTER_IP 0x0a010001u
+#define BESIDE_IP 0x0a010009u
+#define FAR_IP    0xc6336407u // 198.51.100.7
+
+static uint16_t answer_bytes;
+
+static void answer(void *argument, struct udp_pcb *pcb, struct pbuf *data, const ip_addr_t *address,
+                   u16_t port)
+{
+    (void)argument;
+    static const uint8_t bytes[4000];
+    struct socket_address from;
+    net_udp_came_from(&from, address, port);
+    pbuf_free(data);
+    assert_int_equal(net_udp_send(pcb, bytes, answer_bytes, &from), ERR_OK);
+}
+
+static struct udp_pcb *start_answering(void)
+{
+    struct udp_pcb *pcb = udp_new_ip_type(IPADDR_TYPE_ANY);
+    assert_non_null(pcb);
+    assert_int_equal(udp_bind(pcb, IP_ANY_TYPE, PORT), ERR_OK);
+    udp_recv(pcb, answer, NULL);
+    answer_bytes = 6;
+    world_drop_sent();
+    return pcb;
+}
+
+// ARP tells the second card who has an address.
+static void introduce(uint32_t ip)
+{
+    size_t size_bytes = world_arp_request(frame, OWN_IP);
+    world_put32(frame + 28, ip);
+    receive_at(&others[0], size_bytes);
+}
+
+// A question that comes in by the second card. Returns: the frame that answers it, from the address
+// that was asked, by the card that is expected to send it.
+static const uint8_t *ask(uint32_t from, uint32_t to, bool by_second)
+{
+    uint64_t before = others[0].device.stats.tx_frames;
+    receive_at(&others[0], world_udp(frame, from, PEER_PORT, to, PORT, "question", 8));
+    assert_int_equal(others[0].device.stats.tx_frames > before, by_second);
+    assert_int_equal(world_take(&sent), !by_second);
+    const uint8_t *answered = by_second ? others[0].last : sent.bytes;
+    assert_int_equal(world_get16(answered + 12), 0x0800);
+    assert_int_equal(world_get32(answered + 26), OWN_IP);
+    assert_int_equal(world_get32(answered + 30), from);
+    world_drop_sent();
+    return answered;
+}
+
+static void datagrams_are_answered_from_where_they_came(void **unused)
+{
+    (void)unused;
+    struct udp_pcb *pcb = start_answering();
+    struct netif *second = &net_interface(1)->netif;
+    introduce(BESIDE_IP);
+    introduce(ROUTER_IP);
+    world_introduce_peer(); // the first card's gateway
+    world_drop_sent();
+    ask(BESIDE_IP, OWN_IP, true);
+    ask(BESIDE_IP, OWN_IP | 0xff, true); // to all there
+    ask(FAR_IP, OWN_IP, false);          // the second card knows no way there
+    ask(WORLD_PEER_IP, OWN_IP, false);
+    const ip4_addr_t router = {lwip_htonl(ROUTER_IP)};
+    netif_set_gw(second, &router);
+    ask(BESIDE_IP, OWN_IP, true);
+    ask(FAR_IP, OWN_IP, true);
+    ask(WORLD_PEER_IP, OWN_IP, true);
+    answer_bytes = 3000; // in fragments
+    ask(FAR_IP, OWN_IP, true);
+    netif_set_gw(second, IP4_ADDR_ANY4);
+    ask(BESIDE_IP, OWN_IP, true);
+    udp_remove(pcb);
+}
+
+// The address asked answers, also where another one would be chosen for who asks.
+static void datagrams_by_ip6_are_answered_from_where_they_came(void **unused)
+{
+    (void)unused;
+    static const uint8_t peer[16] = {0xfd, 0, 0, 0, 0, 0, 0, 2, [15] = 9};
+    struct udp_pcb *pcb = start_answering();
+    struct netif *second = &net_interface(1)->netif;
+    for (s8_t place = 0; place < 2; place++) { // the link-local one, option ip6.1's
+        uint8_t own[16];
+        assert_true(ip6_addr_isvalid(netif_ip6_addr_state(second, place)));
+        memcpy(own, netif_ip6_addr(second, place)->addr, 16);
+        receive_at(&others[0], world_udp6(frame, peer, PEER_PORT, own, PORT, "question", 8));
+        if (others[0].last[20] == 58) // who is that?
+            receive_at(&others[0], world_neighbour(frame, others[0].last + 22, peer));
+        assert_int_equal(world_get16(others[0].last + 12), 0x86dd);
+        assert_int_equal(others[0].last[20], 17);
+        assert_memory_equal(others[0].last + 22, own, 16);
+        assert_memory_equal(others[0].last + 38, peer, 16);
+    }
+    udp_remove(pcb);
+}
+
+// ---- what is told -------------------------------------------------------------------------------
+
 static void patience_names_the_card(void **unused)
 {
     (void)unused;
@@ -237,6 +344,8 @@ int main(void)
         cmocka_unit_test(a_link_that_is_down_is_no_way),
         cmocka_unit_test(packets_find_their_card_by_ip6),
         cmocka_unit_test(answers_leave_where_the_question_came),
+        cmocka_unit_test(datagrams_are_answered_from_where_they_came),
+        cmocka_unit_test(datagrams_by_ip6_are_answered_from_where_they_came),
         cmocka_unit_test(patience_names_the_card),
         cmocka_unit_test(tables_name_the_card),
     };

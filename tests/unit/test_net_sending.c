@@ -33,10 +33,9 @@ const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
     return text;
 }
 
-static ip_addr_t address_of(uint32_t ip)
+static struct socket_address peer_at(uint32_t ip)
 {
-    ip_addr_t address = IPADDR4_INIT(lwip_htonl(ip));
-    return address;
+    return (struct socket_address){.ip = IPADDR4_INIT(lwip_htonl(ip)), .port = PEER_PORT};
 }
 
 static void start(void **unused)
@@ -56,17 +55,17 @@ static void start(void **unused)
 
 static void send(uint32_t to, size_t size_bytes)
 {
-    ip_addr_t address = address_of(to);
-    assert_int_equal(net_udp_send(pcb, data, (u16_t)size_bytes, &address, PEER_PORT), ERR_OK);
+    struct socket_address address = peer_at(to);
+    assert_int_equal(net_udp_send(pcb, data, (u16_t)size_bytes, &address), ERR_OK);
     world_turn();
 }
 
 static void send_by_lwip(uint32_t to, size_t size_bytes)
 {
-    ip_addr_t address = address_of(to);
+    struct socket_address address = peer_at(to);
     struct pbuf *pbuf = pbuf_alloc(PBUF_TRANSPORT, (u16_t)size_bytes, PBUF_RAM);
     pbuf_take(pbuf, data, (u16_t)size_bytes);
-    assert_int_equal(udp_sendto(pcb, pbuf, &address, PEER_PORT), ERR_OK);
+    assert_int_equal(udp_sendto(pcb, pbuf, &address.ip, PEER_PORT), ERR_OK);
     pbuf_free(pbuf);
     world_turn();
 }
@@ -111,14 +110,14 @@ static void datagrams_leave_as_lwip_sends_them(void **unused)
 static void what_cannot_be_sent_is_told(void **unused)
 {
     (void)unused;
-    ip_addr_t address = address_of(WORLD_PEER_IP);
+    struct socket_address address = peer_at(WORLD_PEER_IP);
     netif_set_down(netif_default);
-    assert_int_equal(net_udp_send(pcb, data, 64, &address, PEER_PORT), ERR_RTE);
+    assert_int_equal(net_udp_send(pcb, data, 64, &address), ERR_RTE);
     netif_set_up(netif_default);
     world_introduce_peer();
     world_drop_sent();
     world_tx_room = 0;
-    assert_int_equal(net_udp_send(pcb, data, 64, &address, PEER_PORT), ERR_MEM);
+    assert_int_equal(net_udp_send(pcb, data, 64, &address), ERR_MEM);
     world_tx_room = 64;
     send(WORLD_PEER_IP, 64);
     assert_true(world_take(&sent));
