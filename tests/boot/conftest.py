@@ -159,7 +159,7 @@ class Machine:
 
 
 class Starter:
-    """Starts machines and ends them all when its tests are over."""
+    """Starts machines, and knows them all."""
 
     def __init__(self, folder: Callable[[], pathlib.Path]) -> None:
         self._folder = folder
@@ -196,18 +196,33 @@ class Starter:
         self._machines.append(started)
         return started
 
-    def stop(self) -> None:
-        """Ends every machine started."""
-        for machine in self._machines:
+    @property
+    def started(self) -> int:
+        """How many so far."""
+        return len(self._machines)
+
+    def stop(self, first: int = 0) -> None:
+        """Ends those machines that were started after the first ones."""
+        for machine in self._machines[first:]:
             machine.stop()
 
 
 @pytest.fixture(scope="module")
 def boot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
-    """Starts machines, which live until the last test of the file."""
+    """Starts machines. One that a test starts ends with it; a fixture's, with the last test of the file."""
     starter = Starter(lambda: tmp_path_factory.mktemp("files"))
     yield starter
     starter.stop()
+
+
+@pytest.fixture(autouse=True)
+def end_with_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Ends what a test started, though it failed: the next one wants the tap device."""
+    starter = request.getfixturevalue("boot") if "boot" in request.fixturenames else None
+    before = starter.started if starter else 0
+    yield
+    if starter:
+        starter.stop(before)
 
 
 @pytest.fixture(scope="module")

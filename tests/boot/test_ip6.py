@@ -24,7 +24,7 @@ def router(namespace: Namespace) -> Iterator[Callable[..., None]]:
     running = []
 
     def start(interface: str, *words: str) -> None:
-        namespace.run(["ip", "address", "add", "fe80::1/64", "dev", interface, "nodad"])
+        namespace.run(["ip", "address", "replace", "fe80::1/64", "dev", interface, "nodad"])
         process = subprocess.Popen([*namespace.inside, "/usr/bin/python3", str(ROUTER), interface,
                                     *words], stdout=subprocess.PIPE)
         running.append(process)

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
 
 from clients import ask_all_cores
 from conftest import Machine, Namespace, Starter
@@ -85,6 +89,77 @@ def test_client(boot: Starter, namespace: Namespace, servers: Servers) -> None: 
              "trace" not in line and " tx " in line]
     assert not wrong, wrong
     assert machine.find(rf"net: core 0 {SECOND} tx \d+: .*10\.78\.0\.2.* > 10\.78\.0\.1")
+
+
+@pytest.fixture
+def vlan7(namespace: Namespace) -> Iterator[str]:
+    """A VLAN on tap0: an interface with what is in it."""
+    other_side = subprocess.Popen([*namespace.inside, "/usr/bin/python3",
+                                   str(pathlib.Path(__file__).with_name("vlan.py")), "tap0", "7",
+                                   "vlan7"], stdout=subprocess.PIPE)
+    assert other_side.stdout is not None and other_side.stdout.readline() == b"ready\n"
+    for words in ("link set lo up", "address replace 10.79.0.1/24 dev vlan7", "link set vlan7 up",
+                  "address replace 2001:db8:79::1/64 dev vlan7 nodad",
+                  f"address replace {BEYOND}/32 dev lo", f"address replace {BEYOND6}/128 dev lo"):
+        namespace.run(["ip", *words.split()])
+    yield "vlan7"
+    other_side.kill()
+    other_side.wait()
+
+
+BEYOND, BEYOND6 = "198.51.100.7", "2001:db8:99::7"  # behind a router
+GIVEN = "2001:db8:79::abcd"
+# Asks an echo server from one address, by many ports: datagrams of both sizes, whole and in
+# fragments, and connections. What answers from elsewhere than what was asked is not heard.
+ASK = """
+import socket, sys
+
+source, asked, interface = sys.argv[1:]
+family = socket.AF_INET6 if ":" in asked else socket.AF_INET
+scope = socket.if_nametoindex(interface) if asked.startswith("fe80:") else 0
+own, to = ((source, 0, 0, scope), (asked, 7, 0, scope)) if ":" in asked else ((source, 0), (asked, 7))
+for size in [100, 3000] * 8:
+    with socket.socket(family, socket.SOCK_DGRAM) as datagrams:
+        datagrams.bind(own)
+        datagrams.connect(to)
+        datagrams.settimeout(3)
+        for attempt in range(20):  # a datagram may be lost
+            datagrams.send(bytes(size))
+            try:
+                assert datagrams.recv(65536) == bytes(size)
+                break
+            except TimeoutError:
+                pass
+        else:
+            raise SystemExit(f"no answer to {size} bytes from {asked} for {source}")
+    with socket.socket(family) as connection:
+        connection.settimeout(60)
+        connection.bind(own)
+        connection.connect(to)
+        connection.sendall(bytes(size))
+        while size > 0:
+            size -= len(connection.recv(size))
+"""
+
+
+def test_vlan_on_second(boot: Starter, namespace: Namespace, vlan7: str,
+                        router: Callable[..., None]) -> None:  # noqa: F811
+    """The second card, of another kind, is in a VLAN by option and gets addresses from a router and by
+    DHCPv6: each is served, and answers itself, by streams and datagrams, to who is there and to who is
+    behind the router, though the first card has one, too."""
+    router(vlan7, "2001:db8:79::", "2001:db8:79::53", GIVEN)
+    machine = boot("echo", net="tap=tap1", inside=namespace.inside,
+                   more=["--net", "tap=tap0", "--card", "virtio", "--card", "e1000e"],
+                   append="ip=10.78.0.2/24,gw=10.78.0.1 ip.1=10.79.0.2/24,gw=10.79.0.1 vlan.1=7")
+    machine.wait_for(r"echo: listening on port 7")
+    made = f"2001:db8:79:0:{OWN[1]}"
+    for address in (f"{made}/64 by router advertisement", f"{GIVEN}/128 by DHCPv6"):
+        machine.wait_for(rf"net: {address}, router fe80::1, .*, e1000e at 00:03\.0$")
+    for source, asked in (("10.78.0.1", "10.78.0.2"), ("10.79.0.1", "10.79.0.2"), (BEYOND, "10.79.0.2"),
+                          ("2001:db8:79::1", made), ("2001:db8:79::1", GIVEN), (BEYOND6, GIVEN),
+                          (BEYOND6, made), ("fe80::1", f"fe80::{OWN[1]}")):
+        namespace.run(["/usr/bin/python3", "-c", ASK, source, asked, vlan7])
+    assert not machine.find(r"^toril: (panic|fault): "), machine.console
 
 
 def test_other_kind(boot: Starter, namespace: Namespace) -> None:

@@ -15,9 +15,11 @@ import struct
 import sys
 
 ETH_P_ALL = 3
-SOL_PACKET, PACKET_AUXDATA, PACKET_OUTGOING = 263, 8, 4
+SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR, PACKET_OUTGOING = 263, 8, 15, 4
 TP_STATUS_VLAN_VALID = 1 << 4
-TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 2, 0x1000
+TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x400454CA, 2, 0x1000, 0x4000
+# struct virtio_net_hdr, in front of each frame: what is left to the receiver to sum up and to cut.
+VNET_HEADER_BYTES = 10
 FRAME_BYTES_MAX = 65536
 
 
@@ -35,8 +37,10 @@ def main(interface: str, number: str, name: str) -> None:
     packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
     packets.bind((interface, ETH_P_ALL))
     packets.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+    packets.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
     tap = os.open("/dev/net/tun", os.O_RDWR)
-    fcntl.ioctl(tap, TUNSETIFF, struct.pack("@16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
+    fcntl.ioctl(tap, TUNSETIFF, struct.pack("@16sH22x", name.encode(),
+                                        IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
     print("ready", flush=True)
     while True:
         readable, _, _ = select.select([packets, tap], [], [])
@@ -45,8 +49,9 @@ def main(interface: str, number: str, name: str) -> None:
             if sender[2] != PACKET_OUTGOING and tag_of(ancillary) == int(number):
                 os.write(tap, frame)
         if tap in readable:
-            frame = os.read(tap, FRAME_BYTES_MAX)
-            packets.send(frame[:12] + struct.pack("!HH", 0x8100, int(number)) + frame[12:])
+            frame = os.read(tap, FRAME_BYTES_MAX)  # summed up: the tap device was told nothing else
+            at = VNET_HEADER_BYTES + 12
+            packets.send(frame[:at] + struct.pack("!HH", 0x8100, int(number)) + frame[at:])
 
 
 if __name__ == "__main__":
