@@ -71,6 +71,7 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #include "net/half_open.h"
 #include "net/segments.h"
 #include "net/tcp_acknowledge.h"
+#include "net/tcp_timeout.h"
 #include "net/tcp_window.h"
 
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, bytes, bytes_1, options_2, packet)                 \
@@ -85,10 +86,10 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #undef TCP_OOSEQ_TIMEOUT
 #define TCP_OOSEQ_TIMEOUT   30U // retransmission time-outs, which are short here (TCP_TMR_INTERVAL)
 #define TCP_RMV(list, pcb)  net_demux_unlink(list, pcb)
-#define TCP_REG_ACTIVE(pcb) net_demux_add(pcb)
+#define TCP_REG_ACTIVE(pcb) (net_timeout_begin(pcb), net_demux_add(pcb))
 #define TCP_RMV_ACTIVE(pcb) net_demux_unlink(&tcp_active_pcbs, pcb)
 #define tcp_split_unsent_seg(pcb, bytes) net_segments_split_unsent(pcb, bytes)
-#define tcp_rexmit_rto_prepare(pcb)      net_recovery_timeout_prepare(pcb)
+#define tcp_rexmit_rto_prepare(pcb)      net_timeout_prepare(pcb)
 #undef TCP_WND_MAX
 #define TCP_WND_MAX(pcb) net_window_most(pcb)
 #endif
@@ -112,7 +113,15 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #define tcp_active_pcbs                                                                            \
     (*net_demux_active(ip_current_src_addr(), tcphdr->src, ip_current_dest_addr(), tcphdr->dest))
 #define tcp_tw_pcbs (*net_demux_time_wait(flags, seqno))
-#define tcp_backlog_accepted(pcb) net_half_open_remove(pcb) // the connection was confirmed
+#undef TCP_EVENT_CONNECTED
+#define TCP_EVENT_CONNECTED(pcb, error, result)                                                    \
+    do {                                                                                           \
+        net_timeout_established(pcb);                                                              \
+        (result) = (pcb)->connected == NULL                                                        \
+                       ? ERR_OK                                                                    \
+                       : (pcb)->connected((pcb)->callback_arg, pcb, error);                        \
+    } while (0)
+#define tcp_backlog_accepted(pcb) (net_timeout_established(pcb), net_half_open_remove(pcb))
 #define tcp_rexmit_fast(pcb) net_segments_rexmit_fast(pcb)
 // Every second segment is acknowledged when the batch it came in ends, and one that fills a hole. What
 // came in one frame may have been several.

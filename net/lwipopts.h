@@ -74,7 +74,7 @@
 // lwIP times retransmissions in units of twice this, and waits three of them at least: 200 to 300 ms
 // behind what is lost, as others do (RFC 6298 has 1 s). Delayed acknowledgements wait for one.
 #define TCP_TMR_INTERVAL       50
-#define LWIP_TCP_RTO_TIME      1000 // ms before a first retransmission, RFC 6298 section 2
+#define TCP_SYNMAXRTX          5 // after 1, 3, 7, 15 and 31 s: net/tcp_timeout.c
 #define TCP_LISTEN_BACKLOG     1
 #define TCP_DEFAULT_LISTEN_BACKLOG 255 // not reached: net/half_open.h
 #define LWIP_TCP_KEEPALIVE     1
@@ -109,7 +109,6 @@
 // A DHCP server checks that an address is free (RFC 2131 section 3.1); checking again here would
 // hold up every boot by a second.
 #define DHCP_DOES_ARP_CHECK    0
-#define LWIP_DHCP_CHECK_LINK_UP 1
 #define LWIP_DHCP_GET_NTP_SRV  1 // net/ntp_servers.c
 #define LWIP_DHCP_MAX_DNS_SERVERS NET_DNS_MAX
 #define DNS_MAX_SERVERS        (2 * NET_DNS_MAX) // of each family

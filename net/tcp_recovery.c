@@ -313,11 +313,6 @@ static void time_out(struct net_recovery *recovery, uint64_t now_ns)
     (void)net_recovery_output(pcb);
 }
 
-err_t net_recovery_timeout_prepare(struct tcp_pcb *pcb)
-{
-    return (pcb->flags & NET_TF_RECOVERY) != 0 ? ERR_VAL : tcp_rexmit_rto_prepare(pcb);
-}
-
 // ---- input --------------------------------------------------------------------------------------
 
 static void find_lost(struct net_recovery *recovery, uint32_t up_to)

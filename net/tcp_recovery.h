@@ -31,8 +31,6 @@ void net_recovery_begin(struct tcp_pcb *pcb);
 void net_recovery_input(struct tcp_pcb *pcb, const struct tcp_hdr *header, uint32_t option_bytes);
 // In place of tcp_output() for such a connection.
 err_t net_recovery_output(struct tcp_pcb *pcb);
-// In place of tcp_rexmit_rto_prepare(): its timeouts are our own.
-err_t net_recovery_timeout_prepare(struct tcp_pcb *pcb);
 
 // When segments are sent, as they are stamped: microseconds, wrapping. Of this core's last look.
 extern PERCORE uint32_t net_recovery_now_us;

@@ -226,6 +226,7 @@ void net_timers_wake_tcp(void)
 void net_timers_start(void)
 {
     uint64_t now_ns = time_now_ns();
+    tcp_ticks = 1; // a round trip that began at 0 lwIP does not measure
     state.timer.expired = timer_expired;
     for (size_t i = 0; i < ARRAY_COUNT(clocks); i++)
         state.due_ns[i] =
