@@ -9,11 +9,14 @@ NET_UNIT_LWIP    := $(LWIP_SOURCES)
 # One core, whose variables are plain ones: lwIP's are.
 NET_UNIT_CFLAGS  := -UTORIL_HOST -iquote net -isystem $(LWIP_INCLUDE)
 
-UNIT_TESTS += net net_address net_cards net_dhcp net_dhcp6 net_ip4_input net_sending net_ip6 net_vlan net_fuzz net_steer net_demux net_packet_text net_segments net_recovery net_cubic net_window
+UNIT_TESTS += net netif net_address net_cards net_dhcp net_dhcp6 net_ip4_input net_sending net_ip6 net_vlan net_fuzz net_steer net_demux net_packet_text net_segments net_recovery net_cubic net_window
 NET_UNIT_WORLD           := tests/unit/test_net_world.c $(NET_UNIT_SOURCES) build/unit/lwip/lwip.a
 UNIT_SOURCES_net         := tests/unit/test_net_loop.c $(NET_UNIT_WORLD)
 UNIT_CFLAGS_net          := $(NET_UNIT_CFLAGS)
-UNIT_DEPENDS_net         := tests/unit/test_net_world.h
+UNIT_DEPENDS_net         := tests/unit/test_net_world.h tests/unit/net_echo.h
+UNIT_SOURCES_netif       := $(UNIT_SOURCES_net)
+UNIT_CFLAGS_netif        := $(NET_UNIT_CFLAGS)
+UNIT_DEPENDS_netif       := $(UNIT_DEPENDS_net)
 UNIT_SOURCES_net_dhcp    := $(UNIT_SOURCES_net)
 UNIT_CFLAGS_net_dhcp     := $(NET_UNIT_CFLAGS)
 UNIT_DEPENDS_net_dhcp    := $(UNIT_DEPENDS_net)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The stack on a static address, frame by frame: ARP, ping, TCP, checksums, ownership of buffers.
-#include "test_net_world.h"
+// The stack on a static address, frame by frame: ARP, ping, TCP, when it wakes, what it says of itself.
+#include "net_echo.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,8 +16,6 @@
 #include "lwip/udp.h"
 
 static struct pci_device *pci_devices;
-static uint8_t frame[WORLD_FRAME_MAX];
-static struct world_frame answer;
 
 struct pci_device *pci_first(void)
 {
@@ -115,22 +113,6 @@ static void arp_requests_are_answered(void **unused)
     assert_int_equal(world_buffers_out, 0);
 }
 
-static void check_ping(size_t data_bytes)
-{
-    size_t size_bytes = world_ping(frame, 7, data_bytes);
-    world_deliver(frame, size_bytes, false);
-    world_turn();
-    assert_true(world_take(&answer));
-    assert_int_equal(answer.size_bytes, size_bytes);
-    assert_int_equal(answer.bytes[34], 0);
-    assert_int_equal(world_get32(answer.bytes + 30), WORLD_PEER_IP);
-    assert_int_equal(world_fold(world_sum(answer.bytes + 14, 20, 0)), 0xffff);
-    assert_int_equal(world_fold(world_sum(answer.bytes + 34, 8 + data_bytes, 0)), 0xffff);
-    assert_memory_equal(answer.bytes + 38, frame + 38, 4 + data_bytes);
-    assert_false(world_take(&answer));
-    assert_int_equal(world_buffers_out, 0);
-}
-
 static void ping_is_answered(void **unused)
 {
     (void)unused;
@@ -180,126 +162,6 @@ static void fragments_are_put_together(void **unused)
 
 // ---- TCP ----------------------------------------------------------------------------------------
 
-static struct tcp_pcb *listener, *connection;
-static struct pbuf *kept; // data the app does not give back yet
-static bool keep_data;
-static unsigned accepted, received_bytes;
-
-static err_t echo_received(void *argument, struct tcp_pcb *pcb, struct pbuf *data, err_t error)
-{
-    (void)argument;
-    assert_int_equal(error, ERR_OK);
-    if (data == NULL) {
-        connection = NULL;
-        return tcp_close(pcb);
-    }
-    received_bytes += data->tot_len;
-    if (keep_data) {
-        if (kept == NULL)
-            kept = data;
-        else
-            pbuf_cat(kept, data);
-        return ERR_OK;
-    }
-    for (struct pbuf *part = data; part != NULL; part = part->next)
-        assert_int_equal(tcp_write(pcb, part->payload, part->len, TCP_WRITE_FLAG_COPY), ERR_OK);
-    tcp_recved(pcb, data->tot_len);
-    pbuf_free(data);
-    return tcp_output(pcb);
-}
-
-static err_t echo_accepted(void *argument, struct tcp_pcb *pcb, err_t error)
-{
-    (void)argument;
-    assert_int_equal(error, ERR_OK);
-    accepted++;
-    connection = pcb;
-    tcp_recv(pcb, echo_received);
-    return ERR_OK;
-}
-
-static void listen_on_port_80(void)
-{
-    if (listener != NULL)
-        return;
-    struct tcp_pcb *pcb = tcp_new();
-    assert_int_equal(tcp_bind(pcb, IP_ANY_TYPE, 80), ERR_OK);
-    listener = tcp_listen(pcb);
-    tcp_accept(listener, echo_accepted);
-}
-
-static void send_segment(const struct world_tcp *tcp, uint8_t flags, const void *data, size_t size)
-{
-    world_deliver(frame, world_tcp_segment(frame, tcp, flags, data, size), false);
-    world_turn();
-}
-
-// The next TCP segment sent, its checksum right.
-static const uint8_t *take_segment(void)
-{
-    assert_true(world_take(&answer));
-    assert_int_equal(answer.bytes[23], 6);
-    assert_int_equal(world_transport_checksum(answer.bytes, 16), world_get16(answer.bytes + 50));
-    return answer.bytes + 34;
-}
-
-static struct world_tcp shake_hands(uint16_t source_port)
-{
-    struct world_tcp peer = {source_port, 80, 1000, 0, 64000};
-    listen_on_port_80();
-    world_introduce_peer();
-    send_segment(&peer, WORLD_SYN, NULL, 0);
-    const uint8_t *header = take_segment();
-    assert_int_equal(header[13], WORLD_SYN | WORLD_ACK);
-    assert_int_equal(world_get32(header + 8), 1001);
-    peer.sequence = 1001;
-    peer.acknowledged = world_get32(header + 4) + 1;
-    send_segment(&peer, WORLD_ACK, NULL, 0);
-    assert_false(world_take(&answer));
-    return peer;
-}
-
-static void check_echo(struct world_tcp *peer, const void *data, size_t size)
-{
-    send_segment(peer, WORLD_ACK | WORLD_PSH, data, size);
-    peer->sequence += (uint32_t)size;
-    size_t back = 0;
-    while (back < size) {
-        const uint8_t *header = take_segment();
-        size_t header_bytes = (size_t)(header[12] >> 4) * 4;
-        size_t part = answer.size_bytes - 34 - header_bytes;
-        assert_true(part > 0 && back + part <= size);
-        assert_int_equal(world_get32(header + 4), peer->acknowledged);
-        assert_memory_equal(header + header_bytes, (const uint8_t *)data + back, part);
-        assert_int_equal(world_get32(header + 8), peer->sequence);
-        peer->acknowledged += (uint32_t)part;
-        back += part;
-    }
-    send_segment(peer, WORLD_ACK, NULL, 0);
-    assert_false(world_take(&answer));
-}
-
-static void close_from_peer(struct world_tcp *peer)
-{
-    send_segment(peer, WORLD_FIN | WORLD_ACK, NULL, 0);
-    peer->sequence++;
-    uint8_t flags = 0;
-    while (world_take(&answer))
-        flags |= answer.bytes[47];
-    assert_true(flags & WORLD_FIN);
-    peer->acknowledged++;
-    send_segment(peer, WORLD_ACK, NULL, 0);
-    assert_null(tcp_active_pcbs);
-}
-
-static void check_nothing_is_held(void)
-{
-    struct net_netif_stats stats = net_netif_stats_of(0, 0);
-    assert_int_equal(world_buffers_out, 0);
-    assert_int_equal(stats.rx_held, 0);
-    assert_int_equal(stats.tx_held, 0);
-}
-
 static void tcp_echoes(void **unused)
 {
     (void)unused;
@@ -319,151 +181,122 @@ static void tcp_echoes(void **unused)
     check_nothing_is_held();
 }
 
-static void wrong_checksums_are_dropped_unless_the_device_vouches(void **unused)
+// What was sent last comes again after this time, then it is acknowledged.
+static void check_taken_again_between(struct world_tcp *peer, uint32_t from_ms, uint32_t to_ms)
 {
-    (void)unused;
-    struct world_tcp peer = shake_hands(40001);
-    unsigned before = received_bytes;
-    size_t size = world_tcp_segment(frame, &peer, WORLD_ACK | WORLD_PSH, "data", 4);
-    frame[50] ^= 1;
-    world_deliver(frame, size, false);
-    world_turn();
-    assert_int_equal(received_bytes, before);
-    world_deliver(frame, size, true);
-    world_turn();
-    assert_int_equal(received_bytes, before + 4);
-    // What is vouched for is the transport's checksum, not IP's.
-    peer.sequence += 4;
-    size = world_tcp_segment(frame, &peer, WORLD_ACK | WORLD_PSH, "data", 4);
-    frame[24] ^= 1;
-    world_deliver(frame, size, true);
-    world_turn();
-    assert_int_equal(received_bytes, before + 4);
-    struct net_facts facts;
-    assert_true(net_facts(&facts));
-    assert_true(facts.checksum_errors >= 2);
-    send_segment(&peer, WORLD_RST, NULL, 0);
-    world_drop_sent();
-    check_nothing_is_held();
-}
-
-// The answer cannot be queued; when there is room, it is sent without waiting for a timer.
-static void full_queue_is_tried_again(void **unused)
-{
-    (void)unused;
-    struct world_tcp peer = shake_hands(40002);
-    uint64_t full_before = net_netif_stats_of(0, 0).tx_queue_full;
-    world_tx_room = 0;
-    world_deliver(frame, world_tcp_segment(frame, &peer, WORLD_ACK | WORLD_PSH, "abc", 3), false);
-    net_netif_poll();
-    assert_false(net_netif_arm()); // the core halts; the device will tell when there is room
+    uint32_t sequence = world_get32(take_segment() + 4);
+    world_pass_ms(from_ms - 100);
     assert_false(world_take(&answer));
-    assert_true(net_netif_stats_of(0, 0).tx_queue_full > full_before);
-    world_tx_room = 1;
-    world_hold_sent = true;
-    world_deliver(frame, world_ping(frame, 1, 8), false); // takes the only room
-    net_netif_poll();
-    assert_true(world_take(&answer));
-    assert_false(net_netif_arm());
-    world_hold_sent = false;
-    world_tx_room = UINT32_MAX;
-    net_netif_poll();
-    peer.sequence += 3;
+    world_pass_ms(to_ms - from_ms + 100);
     const uint8_t *header = take_segment();
-    assert_memory_equal(header + 20, "abc", 3);
-    peer.acknowledged += 3;
-    send_segment(&peer, WORLD_ACK, NULL, 0);
-    close_from_peer(&peer);
-    check_nothing_is_held();
+    assert_int_equal(world_get32(header + 4), sequence);
+    assert_memory_equal(header + 20, "again", 5);
+    peer->acknowledged += 5;
+    send_segment(peer, WORLD_ACK, NULL, 0);
+    assert_false(world_take(&answer));
 }
 
-// A segment the device still holds is neither changed nor freed, whatever TCP does meanwhile.
-static void sent_memory_is_left_alone_until_the_device_is_done(void **unused)
+static void check_sent_again_between(struct world_tcp *peer, uint32_t from_ms, uint32_t to_ms)
 {
-    (void)unused;
-    struct world_tcp peer = shake_hands(40003);
-    world_hold_sent = true;
-    send_segment(&peer, WORLD_ACK | WORLD_PSH, "payload", 7);
-    peer.sequence += 7;
-    assert_memory_equal(take_segment() + 20, "payload", 7);
-    world_pass_ms(3000); // retransmission time passes: the device has not even sent the first
-    assert_int_equal(net_netif_stats_of(0, 0).tx_held, 1);
-    send_segment(&peer, WORLD_RST, NULL, 0); // the connection goes, the memory stays
-    assert_null(tcp_active_pcbs);
-    world_hold_sent = false;
-    world_turn(); // the fake device compares what it was given
-    world_drop_sent();
-    check_nothing_is_held();
+    send_segment(peer, WORLD_ACK | WORLD_PSH, "again", 5);
+    peer->sequence += 5;
+    check_taken_again_between(peer, from_ms, to_ms);
 }
 
 static void lost_answer_is_sent_again(void **unused)
 {
     (void)unused;
     struct world_tcp peer = shake_hands(40004);
-    send_segment(&peer, WORLD_ACK | WORLD_PSH, "again", 5);
-    peer.sequence += 5;
-    uint32_t sequence = world_get32(take_segment() + 4);
-    world_pass_ms(2500);
-    const uint8_t *header = take_segment();
-    assert_int_equal(world_get32(header + 4), sequence);
-    assert_memory_equal(header + 20, "again", 5);
-    peer.acknowledged += 5;
+    check_sent_again_between(&peer, 200, 300);
+    close_from_peer(&peer);
+    check_nothing_is_held();
+}
+
+static void lost_confirmation_is_sent_again(void **unused)
+{
+    (void)unused;
+    struct world_tcp peer = {40008, 80, 1000, 0, 64000};
+    send_segment(&peer, WORLD_SYN, NULL, 0);
+    peer.acknowledged = world_get32(take_segment() + 4) + 1;
+    peer.sequence++;
+    uint32_t waits_ms[] = {1000, 2000, 4000, 8000};
+    for (size_t i = 0; i < ARRAY_COUNT(waits_ms); i++) {
+        world_pass_ms(waits_ms[i] - 100);
+        assert_false(world_take(&answer));
+        world_pass_ms(100);
+        assert_int_equal(take_segment()[13], WORLD_SYN | WORLD_ACK);
+    }
     send_segment(&peer, WORLD_ACK, NULL, 0);
-    world_drop_sent();
+    check_sent_again_between(&peer, 2900, 3000); // which one was answered is not known
     close_from_peer(&peer);
     check_nothing_is_held();
 }
 
-// An app that keeps data cannot keep the device's buffers beyond a number.
-static void held_buffers_are_bounded(void **unused)
+static err_t client_result;
+
+static err_t client_connected(void *argument, struct tcp_pcb *pcb, err_t error)
 {
-    (void)unused;
-    struct world_tcp peer = shake_hands(40005);
-    uint64_t copied_before = net_netif_stats_of(0, 0).rx_copied;
-    unsigned before = received_bytes;
-    keep_data = true;
-    for (int i = 0; i < 150; i++) {
-        send_segment(&peer, WORLD_ACK | WORLD_PSH, "0123456789", 10);
-        peer.sequence += 10;
-        assert_true(world_buffers_out <= 64);
-    }
-    keep_data = false;
-    assert_int_equal(received_bytes - before, 1500);
-    assert_true(net_netif_stats_of(0, 0).rx_copied - copied_before >= 150 - 64);
-    for (uint16_t i = 0; i < 1500; i++)
-        assert_int_equal(pbuf_get_at(kept, i), '0' + i % 10);
-    tcp_recved(connection, kept->tot_len);
-    pbuf_free(kept);
-    kept = NULL;
-    world_drop_sent();
-    close_from_peer(&peer);
-    check_nothing_is_held();
+    (void)argument;
+    (void)pcb;
+    client_result = error;
+    return ERR_OK;
 }
 
-static void many_pieces_become_one(void **unused)
+static void client_failed(void *argument, err_t error)
 {
-    (void)unused;
-    struct udp_pcb *pcb = udp_new();
-    struct pbuf *data = NULL;
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
-    for (int i = 0; i < 26; i++) {
-        struct pbuf *piece = pbuf_alloc(PBUF_RAW, 1, PBUF_ROM);
-        ((struct pbuf_rom *)piece)->payload = letters + i;
-        if (data == NULL)
-            data = piece;
-        else
-            pbuf_cat(data, piece);
-    }
+    (void)argument;
+    client_result = error;
+}
+
+static struct tcp_pcb *connect_to_peer(uint16_t port)
+{
+    struct tcp_pcb *pcb = tcp_new();
     ip_addr_t peer = IPADDR4_INIT_BYTES(10, 0, 2, 2);
+    tcp_err(pcb, client_failed);
+    client_result = ERR_INPROGRESS;
     world_introduce_peer();
-    assert_int_equal(udp_sendto(pcb, data, &peer, 5000), ERR_OK);
-    assert_true(world_take(&answer));
-    assert_int_equal(answer.segment_count, 1);
-    assert_memory_equal(answer.bytes + 42, letters, 26);
-    assert_int_equal(world_transport_checksum(answer.bytes, 6), world_get16(answer.bytes + 40));
-    pbuf_free(data);
-    udp_remove(pcb);
+    assert_int_equal(tcp_connect(pcb, &peer, port, client_connected), ERR_OK);
+    assert_int_equal(take_segment()[13], WORLD_SYN);
+    return pcb;
+}
+
+static void client_tries_for_half_a_minute(void **unused)
+{
+    (void)unused;
+    (void)connect_to_peer(90);
+    uint32_t waits_ms[] = {1000, 2000, 4000, 8000, 16000};
+    for (size_t i = 0; i < ARRAY_COUNT(waits_ms); i++) {
+        world_pass_ms(waits_ms[i] - 100);
+        world_introduce_peer(); // and what was sent for that is dropped
+        assert_int_equal(client_result, ERR_INPROGRESS);
+        world_pass_ms(100);
+        assert_int_equal(take_segment()[13], WORLD_SYN);
+    }
+    world_pass_ms(200);
+    assert_int_equal(client_result, ERR_ABRT);
+    world_drop_sent();
+    check_nothing_is_held();
+}
+
+// The time until it sends something says nothing of the line.
+static void client_that_waits_sends_again_as_soon(void **unused)
+{
+    (void)unused;
+    struct tcp_pcb *pcb = connect_to_peer(91);
+    struct world_tcp peer = {91, pcb->local_port, 5000, pcb->snd_nxt, 64000};
+    send_segment(&peer, WORLD_SYN | WORLD_ACK, NULL, 0);
+    peer.sequence++;
+    assert_int_equal(client_result, ERR_OK);
+    assert_int_equal(take_segment()[13], WORLD_ACK);
+    world_pass_ms(20000);
+    send_segment(&peer, WORLD_ACK, NULL, 0);
+    world_introduce_peer();
+    assert_int_equal(tcp_write(pcb, "again", 5, TCP_WRITE_FLAG_COPY), ERR_OK);
+    assert_int_equal(tcp_output(pcb), ERR_OK);
+    check_taken_again_between(&peer, 200, 300);
+    tcp_abort(pcb);
     world_turn();
+    world_drop_sent();
     check_nothing_is_held();
 }
 
@@ -480,86 +313,7 @@ static void initial_sequence_numbers_differ(void **unused)
     check_nothing_is_held();
 }
 
-// ---- offload ------------------------------------------------------------------------------------
-
-// Asserted on the host's device: lwIP leaves the checksum, the device gets the pseudo header's sum.
-static void checksums_are_left_to_a_device_that_makes_them(void **unused)
-{
-    (void)unused;
-    world_device.checksum_offload = true;
-    netif_default->chksum_flags &= (u16_t) ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP);
-    struct world_tcp peer = shake_hands(40010);
-    assert_true(answer.checksum_needed);
-    assert_int_equal(answer.checksum_start, 34);
-    assert_int_equal(answer.checksum_offset, 16);
-    check_echo(&peer, "offload", 7);
-    assert_true(answer.checksum_needed);
-    close_from_peer(&peer);
-
-    struct udp_pcb *pcb = udp_new();
-    struct pbuf *data = pbuf_alloc(PBUF_TRANSPORT, 3, PBUF_RAM);
-    memcpy(data->payload, "udp", 3);
-    ip_addr_t to = IPADDR4_INIT_BYTES(10, 0, 2, 2);
-    assert_int_equal(udp_sendto(pcb, data, &to, 5000), ERR_OK);
-    assert_true(world_take(&answer));
-    assert_true(answer.checksum_needed);
-    assert_int_equal(answer.checksum_offset, 6);
-    assert_int_equal(world_transport_checksum(answer.bytes, 6), world_get16(answer.bytes + 40));
-    pbuf_free(data);
-
-    data = pbuf_alloc(PBUF_TRANSPORT, 3000, PBUF_RAM); // fragments: no checksum is asked for
-    memset(data->payload, 1, 3000);
-    assert_int_equal(udp_sendto(pcb, data, &to, 5000), ERR_OK);
-    pbuf_free(data);
-    for (int i = 0; i < 3; i++) {
-        assert_true(world_take(&answer));
-        assert_false(answer.checksum_needed);
-    }
-    // The same to a neighbour still to be found: lwIP keeps copies in one piece each.
-    data = pbuf_alloc(PBUF_TRANSPORT, 3000, PBUF_RAM);
-    memset(data->payload, 2, 3000);
-    IP_ADDR4(&to, 10, 0, 2, 77);
-    assert_int_equal(udp_sendto(pcb, data, &to, 5000), ERR_OK);
-    pbuf_free(data);
-    assert_true(world_take(&answer)); // the ARP request
-    size_t arp_bytes = world_arp_request(frame, WORLD_OWN_IP);
-    world_put32(frame + 28, 0x0a00024d);
-    world_deliver(frame, arp_bytes, false);
-    world_turn();
-    unsigned fragments = 0;
-    while (world_take(&answer)) {
-        assert_false(answer.checksum_needed);
-        if (world_get16(answer.bytes + 12) != 0x0800)
-            continue;
-        for (size_t i = 34 + 8; i < answer.size_bytes; i++)
-            assert_int_equal(answer.bytes[i], 2);
-        fragments++;
-    }
-    assert_int_equal(fragments, 3);
-    udp_remove(pcb);
-    check_ping(56);
-    assert_false(answer.checksum_needed);
-    world_turn();
-    check_nothing_is_held();
-}
-
 // ---- the loop -----------------------------------------------------------------------------------
-
-static void one_batch_is_one_flush(void **unused)
-{
-    (void)unused;
-    world_turn();
-    unsigned before = world_flushes;
-    for (uint16_t i = 0; i < 20; i++)
-        world_deliver(frame, world_ping(frame, i, 32), false);
-    net_netif_poll();
-    assert_int_equal(world_flushes, before + 1);
-    net_netif_poll();
-    net_netif_arm();
-    assert_int_equal(world_flushes, before + 1); // nothing new to tell the device
-    world_drop_sent();
-    world_turn();
-}
 
 static void idle_machine_wakes_once_a_second(void **unused)
 {
@@ -618,15 +372,11 @@ int main(void)
         cmocka_unit_test(ping_is_answered),
         cmocka_unit_test(fragments_are_put_together),
         cmocka_unit_test(tcp_echoes),
-        cmocka_unit_test(wrong_checksums_are_dropped_unless_the_device_vouches),
-        cmocka_unit_test(full_queue_is_tried_again),
-        cmocka_unit_test(sent_memory_is_left_alone_until_the_device_is_done),
         cmocka_unit_test(lost_answer_is_sent_again),
-        cmocka_unit_test(held_buffers_are_bounded),
-        cmocka_unit_test(many_pieces_become_one),
+        cmocka_unit_test(lost_confirmation_is_sent_again),
+        cmocka_unit_test(client_tries_for_half_a_minute),
+        cmocka_unit_test(client_that_waits_sends_again_as_soon),
         cmocka_unit_test(initial_sequence_numbers_differ),
-        cmocka_unit_test(checksums_are_left_to_a_device_that_makes_them),
-        cmocka_unit_test(one_batch_is_one_flush),
         cmocka_unit_test(idle_machine_wakes_once_a_second),
         cmocka_unit_test(facts_say_what_happened),
     };
