@@ -49,7 +49,9 @@ _Static_assert(sizeof(struct rx_pbuf) <= sizeof(((struct net_rx_buffer *)0)->use
 OPTION_NUMBER_OF_CARD(mtu, IPV4_MTU_MIN, UINT16_MAX, "bytes of payload that frames carry at most");
 
 static PERCORE struct net_interface interfaces[NET_CARDS_MAX];
+static PERCORE struct net_interface *end = interfaces;
 PERCORE unsigned net_card_count;
+static PERCORE bool flush_needed; // frames were queued or buffers given back since the last flush
 
 struct net_interface *net_interface(unsigned card)
 {
@@ -69,7 +71,7 @@ static void release_buffer(struct net_interface *interface, struct net_rx_buffer
 {
     if (net_relay_release(buffer))
         return;
-    interface->flush_needed = true;
+    flush_needed = true;
     interface->device->ops->rx_release(interface->device, buffer);
 }
 
@@ -294,7 +296,7 @@ static inline err_t transmit(struct net_interface *interface, struct pbuf *pbuf,
     if (result == 0) {
         pbuf->ref++; // as pbuf_ref(), without the call
         interface->stats.tx_held++;
-        interface->flush_needed = true;
+        flush_needed = true;
         LINK_STATS_INC(link.xmit);
         return ERR_OK;
     }
@@ -395,29 +397,21 @@ static void follow_link(struct net_interface *interface)
     net_route_changed();
 }
 
-static void flush(struct net_interface *interface)
-{
-    if (!interface->flush_needed)
-        return;
-    interface->flush_needed = false;
-    net_timers_traffic();
-    interface->device->ops->flush(interface->device);
-}
-
 void net_netif_share(unsigned card, unsigned cores)
 {
     net_interface(card)->rx_held_max = LWIP_MAX(RX_HELD_MAX / cores, 4);
 }
 
-void net_netif_touch(unsigned card)
+void net_netif_touch(void)
 {
-    net_interface(card)->flush_needed = true;
+    flush_needed = true;
 }
 
 struct netif *net_netif_start(struct net_device *device)
 {
     ASSERT(device->card == net_card_count && device->card < NET_CARDS_MAX);
-    struct net_interface *interface = &interfaces[net_card_count++];
+    struct net_interface *interface = end++;
+    net_card_count++;
     interface->device = device;
     interface->card = device->card;
     interface->map = &net_spread_maps[device->card];
@@ -433,7 +427,7 @@ struct netif *net_netif_start(struct net_device *device)
         netif_set_default(netif);
     if (device->link_up)
         netif_set_link_up(netif);
-    interface->flush_needed = true; // the device's first buffers
+    flush_needed = true; // the device's first buffers
     return netif;
 }
 
@@ -458,14 +452,24 @@ static uint32_t poll(struct net_interface *interface)
     return frames;
 }
 
+// The batch is at its end.
+static inline void flush(void)
+{
+    net_acknowledge_now();
+    if (flush_needed) {
+        flush_needed = false;
+        net_timers_traffic();
+        for (struct net_interface *interface = interfaces; interface < end; interface++)
+            interface->device->ops->flush(interface->device);
+    }
+}
+
 bool net_netif_poll(void)
 {
     uint32_t frames = 0;
-    for (unsigned card = 0; card < net_card_count; card++)
-        frames += poll(&interfaces[card]);
-    net_acknowledge_now();
-    for (unsigned card = 0; card < net_card_count; card++)
-        flush(&interfaces[card]);
+    for (struct net_interface *interface = interfaces; interface < end; interface++)
+        frames += poll(interface);
+    flush();
     exchange_flush();
     return frames >= POLL_BUSY_FRAMES;
 }
@@ -473,13 +477,11 @@ bool net_netif_poll(void)
 bool net_netif_arm(void)
 {
     bool has_work = false;
-    net_acknowledge_now();
-    for (unsigned card = 0; card < net_card_count; card++)
-        flush(&interfaces[card]);
+    flush();
     net_relay_settle();
-    exchange_flush();                                      // comes after the exchange's own arm()
-    for (unsigned card = 0; card < net_card_count; card++) // of a full queue too it tells of room
-        has_work |= interfaces[card].device->ops->arm(interfaces[card].device);
+    exchange_flush(); // comes after the exchange's own arm()
+    for (struct net_interface *interface = interfaces; interface < end; interface++)
+        has_work |= interface->device->ops->arm(interface->device); // a full queue's tells of room
     return has_work;
 }
 

@@ -30,7 +30,6 @@ struct net_interface {
     const struct net_steer_map *map;
     unsigned card;
     uint32_t rx_held_max;
-    bool flush_needed;  // frames were queued or buffers given back since the last flush
     bool tx_queue_full; // a frame was turned away, connections wait to send again
     bool tx_reaped;     // since then there is room
     struct net_netif_stats stats;
@@ -65,8 +64,9 @@ void net_netif_take_copy(unsigned card, const uint8_t *bytes, uint32_t size_byte
                          bool checksum_valid);
 // How many cores the device's receive buffers are shared by.
 void net_netif_share(unsigned card, unsigned cores);
-// Something was given to this core's device without net_netif_poll() knowing: it is to be flushed.
-void net_netif_touch(unsigned card);
+// Something was given to a device of this core without net_netif_poll() knowing: it is to be
+// flushed.
+void net_netif_touch(void);
 
 // Of any core; what another one counts may be a moment old.
 struct net_netif_stats net_netif_stats_of(unsigned core, unsigned card);

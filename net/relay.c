@@ -94,7 +94,7 @@ static void buffer_came_home(struct exchange_message *message)
     struct net_device *home = trip_of(buffer)->home;
     trip_of(buffer)->home = NULL;
     home->ops->rx_release(home, buffer);
-    net_netif_touch(home->card);
+    net_netif_touch();
 }
 
 void net_relay_send_home(struct net_rx_buffer *buffer)
@@ -178,7 +178,7 @@ static bool send(struct relay_tx *tx)
         return false;
     if (error != 0)
         finish(tx); // as good as sent: the card is gone
-    net_netif_touch(hub->card);
+    net_netif_touch();
     return true;
 }
 

@@ -1,37 +1,33 @@
 // SPDX-License-Identifier: MIT
 #include "net/tcp_acknowledge.h"
 
-#include "kernel/compiler.h"
-
 // The peer's clock: it is told after so many segments, however long the batch.
 #define SEGMENTS_MAX 16
 // New holes that one acknowledgement can report; those before may not have reached the peer.
 #define HOLES_MAX (LWIP_TCP_MAX_SACK_NUM - 1)
 
+PERCORE struct tcp_pcb *net_acknowledge_owed;
 static PERCORE struct {
-    struct tcp_pcb *pcb; // NULL: nothing is owed
-    uint32_t from;       // what it had received before
-    bool is_due;         // whatever else was sent meanwhile
+    uint32_t from; // what it had received before
+    bool is_due;   // whatever else was sent meanwhile
     unsigned holes;
     uint32_t newest; // where the newest block begins
 } owed;
 
-void net_acknowledge_now(void)
+void net_acknowledge_owed_now(void)
 {
-    struct tcp_pcb *pcb = owed.pcb;
-    if (pcb == NULL)
-        return;
-    owed.pcb = NULL;
+    struct tcp_pcb *pcb = net_acknowledge_owed;
+    net_acknowledge_owed = NULL;
     if (owed.is_due || (pcb->flags & TF_ACK_DELAY) != 0)
         (void)tcp_send_empty_ack(pcb);
 }
 
 static void owe(struct tcp_pcb *pcb)
 {
-    if (owed.pcb == pcb)
+    if (net_acknowledge_owed == pcb)
         return;
     net_acknowledge_now();
-    owed.pcb = pcb;
+    net_acknowledge_owed = pcb;
     owed.from = pcb->rcv_nxt;
     owed.is_due = false;
     owed.holes = 0;
@@ -61,6 +57,6 @@ void net_acknowledge_out_of_order(struct tcp_pcb *pcb)
 
 void net_acknowledge_forget(const struct tcp_pcb *pcb)
 {
-    if (owed.pcb == pcb)
-        owed.pcb = NULL;
+    if (net_acknowledge_owed == pcb)
+        net_acknowledge_owed = NULL;
 }

@@ -45,7 +45,7 @@ static void received(struct net_device *device, struct net_rx_buffer *frame)
         device->ops->rx_release(device, frame);
         frame = next;
     }
-    net_netif_touch(device->card);
+    net_netif_touch();
 }
 
 // The tag goes between the two parts of the first piece, which holds all headers.

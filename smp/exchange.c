@@ -265,7 +265,8 @@ static bool hear(unsigned sender, const _Atomic uint8_t *byte)
     return is_full;
 }
 
-// Not a part of exchange_poll(), so that a look without news saves no registers.
+// This and the next are not parts of exchange_poll(), so that a look without news saves no
+// registers.
 static __attribute__((noinline)) bool hear_all(const struct doorbell *bell)
 {
     bool worked = false;
@@ -284,13 +285,9 @@ static __attribute__((noinline)) bool hear_all(const struct doorbell *bell)
     return worked;
 }
 
-static bool exchange_poll(void *context)
+static __attribute__((noinline)) bool hear_and_send(const struct doorbell *bell, uint64_t rung)
 {
-    struct doorbell *bell = context;
     bool worked = false;
-    if (atomic_load_explicit(&bell->halting, memory_order_relaxed))
-        atomic_store_explicit(&bell->halting, false, memory_order_relaxed);
-    uint64_t rung = atomic_load_explicit(&bell->rung, memory_order_acquire); // pairs with ring()
     if (rung != scheduler_doorbell_seen) {
         scheduler_doorbell_seen = rung;
         worked = hear_all(bell);
@@ -300,15 +297,35 @@ static bool exchange_poll(void *context)
     return worked;
 }
 
-static bool exchange_arm(void *context)
+static bool exchange_poll(void *context)
 {
     struct doorbell *bell = context;
-    exchange_flush();
+    if (atomic_load_explicit(&bell->halting, memory_order_relaxed))
+        atomic_store_explicit(&bell->halting, false, memory_order_relaxed);
+    uint64_t rung = atomic_load_explicit(&bell->rung, memory_order_acquire); // pairs with ring()
+    if (__builtin_expect(rung == scheduler_doorbell_seen && exchange_owed == 0, 1))
+        return false;
+    return hear_and_send(bell, rung);
+}
+
+static inline bool arm(struct doorbell *bell)
+{
     if (!idle_uses_mwait) {
         atomic_store_explicit(&bell->halting, true, memory_order_relaxed);
         cpu_full_barrier(); // pairs with ring()
     }
     return atomic_load_explicit(&bell->rung, memory_order_acquire) != scheduler_doorbell_seen;
+}
+
+static __attribute__((noinline)) bool send_and_arm(struct doorbell *bell)
+{
+    send_owed();
+    return arm(bell);
+}
+
+static bool exchange_arm(void *context)
+{
+    return __builtin_expect(exchange_owed == 0, 1) ? arm(context) : send_and_arm(context);
 }
 
 int exchange_start(unsigned core_count)
