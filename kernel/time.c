@@ -18,6 +18,7 @@ OPTION_CHOICE(clock, "cpuid|hpet|kvm|pm", "what says how fast the clock runs");
 
 #define CALIBRATION_MIN_NS       (2 * NS_PER_MS)
 #define TIMER_CALIBRATION_MIN_NS (1 * NS_PER_MS)
+#define WAIT_MAX_NS              (1ull << 57) // 4 years; more would not fit the fastest counter
 #define PM_TIMER_HZ              3579545
 #define HPET_PERIOD              0x04 // upper half of the capabilities: femtoseconds a tick
 #define HPET_CONFIG              0x10
@@ -283,6 +284,8 @@ static INTERRUPT_CONTEXT uint64_t counts_until(uint64_t deadline_ns, uint64_t co
 {
     uint64_t now_ns = time_now_ns();
     uint64_t wait_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+    if (wait_ns > WAIT_MAX_NS)
+        wait_ns = WAIT_MAX_NS;
     return (uint64_t)((unsigned __int128)wait_ns * counts_per_ns >> 32) + 1;
 }
 

@@ -361,7 +361,7 @@ static void deadlines(void)
     power_on(2400000000);
     boot();
     machine.timer_writes = 0;
-    for (uint64_t ns = 1; ns < 1ull << 60; ns = ns * 5 + 1) {
+    for (uint64_t ns = 1; ns < 1ull << 57; ns = ns * 5 + 1) {
         time_arm_interrupt(ns);
         // Not long after the deadline; before it by no more than what a far one can be rounded.
         uint64_t rings_ns = time_from_tsc(machine.deadline_tsc), now_ns = time_now_ns();
@@ -376,6 +376,24 @@ static void deadlines(void)
     }
     time_arm_interrupt(TIME_NEVER);
     CHECK(machine.deadline_tsc == 0);
+}
+
+// A sleep "for ever" is no reason to ring now, however fast the counter.
+static void deadlines_beyond_the_counter(void)
+{
+    static const uint64_t hz[] = {1000000000, 2000000000, 2400000000, 4000000000, 99000000000};
+    const uint64_t year_ns = 366 * 86400 * NS_PER_S;
+    for (unsigned i = 0; i < ARRAY_COUNT(hz); i++) {
+        power_on(hz[i]);
+        boot();
+        for (uint64_t far_ns = 1ull << 58; far_ns >> 63 == 0; far_ns += far_ns / 7) {
+            uint64_t wait_ns[] = {far_ns, (uint64_t)INT64_MAX, TIME_NEVER - 1 - far_ns / 9};
+            for (unsigned k = 0; k < ARRAY_COUNT(wait_ns); k++) {
+                time_arm_interrupt(time_now_ns() + wait_ns[k]);
+                CHECK(time_from_tsc(machine.deadline_tsc) > time_now_ns() + year_ns);
+            }
+        }
+    }
 }
 
 static void one_shot(void)
@@ -474,6 +492,7 @@ static void calendars(void)
     DO(kvm_is_silent)                                                                              \
     DO(nothing_to_measure_by)                                                                      \
     DO(deadlines)                                                                                  \
+    DO(deadlines_beyond_the_counter)                                                               \
     DO(one_shot)                                                                                   \
     DO(never_back)                                                                                 \
     DO(counters_apart)                                                                             \
