@@ -134,6 +134,13 @@ static void set_hostname(void)
              hostname != NULL ? hostname : HOSTNAME_DEFAULT);
 }
 
+const char *net_hostname(void)
+{
+    if (state.hostname[0] == '\0') // without a card nobody needed it yet
+        set_hostname();
+    return state.hostname;
+}
+
 static bool poll(void *context)
 {
     (void)context;

@@ -27,6 +27,9 @@ void net_start(void);
 // this core. Where other cores fail, the log says so, and this one serves alone.
 int net_spread(int (*prepare)(void *argument, unsigned cores), void *argument) MUST_CHECK;
 
+// The machine's name: option hostname, or what it has without. Returns: text that lasts.
+const char *net_hostname(void);
+
 // Waits until this machine has an address.
 // Context: a thread of the core that called net_start(). Blocks: until `deadline_ns` at most.
 // Returns: 0, -ENODEV when there is no network to wait for, or -ETIMEDOUT.

@@ -8,7 +8,10 @@
 #include "kernel/compiler.h"
 #include "kernel/power.h"
 #include "kernel/random.h"
+#include "net/net.h"
 #include "posix/calls.h"
+
+#pragma weak net_hostname // not linked into every app
 
 #define PROCESS_ID 1
 
@@ -69,7 +72,8 @@ long posix_call_uname(long result)
     struct utsname *name = (struct utsname *)result;
     memset(name, 0, sizeof(*name));
     strcpy(name->sysname, "Toril");
-    strcpy(name->nodename, "toril");
+    strncpy(name->nodename, net_hostname == NULL ? "toril" : net_hostname(),
+            sizeof(name->nodename) - 1);
     strcpy(name->release, "1");
     strcpy(name->version, "1");
     strcpy(name->machine, "x86_64");

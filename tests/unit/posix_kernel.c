@@ -18,6 +18,7 @@
 #include "kernel/random.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "net/net.h"
 #include "smp/borrow.h"
 
 uintptr_t __stack_chk_guard = 0x5afe5afe5afe5a00;
@@ -133,6 +134,11 @@ void test_output_clear(void)
 int test_output_is(const char *text)
 {
     return test_output_bytes == strlen(text) && memcmp(output, text, test_output_bytes) == 0;
+}
+
+const char *net_hostname(void)
+{
+    return "ring-0";
 }
 
 void log_warn(const char *format, ...)

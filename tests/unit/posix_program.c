@@ -141,6 +141,8 @@ static void test_environment(char **argv)
     CHECK(getauxval(AT_PAGESZ) == 4096 && getauxval(AT_HWCAP2) == 0);
     struct utsname name;
     CHECK(uname(&name) == 0 && strcmp(name.sysname, "Toril") == 0);
+    char host[65];
+    CHECK(gethostname(host, sizeof(host)) == 0 && strcmp(host, "ring-0") == 0);
     CHECK(open("/none", O_RDONLY) == -1 && errno == ENOENT && fopen("/new", "w") == NULL);
     struct stat status;
     CHECK(fstat(1, &status) == 0 && S_ISCHR(status.st_mode) && fstat(5, &status) == -1);
