@@ -98,7 +98,7 @@ static void terminate(void)
 
 long posix_call_tkill(long thread, long signal)
 {
-    return thread <= 0 ? -EINVAL : posix_call_kill(thread, signal);
+    return thread <= 0 ? -EINVAL : posix_call_kill(PROCESS_ID, signal); // all are one process
 }
 
 long posix_call_tgkill(long process, long thread, long signal)

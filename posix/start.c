@@ -10,6 +10,8 @@
 
 #include "kernel/compiler.h"
 #include "kernel/pages.h"
+#include "kernel/paging.h"
+#include "kernel/thread.h"
 #include "posix/start.h"
 
 int main(int argc, char **argv, char **envp);
@@ -25,7 +27,16 @@ static PERCORE struct pthread main_thread = {
     .robust_list.head = &main_thread.robust_list.head,
     .locale = &libc.global_locale,
 };
-hidden PERCORE uintptr_t posix_thread_pointer = (uintptr_t)&main_thread;
+
+// All threads of a core share it, but for the number by which musl knows who owns a mutex: that
+// comes from where the thread's stack is among those of its core. The loop, which owns none, has 1.
+hidden uintptr_t posix_thread_pointer(void)
+{
+    uintptr_t at = (uintptr_t)thread_self();
+    bool is_loop = at < PAGING_STACK_BASE;
+    main_thread.tid = is_loop ? 1 : (int)(2 + at % PAGING_STACK_CORE_SPAN / PAGE_BYTES);
+    return (uintptr_t)&main_thread;
+}
 
 // What a process would find behind its environment. getauxval() reads it without asking if it is.
 static PERCORE size_t auxiliary_vector[] = {AT_PAGESZ, PAGE_BYTES, AT_SECURE, 0, AT_NULL, 0};

@@ -68,6 +68,7 @@
     CASE(libc_environment)                                                                         \
     CASE(libc_on_each_core)                                                                        \
     CASE(libc_conditions)                                                                          \
+    CASE(libc_owned_mutexes)                                                                       \
     CASE(libc_system_calls)                                                                        \
     CASE(interrupt_vectors)                                                                        \
     CASE(interrupt_to_self)                                                                        \

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What the C library has for threads to wait for each other with, between threads of one core.
+#include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 
 #include "apps/selftest/cases.h"
 #include "apps/selftest/check.h"
@@ -66,4 +68,60 @@ static void open_gate(void *argument)
 void case_libc_conditions(void)
 {
     run_on_all(open_gate, NULL);
+}
+
+static PERCORE struct {
+    pthread_mutex_t mutex;
+    bool tried, may_end;
+} owned;
+
+static void try_to_own(void *argument)
+{
+    (void)argument;
+    CHECK_EQUAL(pthread_mutex_trylock(&owned.mutex), EBUSY);
+    CHECK_EQUAL(pthread_mutex_unlock(&owned.mutex), EPERM);
+    owned.tried = true;
+    CHECK_EQUAL(pthread_mutex_lock(&owned.mutex), 0);
+    CHECK(owned.may_end);
+    CHECK_EQUAL(pthread_mutex_unlock(&owned.mutex), 0);
+    owned.tried = false;
+}
+
+static bool has_tried(void *context)
+{
+    (void)context;
+    return owned.tried;
+}
+
+static bool has_ended(void *context)
+{
+    (void)context;
+    return !owned.tried;
+}
+
+static void own_twice(void *argument)
+{
+    (void)argument;
+    pthread_mutexattr_t recursive;
+    CHECK_EQUAL(pthread_mutexattr_init(&recursive), 0);
+    CHECK_EQUAL(pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE), 0);
+    CHECK_EQUAL(pthread_mutex_init(&owned.mutex, &recursive), 0);
+    owned.tried = owned.may_end = false;
+    CHECK_EQUAL(pthread_mutex_lock(&owned.mutex), 0);
+    CHECK_EQUAL(pthread_mutex_lock(&owned.mutex), 0);
+    if (!CHECK(thread_create("wants a mutex", try_to_own, NULL) != NULL))
+        return;
+    CHECK(run_until(has_tried, NULL, HANG_MS));
+    CHECK_EQUAL(pthread_mutex_unlock(&owned.mutex), 0);
+    thread_yield();
+    owned.may_end = true;
+    CHECK_EQUAL(pthread_mutex_unlock(&owned.mutex), 0);
+    CHECK(run_until(has_ended, NULL, HANG_MS));
+    CHECK_EQUAL(pthread_mutex_destroy(&owned.mutex), 0);
+    CHECK_EQUAL(raise(SIGCHLD), 0); // to this thread, whatever its number
+}
+
+void case_libc_owned_mutexes(void)
+{
+    run_on_all(own_twice, NULL);
 }
