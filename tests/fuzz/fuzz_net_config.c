@@ -4,7 +4,7 @@
 //
 // An input is a row of messages: a byte for the kind, one for the length, and so many bytes, to
 // which what would be checked first (transaction, checksums, whose answer it is) is added.
-#include "test_net_world6.h"
+#include "fake_net_world6.h"
 
 #include <string.h>
 

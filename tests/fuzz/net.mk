@@ -7,10 +7,10 @@ FUZZ_DEPENDS_client := tests/fuzz/require.h apps/fetch/url.h
 # first, and of percore_end.c. lwIP is compiled here too, so that its branches guide the fuzzer.
 FUZZ_TESTS += net_config
 FUZZ_NET_LWIP := $(NET_UNIT_LWIP:$(LWIP_DIR)/src/%.c=build/fuzz/lwip/%.o)
-FUZZ_SOURCES_net_config := tests/unit/test_net_world6.c tests/unit/test_net_loop.c \
+FUZZ_SOURCES_net_config := tests/unit/fake_net_world6.c tests/unit/fake_net_loop.c \
     $(filter-out build/unit/lwip/%,$(NET_UNIT_WORLD)) build/fuzz/lwip/lwip.a tests/fuzz/percore_end.c
 FUZZ_CFLAGS_net_config := $(NET_UNIT_CFLAGS)
-FUZZ_DEPENDS_net_config := tests/fuzz/require.h tests/unit/test_net_world.h tests/unit/test_net_world6.h
+FUZZ_DEPENDS_net_config := tests/fuzz/require.h tests/unit/fake_net_world.h tests/unit/fake_net_world6.h
 
 build/fuzz/lwip/%.o: $(LWIP_DIR)/src/%.c net/lwipopts.h net/hooks.h net/segments.h net/arch/cc.h tests/unit/net.mk
 	@mkdir -p $(@D)

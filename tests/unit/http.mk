@@ -53,7 +53,7 @@ UNIT_TESTS += http_server
 UNIT_CFLAGS_http_server = -isystem $(LLHTTP_DIR) $(NET_UNIT_CFLAGS)
 UNIT_SOURCES_http_server = $(HTTP_UNIT_SOURCES) apps/http/network.c http/server.c http/session.c \
     $(HTTP_UNIT_LLHTTP) $(UNIT_SOURCES_net)
-UNIT_DEPENDS_http_server = $(HTTP_UNIT_HEADERS) tests/unit/test_net_world.h
+UNIT_DEPENDS_http_server = $(HTTP_UNIT_HEADERS) tests/unit/fake_net_world.h
 
 # Not a test: the app's pages on a socket of the host, to look at in a browser.
 build/unit/http_host_server: tests/unit/http_host_server.c tests/unit/host.c \

@@ -7,7 +7,7 @@
 
 #include "fake_switch.h"
 #include "seeded.h"
-#include "test_net_world.h"
+#include "fake_net_world.h"
 
 #include <string.h>
 

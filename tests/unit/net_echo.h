@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// An echo server at port 80 of the stack, and its client, segment by segment; one that pings, too. For
-// one test program: everything is static.
+// An echo server at port 80 of the stack, and its client, segment by segment; one that pings, too.
+// For one test program: everything is static.
 #pragma once
 
-#include "test_net_world.h"
+#include "fake_net_world.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@ UNIT_TESTS += socket
 UNIT_SOURCES_socket := $(addprefix net/,socket.c tcp_socket.c udp_send.c udp_socket.c) \
     $(addprefix kernel/,sync.c thread.c scheduler.c timer.c) tests/unit/fake_switch.c $(NET_UNIT_WORLD)
 UNIT_CFLAGS_socket  := $(NET_UNIT_CFLAGS) -iquote tests/unit/shadow
-UNIT_DEPENDS_socket := tests/unit/mirror.h tests/unit/test_net_world.h tests/unit/fake_switch.h tests/unit/shadow/kernel/cpu.h
+UNIT_DEPENDS_socket := tests/unit/mirror.h tests/unit/fake_net_world.h tests/unit/fake_switch.h tests/unit/shadow/kernel/cpu.h
 
 UNIT_TESTS += local_ports
 UNIT_SOURCES_local_ports := $(UNIT_SOURCES_socket)

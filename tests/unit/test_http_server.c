@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // http/server.c on the unedited TCP/IP stack, frame by frame: time limits, how many
 // connections there may be, clients that do not read, and every way a connection ends.
-#include "test_net_world.h"
+#include "fake_net_world.h"
 
 #include <stdio.h>
 #include <stdlib.h>

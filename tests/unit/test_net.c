@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The stack on a static address, frame by frame: ARP, ping, TCP, when it wakes, what it says of itself.
+// The stack on a static address, frame by frame: ARP, ping, TCP, when it wakes, what it says of
+// itself.
 #include "net_echo.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Three cards: which one a packet leaves by, what each has of its own, and that one without an
 // address holds up nobody. The first is the world's; frames to the others are kept apart.
-#include "test_net_world6.h"
+#include "fake_net_world6.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The table of connections against a plain array: found, not found, in TIME-WAIT, freed, at any
 // size.
-#include "test_net_world.h"
+#include "fake_net_world.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // DHCP against a server that answers frame by frame, or not at all.
-#include "test_net_world.h"
+#include "fake_net_world.h"
 
 #include <errno.h>
 #include <string.h>

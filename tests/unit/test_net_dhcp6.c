@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // DHCPv6 against a server that answers message by message, or not at all.
-#include "test_net_world6.h"
+#include "fake_net_world6.h"
 
 #include <stdlib.h>
 #include <string.h>

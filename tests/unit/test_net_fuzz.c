@@ -2,7 +2,7 @@
 // Frames as a hostile network or device would send them: cut, lengthened, bits turned, lengths lied
 // about, in buffers of odd sizes, on live connections. The sanitizers watch; in the end everything
 // is given back and the stack still answers.
-#include "test_net_world6.h"
+#include "fake_net_world6.h"
 
 #include <stdlib.h>
 #include <string.h>

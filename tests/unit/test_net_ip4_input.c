@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The short way in for usual IPv4 packets: it takes those, and what it takes comes out as it would
 // from lwIP's own way.
-#include "test_net_world.h"
+#include "fake_net_world.h"
 
 #include <string.h>
 

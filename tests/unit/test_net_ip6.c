@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // IPv6 frame by frame: addresses from a router, duplicates, neighbours, checksums, option ip6.
-#include "test_net_world6.h"
+#include "fake_net_world6.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 // What is sent again, when, and how much is on its way, over a line that a test makes bad: which
 // frames it loses, delays or doubles is repeated by the seed, and time is the test's. The peer
 // acknowledges selectively and reports what it got twice.
-#include "test_net_world.h"
+#include "fake_net_world.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Large segments for a device that cuts them: what is queued, what the window lets out, and what is
 // sent again. The peer keeps every byte it got by its place in the stream.
-#include "test_net_world.h"
+#include "fake_net_world.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The short ways out: datagrams leave as lwIP would send them, and headers of neighbours that were
 // right a moment ago are used no longer than they are.
-#include "test_net_world.h"
+#include "fake_net_world.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Option vlan: tags on what is sent, where the device is told to sum, and deafness to other frames.
-#include "test_net_world.h"
+#include "fake_net_world.h"
 
 #include <stdlib.h>
 #include <string.h>

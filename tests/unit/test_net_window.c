@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a receiver tells its peer of holes and duplicates, and how large windows become.
-#include "test_net_world.h"
+#include "fake_net_world.h"
 
 #include <string.h>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Between the card and the stack: whose a buffer is, and for how long; queues that are full; checksums.
+// Between the card and the stack: whose a buffer is, and for how long; queues that are full;
+// checksums.
 #include "net_echo.h"
 
 #include "net/net.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "test_net_world.h"
+#include "fake_net_world.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "test_net_world6.h"
+#include "fake_net_world6.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// IPv6 frames by hand, for the world of test_net_world.h.
+// IPv6 frames by hand, for the world of fake_net_world.h.
 #pragma once
 
-#include "test_net_world.h"
+#include "fake_net_world.h"
 
 // The machine's link-local address, and the peer's, fe80::2, which is a router when it says so.
 extern const uint8_t world_own_link[16], world_router_link[16];

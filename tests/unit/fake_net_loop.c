@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The part of the small world that a test with the kernel's own threads has no use for.
-#include "test_net_world.h"
+#include "fake_net_world.h"
 
 #include "kernel/core.h"
 #include "kernel/scheduler.h"
