@@ -43,13 +43,13 @@ UNIT_CFLAGS_net_fuzz     := $(NET_UNIT_CFLAGS)
 UNIT_DEPENDS_net_fuzz    := $(UNIT_DEPENDS_net_ip6)
 UNIT_SOURCES_net_segments := $(UNIT_SOURCES_net)
 UNIT_CFLAGS_net_segments  := $(NET_UNIT_CFLAGS) -DWORLD_FRAME_MAX=65536
-UNIT_DEPENDS_net_segments := $(UNIT_DEPENDS_net)
+UNIT_DEPENDS_net_segments := $(UNIT_DEPENDS_net) tests/unit/net_stream.h
 UNIT_SOURCES_net_recovery := $(UNIT_SOURCES_net)
 UNIT_CFLAGS_net_recovery  := $(NET_UNIT_CFLAGS) -DWORLD_FRAME_MAX=65536
-UNIT_DEPENDS_net_recovery := $(UNIT_DEPENDS_net)
+UNIT_DEPENDS_net_recovery := $(UNIT_DEPENDS_net) tests/unit/net_stream.h
 UNIT_SOURCES_net_window  := $(UNIT_SOURCES_net)
 UNIT_CFLAGS_net_window   := $(UNIT_CFLAGS_net_recovery)
-UNIT_DEPENDS_net_window  := $(UNIT_DEPENDS_net)
+UNIT_DEPENDS_net_window  := $(UNIT_DEPENDS_net) tests/unit/net_stream.h
 UNIT_SOURCES_net_cubic   := net/tcp_cubic.c
 UNIT_SOURCES_net_demux   := $(UNIT_SOURCES_net)
 UNIT_CFLAGS_net_demux    := $(NET_UNIT_CFLAGS)

@@ -2,29 +2,22 @@
 // What is sent again, when, and how much is on its way, over a line that a test makes bad: which
 // frames it loses, delays or doubles is repeated by the seed, and time is the test's. The peer
 // acknowledges selectively and reports what it got twice.
-#include "fake_net_world.h"
+#include "net_stream.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernel/time.h"
 #include "net/demux.h"
-#include "net/net.h"
 #include "net/netif.h"
+#include "net/segments.h"
 #include "net/tcp_recovery.h"
 
 #include "lwip/priv/tcp_priv.h"
-#include "lwip/tcp.h"
 
-#define MSS          1460
-#define STREAM_BYTES (1024 * 1024)
-#define RANGES_MAX   256
-#define BLOCKS_MAX   4
-#define WAITING_MAX  8192
-
-static uint8_t stream[STREAM_BYTES]; // what the app sends, from memory that lasts
-static uint8_t frame[WORLD_FRAME_MAX];
-static struct world_frame sent;
+#define RANGES_MAX  256
+#define BLOCKS_MAX  4
+#define WAITING_MAX 8192
 
 // ---- the app ------------------------------------------------------------------------------------
 
@@ -249,15 +242,8 @@ static struct net_recovery_stats before;
 
 static void connect_over(uint64_t delay_ms, bool sack)
 {
-    static struct tcp_pcb *listener;
     static uint16_t port = 40000;
     static const uint8_t sack_permitted[4] = {1, 1, 4, 2};
-    if (listener == NULL) {
-        struct tcp_pcb *pcb = tcp_new();
-        assert_int_equal(tcp_bind(pcb, IP_ANY_TYPE, 80), ERR_OK);
-        listener = tcp_listen(pcb);
-        tcp_accept(listener, app_accepted);
-    }
     memset(&line, 0, sizeof(line));
     line.delay_ms = delay_ms;
     peer = (struct world_tcp){port++, 80, 1000, 0, 64240};
@@ -324,19 +310,6 @@ static unsigned send_all(unsigned most_ms)
 }
 
 // ---- tests --------------------------------------------------------------------------------------
-
-static int start(void **unused)
-{
-    (void)unused;
-    for (size_t i = 0; i < STREAM_BYTES; i++)
-        stream[i] = (uint8_t)(i * 2654435761u >> 24 ^ i);
-    world_set_option("ip", "10.0.2.15/24,gw=10.0.2.2");
-    world_add_device(true);
-    net_start();
-    world_turn();
-    world_drop_sent();
-    return 0;
-}
 
 static bool first_time(uint32_t at) // this byte's piece goes by
 {
@@ -541,7 +514,7 @@ static void bad_options_are_ignored(void **unused)
     disconnect();
 }
 
-// Every byte over lines of all kinds, with large segments and without, in less time than given.
+// Every byte over lines of all kinds, in less time than given.
 static void every_byte_arrives(void **unused)
 {
     (void)unused;
@@ -554,7 +527,6 @@ static void every_byte_arrives(void **unused)
     for (unsigned seed = 0; seed < 3 * ARRAY_COUNT(lines); seed++) {
         unsigned kind = seed % ARRAY_COUNT(lines);
         srand(seed);
-        world_device.tso4 = world_device.tso6 = seed % 2;
         connect_over(5, true);
         line.loss = lines[kind].loss;
         line.late = lines[kind].late;
@@ -564,6 +536,13 @@ static void every_byte_arrives(void **unused)
         assert_true(sent_bytes < limit + limit / 4);
         disconnect();
     }
+}
+
+// The last test: large ones do not come back.
+static void small_segments_arrive_as_well(void **unused)
+{
+    net_segments_allow(false);
+    every_byte_arrives(unused);
 }
 
 int main(void)
@@ -580,6 +559,7 @@ int main(void)
         cmocka_unit_test(an_idle_connection_gives_its_memory_back),
         cmocka_unit_test(bad_options_are_ignored),
         cmocka_unit_test(every_byte_arrives),
+        cmocka_unit_test(small_segments_arrive_as_well),
     };
     return cmocka_run_group_tests_name("net_recovery", tests, start, NULL);
 }

@@ -1,23 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Large segments for a device that cuts them: what is queued, what the window lets out, and what is
 // sent again. The peer keeps every byte it got by its place in the stream.
-#include "fake_net_world.h"
+#include "net_stream.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/net.h"
 #include "net/netif.h"
 
 #include "lwip/priv/tcp_priv.h"
-#include "lwip/tcp.h"
-
-#define MSS          1460
-#define STREAM_BYTES (1024 * 1024)
-
-static uint8_t stream[STREAM_BYTES]; // what the app sends, from memory that lasts
-static uint8_t frame[WORLD_FRAME_MAX];
-static struct world_frame sent;
 
 // ---- the app ------------------------------------------------------------------------------------
 
@@ -142,13 +133,6 @@ static bool peer_takes(int lost_percent)
 
 static void connect_from(uint16_t port, uint16_t window)
 {
-    static struct tcp_pcb *listener;
-    if (listener == NULL) {
-        struct tcp_pcb *pcb = tcp_new();
-        assert_int_equal(tcp_bind(pcb, IP_ANY_TYPE, 80), ERR_OK);
-        listener = tcp_listen(pcb);
-        tcp_accept(listener, app_accepted);
-    }
     peer = (struct world_tcp){port, 80, 1000, 0, window};
     memset(has, 0, sizeof(has));
     written = acknowledged = in_order = arrived = 0;
@@ -182,20 +166,6 @@ static void open_the_window(void)
 }
 
 // ---- tests --------------------------------------------------------------------------------------
-
-static int start(void **unused)
-{
-    (void)unused;
-    for (size_t i = 0; i < STREAM_BYTES; i++)
-        stream[i] = (uint8_t)(i * 2654435761u >> 24 ^ i);
-    world_set_option("ip", "10.0.2.15/24,gw=10.0.2.2");
-    world_add_device(true);
-    world_device.tso4 = world_device.tso6 = true;
-    net_start();
-    world_turn();
-    world_drop_sent();
-    return 0;
-}
 
 static void large_frames_go_out_without_a_copy(void **unused)
 {

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "kernel/pci.h"
 #include "net/neighbour.h"
 #include "net/net.h"
 #include "net/udp_send.h"
@@ -21,17 +20,6 @@ static struct udp_pcb *pcb;
 static struct world_frame sent, other;
 static uint8_t frame[WORLD_FRAME_MAX], data[4000];
 static const uint8_t new_mac[6] = {0x52, 0x55, 0, 9, 9, 9};
-
-struct pci_device *pci_first(void)
-{
-    return NULL;
-}
-
-const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
-{
-    (void)device;
-    return text;
-}
 
 static struct socket_address peer_at(uint32_t ip)
 {

@@ -1,35 +1,16 @@
 // SPDX-License-Identifier: MIT
 // What a receiver tells its peer of holes and duplicates, and how large windows become.
-#include "fake_net_world.h"
+#include "net_stream.h"
 
 #include <string.h>
 
-#include "kernel/pci.h"
 #include "kernel/time.h"
-#include "net/net.h"
 #include "net/netif.h"
 #include "net/tcp_window.h"
 
 #include "lwip/priv/tcp_priv.h"
-#include "lwip/tcp.h"
 
-#define MSS   1460
 #define SCALE 7
-
-static uint8_t frame[WORLD_FRAME_MAX];
-static uint8_t data[65535];
-static struct world_frame sent;
-
-struct pci_device *pci_first(void)
-{
-    return NULL;
-}
-
-const char *pci_name(const struct pci_device *device, char text[PCI_NAME_BYTES])
-{
-    (void)device;
-    return text;
-}
 
 // ---- the app ------------------------------------------------------------------------------------
 
@@ -93,7 +74,7 @@ static struct peer connect_from(uint16_t port)
 static void send_at(struct peer *peer, uint32_t at, uint32_t size)
 {
     peer->tcp.sequence = peer->start + at;
-    world_deliver(frame, world_tcp_segment(frame, &peer->tcp, WORLD_ACK, data, size), true);
+    world_deliver(frame, world_tcp_segment(frame, &peer->tcp, WORLD_ACK, stream, size), true);
     world_turn();
 }
 
@@ -150,21 +131,6 @@ static void send_in_order(struct peer *peer, uint32_t size)
 
 // ---- holes and duplicates -----------------------------------------------------------------------
 
-static int start(void **unused)
-{
-    (void)unused;
-    world_set_option("ip", "10.0.2.15/24,gw=10.0.2.2");
-    world_add_device(true);
-    world_device.tso4 = world_device.tso6 = true;
-    net_start();
-    world_turn();
-    world_drop_sent();
-    struct tcp_pcb *pcb = tcp_new();
-    assert_int_equal(tcp_bind(pcb, IP_ANY_TYPE, 80), ERR_OK);
-    tcp_accept(tcp_listen(pcb), app_accepted);
-    return 0;
-}
-
 static void holes_are_told_at_once_the_newest_first(void **unused)
 {
     (void)unused;
@@ -215,7 +181,7 @@ static void what_a_duplicate_acknowledges_counts(void **unused)
     (void)unused;
     struct peer peer = connect_from(40002);
     send_at(&peer, 0, 100);
-    assert_int_equal(tcp_write(peer.pcb, data, 10, 0), ERR_OK);
+    assert_int_equal(tcp_write(peer.pcb, stream, 10, 0), ERR_OK);
     tcp_output(peer.pcb);
     assert_true(world_take(&sent));
     peer.tcp.acknowledged += 10;
@@ -230,7 +196,7 @@ static void what_a_duplicate_acknowledges_counts(void **unused)
 static void deliver_at(struct peer *peer, uint32_t at, uint32_t size)
 {
     peer->tcp.sequence = peer->start + at;
-    world_deliver(frame, world_tcp_segment(frame, &peer->tcp, WORLD_ACK, data, size), true);
+    world_deliver(frame, world_tcp_segment(frame, &peer->tcp, WORLD_ACK, stream, size), true);
 }
 
 static void a_batch_is_answered_once(void **unused)
@@ -371,7 +337,7 @@ static void write_more(struct peer *peer)
 {
     uint32_t room;
     while ((room = tcp_sndbuf(peer->pcb)) > 0 &&
-           tcp_write(peer->pcb, data, (u16_t)room, 0) == ERR_OK)
+           tcp_write(peer->pcb, stream, (u16_t)room, 0) == ERR_OK)
         written += room;
     tcp_output(peer->pcb);
     world_turn();

@@ -56,6 +56,26 @@ static inline size_t send_all(void)
     return count;
 }
 
+// What the layers above do with a frame that came.
+static inline void take_one(struct net_device *net)
+{
+    assert_int_equal(net->ops->poll(net, 10), 1);
+    release_frames(net);
+    net->ops->flush(net);
+}
+
+// The device interrupts for the first frame after arm(), and for no other.
+static inline void expect_one_interrupt(struct net_device *net)
+{
+    assert_false(net->ops->arm(net));
+    receive(1, 60, 0, 1);
+    assert_true(fake_device_complete(&fake, 0));
+    take_one(net);
+    receive(2, 60, 0, 1);
+    assert_false(fake_device_complete(&fake, 0)); // polled, not armed
+    take_one(net);
+}
+
 static inline void expect_shut_off(struct net_device *net, const char *line)
 {
     assert_true(device.is_shut_off);
