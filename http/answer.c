@@ -216,7 +216,7 @@ static struct http_answer answer_with_status(const struct http_answer *answer)
 
 void http_answer(struct http_request *request, const struct http_answer *given)
 {
-    ASSERT(request->handed);
+    ASSERT(request->handed && given->status >= 200 && given->status < 600);
     struct http_answer allowed = answer_with_status(given), *answer = &allowed;
     struct http_text text = {0};
     struct http_response response;

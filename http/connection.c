@@ -26,16 +26,39 @@ static void respond(struct http_connection *connection, const struct http_respon
     http_output_start(connection);
 }
 
+// What is made for this request alone, or why it cannot be.
+static const struct http_response *rendered_or_503(struct http_connection *connection, int error,
+                                                   const struct http_response *rendered)
+{
+    if (error == 0)
+        return rendered;
+    http_text_free(&connection->owned);
+    return http_status_response(503);
+}
+
 // What a method is refused with that its path does not have.
 static const struct http_response *method_refusal(struct http_connection *connection,
                                                   struct http_response *rendered)
 {
     if (connection->allowed == 0 || connection->allowed == HTTP_READING_METHODS)
         return http_status_response(405);
-    if (http_answer_render_methods(connection->allowed, &connection->owned, rendered) == 0)
-        return rendered;
-    http_text_free(&connection->owned);
-    return http_status_response(503);
+    return rendered_or_503(
+        connection, http_answer_render_methods(connection->allowed, &connection->owned, rendered),
+        rendered);
+}
+
+// A route may refuse with a status that no page is made for.
+static const struct http_response *refusal(struct http_connection *connection, unsigned status,
+                                           struct http_response *rendered)
+{
+    const struct http_response *page = http_status_find(status);
+    struct http_answer bare = {.status = status};
+    if (status == 405)
+        return method_refusal(connection, rendered);
+    if (page)
+        return page;
+    return rendered_or_503(
+        connection, http_answer_render(&bare, false, &connection->owned, rendered), rendered);
 }
 
 // Hands a request to its handler, which may answer it now or later.
@@ -137,9 +160,7 @@ void http_connection_refuse(struct http_connection *connection, unsigned status)
         return;
     connection->begun = false;
     struct http_response rendered;
-    respond(connection,
-            status == 405 ? method_refusal(connection, &rendered) : http_status_response(status),
-            false);
+    respond(connection, refusal(connection, status, &rendered), false);
     http_request_leave(connection);
 }
 

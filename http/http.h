@@ -71,7 +71,7 @@ bool http_is_wanted(const struct http_request *request);
 // ---- the answer ---------------------------------------------------------------------------------
 
 struct http_answer {
-    unsigned status;          // 204 and 304 have no body, whatever stands below
+    unsigned status;          // 200 to 599; 204 and 304 have no body, whatever stands below
     const char *content_type; // NULL: none
     const char *fields;       // further header lines, each with its "\r\n"; NULL: none
     const char *body;

@@ -5,6 +5,7 @@
 #include "host.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "http/http.h"
@@ -85,7 +86,8 @@ static void count(struct http_request *request)
 
 static unsigned small_accept(struct http_request *request)
 {
-    return http_header(request, "X-Refuse", NULL) ? 417 : 0;
+    const char *status = http_header(request, "X-Refuse", NULL);
+    return status ? (unsigned)atoi(status) : 0;
 }
 
 static unsigned stream_receive(struct http_request *request, const char *data, size_t size_bytes)

@@ -206,6 +206,22 @@ static void answers_that_have_no_body_have_none(void **state)
     assert_int_equal(released, 4);
 }
 
+static void a_status_that_is_none_is_the_handlers_fault(void **state)
+{
+    (void)state;
+    static const unsigned statuses[] = {0, 100, 199, 600};
+    for (volatile size_t i = 0; i < ARRAY_COUNT(statuses); i++) {
+        client_open();
+        assert_int_equal(offer(GET("/hold")), strlen(GET("/hold")));
+        if (!host_panicked()) {
+            http_answer(held, &(struct http_answer){.status = statuses[i]});
+            fail();
+        }
+        http_answer_status(held, 500);
+        client_close();
+    }
+}
+
 int main(void)
 {
     routes_add();
@@ -217,6 +233,7 @@ int main(void)
         cmocka_unit_test(a_thread_may_answer),
         cmocka_unit_test(answers_that_are_long_are_whole),
         cmocka_unit_test(answers_that_have_no_body_have_none),
+        cmocka_unit_test(a_status_that_is_none_is_the_handlers_fault),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
