@@ -252,8 +252,8 @@ def wait_echo(machine: Machine) -> None:
     raise Failed(f"no echo; its console:\n{machine.console.strip()}")
 
 
-def messages_between_cores() -> int:
-    """That Toril's cores have sent each other."""
+def metrics() -> str:
+    """What Toril says of itself."""
     said = b""
     try:
         with socket.create_connection((GUEST, 80), timeout=10) as client:
@@ -262,4 +262,9 @@ def messages_between_cores() -> int:
                 said += part
     except OSError as why:
         raise Failed(f"/metrics: {why}") from why
-    return sum(int(value) for value in re.findall(r"^toril_exchange_sent\S* (\d+)", said.decode(), re.M))
+    return said.decode()
+
+
+def messages_between_cores() -> int:
+    """That Toril's cores have sent each other."""
+    return sum(int(value) for value in re.findall(r"^toril_exchange_sent\S* (\d+)", metrics(), re.M))

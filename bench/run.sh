@@ -20,6 +20,8 @@ list_benches() {
     --update                    and keeps the tables, in bench/http.md
     --rounds N --seconds N      3 of each load, of 3 s
   stream [--count]            one TCP stream each way, Linux beside       2 min
+  churn [--connections N]     what 200,000 connections leave behind       4 min
+    --update                    and keeps the table, in bench/churn.md
   lines [--only LINE]         the same over lines that lose and delay    16 min
   levels [LEVEL]...           each level of optimisation: sizes, counts  25 min
 
@@ -81,6 +83,15 @@ bench_http() {
     run_alone bench/http.py "$@"
 }
 
+# Many connections, one request each. Options: see bench/README.md.
+bench_churn() {
+    # shellcheck disable=SC2086 # lists of words
+    install_needs $needs_build $needs_run $needs_http ab:apache2-utils
+    build http
+    run_make build/bench/count.so
+    run_alone bench/churn.py "$@"
+}
+
 # One TCP stream over bad lines, beside the same Linux. Options: see bench/README.md.
 bench_lines() {
     # shellcheck disable=SC2086 # lists of words
@@ -110,14 +121,14 @@ bench_levels() {
 run_bench() {
     case ${1-} in
     '' | help) list_benches; return ;;
-    kernel | yields | slots | http | stream | lines | levels) ;;
+    kernel | yields | slots | http | churn | stream | lines | levels) ;;
     --check | --update) set -- kernel "$@" ;;
-    *) usage "bench [kernel|yields|slots|http|stream|lines|levels], not '$1'" ;;
+    *) usage "bench [kernel|yields|slots|http|churn|stream|lines|levels], not '$1'" ;;
     esac
     what=$1
     shift
     case $what in
-    http | stream | lines | levels)
+    http | churn | stream | lines | levels)
         [ -c /dev/net/tun ] || die 1 "bench $what needs /dev/net/tun, for a tap device"
         ;;
     esac
