@@ -100,7 +100,8 @@ long posix_call_futex(long word, long operation, long value, long timeout, long 
     case FUTEX_WAIT:
         return futex_wait(at, (int)value, (const struct timespec *)timeout);
     case FUTEX_WAKE:
-        return futex_requeue(at, (int)value, at, 0);
+        timeout = 0;
+        // fall through
     case FUTEX_REQUEUE: // in the place of the timeout it has a second count
         return futex_requeue(at, (int)value, (const volatile int *)word2, (int)timeout);
     }
