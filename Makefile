@@ -192,11 +192,13 @@ layer-objects: $(if $(LTO),build/http/lto.o $(call object,$(KERNEL_ASSEMBLY) $(S
 
 # ---- one app -------------------------------------------------------------------------------------
 
-# An app is apps/NAME.c, or the files apps/NAME/*.c. An app.mk in its folder may set APP_SOURCES_NAME instead, and add
-# APP_OBJECTS_NAME and APP_CFLAGS_NAME; APP_FOLDER is where somebody else's lies.
+# An app is apps/NAME.c, or the files apps/NAME/*.c; those in apps/NAME/www/ are packed into it for its server. An app.mk
+# in its folder may set APP_SOURCES_NAME instead, and add APP_OBJECTS_NAME and APP_CFLAGS_NAME; APP_FOLDER is where
+# somebody else's lies.
 APP_FOLDER := $(OUTSIDE:%=build/apps/%)
 -include $(wildcard apps/*/app.mk $(APP_FOLDER)/app.mk)
 app_place = $(if $(filter $(1),$(OUTSIDE)),build/apps,apps)
+app_files = $(wildcard $(app_place)/$(1)/www)
 # Warnings are errors in what is ours.
 app_warnings = $(if $(filter $(1),$(OUTSIDE)),-Wall,$(WARNINGS))
 
@@ -204,7 +206,11 @@ app_warnings = $(if $(filter $(1),$(OUTSIDE)),-Wall,$(WARNINGS))
 define app_rules
 APP_SOURCES_$(1) ?= $$(wildcard $(app_place)/$(1).c $(app_place)/$(1)/*.c)
 APP_LDFLAGS_$(1) := $$(if $$(filter $(1),$$(APPS_WITHOUT_INSIGHT)),,$$(INSIGHT_PARTS:%=-u %))
-APP_OBJECTS_$(1) += $$(patsubst %.c,build/$(1)/obj/%.o,$$(APP_SOURCES_$(1)) build/$(1)/name.c)
+APP_OBJECTS_$(1) += $$(patsubst %.c,build/$(1)/obj/%.o,$$(APP_SOURCES_$(1)) build/$(1)/name.c $(if $(app_files),build/$(1)/www.c))
+build/$(1)/www.c: http/pack.py $(if $(app_files),$$(shell find -L $(app_files)))
+	@mkdir -p $$(@D)
+	@echo "  PACK    $$@"
+	@/usr/bin/python3 http/pack.py $(app_files) $$@
 build/$(1)/name.c:
 	@mkdir -p $$(@D)
 	@printf '#include "kernel/main.h"\n\nchar app_name[] = "$(1)";\n' > $$@

@@ -6,10 +6,10 @@ and another one with gzip where that is smaller.
 usage: pack.py FOLDER OUTPUT.c
        pack.py --statuses OUTPUT.c    the responses that say only their status
 
-index.html in FOLDER is not a file but the template of the page at /: {{name}} in it becomes a call of
-http_fact_name(), declared in FOLDER/../page.h. The output depends on the names of the files, what is in
-them, and their times: that of the folder's last commit in a git checkout without changes there, else
-their own. Those are not later than SOURCE_DATE_EPOCH, if that is set."""
+Where there is FOLDER/../page.h, index.html in FOLDER is not a file but the template of the page at /:
+{{name}} in it becomes a call of http_fact_name(), declared there. The output depends on the names of the
+files, what is in them, and their times: that of the folder's last commit in a git checkout without changes
+there, else their own. Those are not later than SOURCE_DATE_EPOCH, if that is set."""
 import email.utils
 import gzip
 import hashlib
@@ -238,7 +238,8 @@ def pack_statuses(target):
 
 def pack_files(folder, target):
     files = read_files(folder)
-    template = files.pop("/index.html", None)
+    page = os.path.join(os.path.dirname(folder), "page.h")
+    template = files.pop("/index.html", None) if os.path.exists(page) else None
     output = Output()
     entries = {}
     for path in sorted(files):
@@ -247,7 +248,7 @@ def pack_files(folder, target):
     headers = ["http/resources.h"]
     tables = table("struct http_resource", "http_files", rows)
     if template is not None:
-        headers.append(os.path.join(os.path.dirname(folder), "page.h"))
+        headers.append(page)
         pieces = template_entries(template[1], os.path.join(folder, "index.html"))
         tables += table("struct http_page_piece", "http_index_pieces", pieces)
     write(target, headers, output, tables)

@@ -249,12 +249,24 @@ def test_accel_named(fake_host: FakeHost, accel: str) -> None:
 
 
 def test_app_of_ones_own(tmp_path: pathlib.Path) -> None:
-    """An app outside of this tree is built and run by its path, blanks in it or not."""
+    """An app outside of this tree is built and run by its path, blanks in it or not, with its files."""
     folder = tmp_path / "a folder" / "test_app_of_ones_own"
-    folder.mkdir(parents=True)
-    (folder / "main.c").write_text(
-        '#include "own.h"\n#include "kernel/core.h"\n'
-        "int main(int argc, char **argv) { int idle; return argc + OWN + (int)core_count(); }\n")
+    (folder / "www").mkdir(parents=True)
+    (folder / "www" / "index.html").write_text("a page\n")
+    (folder / "main.c").write_text("""
+        #include <string.h>
+        #include "own.h"
+        #include "http/resources.h"
+        #include "kernel/core.h"
+        int main(int argc, char **argv)
+        {
+            int idle;
+            http_serve(http_files, http_files_count);
+            const struct http_resource *page = http_find("/", 1);
+            if (page == NULL || strstr(page->forms[0].full.data, "a page") == NULL)
+                return 1;
+            return argc + OWN + (int)core_count();
+        }""")
     (folder / "own.h").write_text("#define OWN 40\n")
     try:
         done = subprocess.run([TORIL, "run", ".", "--net", "none", "--append", "-- 1 2"],
