@@ -71,11 +71,12 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #include "net/half_open.h"
 #include "net/segments.h"
 #include "net/tcp_acknowledge.h"
+#include "net/tcp_hooks.h"
 #include "net/tcp_timeout.h"
 #include "net/tcp_window.h"
 
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, bytes, bytes_1, options_2, packet)                 \
-    net_segments_before_input(pcb, header, bytes_1, (packet)->tot_len)
+    net_tcp_before_input(pcb, header, bytes_1, (packet)->tot_len)
 #define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(packet, header, pcb, options)                                \
     net_recovery_stamp(packet, options)
 
@@ -94,7 +95,7 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #define TCP_WND_MAX(pcb) net_window_most(pcb)
 #endif
 
-#ifdef NET_HOOKS_OF_TCP_OUTPUT // its tcp_out.c alone: what net/segments.c takes the place of
+#ifdef NET_HOOKS_OF_TCP_OUTPUT // its tcp_out.c alone: what is named alike here
 #define tcp_write             net_lwip_tcp_write
 #define tcp_output            net_lwip_tcp_output
 #define tcp_rexmit_rto_commit net_lwip_tcp_rexmit_rto_commit
@@ -122,7 +123,7 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
                        : (pcb)->connected((pcb)->callback_arg, pcb, error);                        \
     } while (0)
 #define tcp_backlog_accepted(pcb) (net_timeout_established(pcb), net_half_open_remove(pcb))
-#define tcp_rexmit_fast(pcb) net_segments_rexmit_fast(pcb)
+#define tcp_rexmit_fast(pcb) net_tcp_rexmit_fast(pcb)
 // Every second segment is acknowledged when the batch it came in ends, and one that fills a hole. What
 // came in one frame may have been several.
 #undef tcp_ack

@@ -3,10 +3,6 @@
 
 #include <string.h>
 
-#include "net/netif.h"
-#include "net/tcp_recovery.h"
-#include "net/tcp_scoreboard.h"
-
 #include "lwip/ip4_frag.h"
 #include "lwip/memp.h"
 #include "lwip/pbuf.h"
@@ -206,39 +202,6 @@ void net_segments_fit_to_window(struct tcp_pcb *pcb)
         (room < window / PART_OF_WINDOW && pcb->unacked != NULL && !is_recovering))
         return;
     (void)divide(pcb, link, (u16_t)(room - room % pcb->mss));
-}
-
-err_t tcp_output(struct tcp_pcb *pcb)
-{
-    if (pcb == tcp_input_pcb)
-        return ERR_OK; // it calls again in the end
-    const struct tcp_seg *first = pcb->unsent;
-    if (first != NULL && (first->len > pcb->mss || first->next != NULL)) {
-        if ((pcb->flags & NET_TF_RECOVERY) == 0)
-            net_recovery_begin(pcb);
-        if ((pcb->flags & NET_TF_RECOVERY) == 0)
-            net_segments_fit_to_window(pcb);
-    }
-    if ((pcb->flags & NET_TF_RECOVERY) != 0)
-        return net_recovery_output(pcb);
-    return net_lwip_tcp_output(pcb);
-}
-
-void tcp_rexmit_rto_commit(struct tcp_pcb *pcb)
-{
-    if (pcb->nrtx < UINT8_MAX)
-        pcb->nrtx++;
-    tcp_output(pcb);
-}
-
-void net_segments_rexmit_fast(struct tcp_pcb *pcb)
-{
-    if ((pcb->flags & NET_TF_RECOVERY) != 0)
-        return;
-    struct tcp_seg *first = pcb->unacked;
-    if (first != NULL && first->len > pcb->mss && (pcb->flags & TF_INFR) == 0)
-        (void)divide(pcb, &pcb->unacked, pcb->mss);
-    tcp_rexmit_fast(pcb);
 }
 
 err_t net_segments_split_unsent(struct tcp_pcb *pcb, u16_t bytes)

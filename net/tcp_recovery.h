@@ -4,7 +4,7 @@
 // sends one segment again in a round trip. lwIP keeps its queues; this here marks segments, moves
 // those to be sent again, and sets the window that lwIP sends by. Where the peer has no selective
 // acknowledgements, and for connections that send a segment and wait, lwIP's own stays in charge.
-// net/hooks.h and net/segments.c call it. Context: the core of the stack.
+// net/tcp_hooks.h and net/hooks.h call it. Context: the core of the stack.
 // Spec: RFC 8985 (RACK-TLP), RFC 6937 (proportional rate reduction), RFC 6298 (timeouts),
 // RFC 3708 (undoing what duplicates show to be needless), RFC 9438 (CUBIC).
 #pragma once
@@ -31,6 +31,8 @@ void net_recovery_begin(struct tcp_pcb *pcb);
 void net_recovery_input(struct tcp_pcb *pcb, const struct tcp_hdr *header, uint32_t option_bytes);
 // In place of tcp_output() for such a connection.
 err_t net_recovery_output(struct tcp_pcb *pcb);
+// lwIP's own tcp_output(), which goes by this name.
+err_t net_lwip_tcp_output(struct tcp_pcb *pcb);
 
 // When segments are sent, as they are stamped: microseconds, wrapping. Of this core's last look.
 extern PERCORE uint32_t net_recovery_now_us;

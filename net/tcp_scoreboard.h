@@ -7,12 +7,6 @@
 
 #include "lwip/priv/tcp_priv.h"
 
-// Bits of tcp_seg.flags that lwIP leaves free. Neither SACKED nor LOST: on its way.
-#define NET_SEGMENT_SACKED 0x20
-#define NET_SEGMENT_LOST   0x40
-#define NET_SEGMENT_RESENT 0x80 // more than once: which one arrived is not known
-#define NET_SEGMENT_MARKS  (NET_SEGMENT_SACKED | NET_SEGMENT_LOST | NET_SEGMENT_RESENT)
-
 #define NET_SACK_BLOCKS_MAX 4
 struct net_sack {
     struct tcp_sack_range blocks[NET_SACK_BLOCKS_MAX];

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#include "net/tcp_hooks.h"
+
+err_t tcp_output(struct tcp_pcb *pcb)
+{
+    if (pcb == tcp_input_pcb)
+        return ERR_OK; // it calls again in the end
+    const struct tcp_seg *first = pcb->unsent;
+    if (first != NULL && (first->len > pcb->mss || first->next != NULL)) {
+        if ((pcb->flags & NET_TF_RECOVERY) == 0)
+            net_recovery_begin(pcb);
+        if ((pcb->flags & NET_TF_RECOVERY) == 0)
+            net_segments_fit_to_window(pcb);
+    }
+    if ((pcb->flags & NET_TF_RECOVERY) != 0)
+        return net_recovery_output(pcb);
+    return net_lwip_tcp_output(pcb);
+}
+
+void tcp_rexmit_rto_commit(struct tcp_pcb *pcb)
+{
+    if (pcb->nrtx < UINT8_MAX)
+        pcb->nrtx++;
+    tcp_output(pcb);
+}
+
+void net_tcp_rexmit_fast(struct tcp_pcb *pcb)
+{
+    if ((pcb->flags & NET_TF_RECOVERY) != 0)
+        return;
+    const struct tcp_seg *first = pcb->unacked;
+    if (first != NULL && first->len > pcb->mss && (pcb->flags & TF_INFR) == 0)
+        net_segments_divide_first(pcb, &pcb->unacked);
+    tcp_rexmit_fast(pcb);
+}

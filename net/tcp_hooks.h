@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// Where lwIP's segments come in and go out: net/segments.h divides large ones, what comes twice is
+// net/tcp_duplicates.h's, and what is lost net/tcp_recovery.h's. None of them calls back here.
+// net/hooks.h puts these functions into lwIP, and tcp_output() takes the place of lwIP's.
+// Context: the core of the stack.
+#pragma once
+
+#include "net/segments.h"
+#include "net/tcp_duplicates.h"
+#include "net/tcp_recovery.h"
+
+#include "lwip/priv/tcp_priv.h"
+
+// Before lwIP looks at a segment. Returns: ERR_ABRT if it need not, and frees it.
+static inline err_t net_tcp_before_input(struct tcp_pcb *pcb, const struct tcp_hdr *header,
+                                         uint32_t option_bytes, uint32_t data_bytes)
+{
+    if (pcb->state < ESTABLISHED || pcb->state == TIME_WAIT)
+        return ERR_OK;
+    if (header->seqno != pcb->rcv_nxt && net_duplicate_answer(pcb, header, data_bytes))
+        return ERR_ABRT;
+    const struct tcp_seg *first = pcb->unacked;
+    if ((first != NULL && (first->len > pcb->mss || first->next != NULL)) ||
+        (pcb->flags & (TF_RTO | NET_TF_RECOVERY)) != 0) {
+        net_segments_divide_at(pcb, header->ackno);
+        if ((pcb->flags & NET_TF_RECOVERY) != 0)
+            net_recovery_input(pcb, header, option_bytes);
+    }
+    return ERR_OK;
+}
+
+// In place of tcp_rexmit_fast().
+void net_tcp_rexmit_fast(struct tcp_pcb *pcb);
