@@ -279,6 +279,21 @@ def test_app_of_ones_own(tmp_path: pathlib.Path) -> None:
         shutil.rmtree(ROOT / "build/test_app_of_ones_own", ignore_errors=True)
 
 
+def test_thread_local_variables(tmp_path: pathlib.Path) -> None:
+    """No register leads to variables of a thread: who has some is told when the app is linked."""
+    folder = tmp_path / "test_thread_local_variables"
+    folder.mkdir()
+    (folder / "main.c").write_text(
+        "_Thread_local int first, second = 2;\nint main(void) { return first++ + second++; }\n")
+    try:
+        done = toril("build", str(folder))
+        assert done.returncode != 0
+        assert "_Thread_local" in done.stderr and "PERCORE" in done.stderr, done.stderr
+    finally:
+        (ROOT / "build/apps" / folder.name).unlink(missing_ok=True)
+        shutil.rmtree(ROOT / "build" / folder.name, ignore_errors=True)
+
+
 def test_build_results() -> None:
     """What `./toril build` leaves."""
     folder = built("hello")
