@@ -201,6 +201,7 @@ static void spread_frames(struct plan *plan)
     for (unsigned card = 0; card < plan->cards; card++)
         net_spread_maps[card].count = plan->cores;
     net_spread_count = plan->cores;
+    net_spread_config(); // a card may have taken its time, and core 0 learned more meanwhile
     log_info("net: %u cores serve, %u with queues of their own", plan->cores, with_queues);
 }
 

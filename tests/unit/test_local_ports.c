@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Local ports of what begins here: each core gives its own, each once, and says so when none is left.
+// Local ports of what begins here: each core gives its own, each once, and says so when none is left;
+// and what core 0 tells the others when it spreads the network.
 #include "mirror.h"
 
 #include <errno.h>
@@ -20,10 +21,13 @@ void remote_call(unsigned core, void (*function)(void *argument), void *argument
     (void)core, (void)function, (void)argument; // the other core has joined
 }
 
+static struct exchange_message *last_told; // to the other core
+
 void exchange_send(unsigned core, struct exchange_message *message)
 {
     (void)core;
-    free(message);
+    free(last_told);
+    last_told = message;
 }
 
 bool core_is_online(unsigned core)
@@ -43,6 +47,46 @@ static int prepare_nothing(void *argument, unsigned cores)
     assert_int_equal(cores, 2);
     assert_int_equal(net_spread_count, 2); // core 0 lets nobody in whose frames move yet
     return 0;
+}
+
+// The card answers after a while, in which a lease ends and another one comes.
+static int spread_slowly(struct net_device *device, unsigned count)
+{
+    (void)device;
+    assert_int_equal(count, 2);
+    ip4_addr_t address = {PP_HTONL(0x0a000220)};
+    netif_set_ipaddr(netif_default, &address);
+    return 0;
+}
+
+// What core 0 learns while it has the cards spread their frames reaches the others.
+static void spreading(void)
+{
+    static struct net_device second;
+    struct net_device *const pairs[] = {&world_device, &second};
+    struct net_device_ops ops = *world_device.ops;
+    const struct net_device_ops *before = world_device.ops;
+    ops.spread = spread_slowly;
+    world_device.ops = &ops;
+    world_device.of_card = pairs;
+    world_device.of_card_count = 2;
+    core_slot_count = 2;
+    assert_int_equal(net_spread(prepare_nothing, NULL), 0);
+    world_device.ops = before;
+    world_device.of_card_count = 0;
+    ip4_addr_t address = {PP_HTONL(WORLD_OWN_IP)};
+    net_spread_count = 1; // nobody is told of this
+    netif_set_ipaddr(netif_default, &address);
+    last_told->receive(last_told); // as the other core does
+    last_told = NULL;
+    assert_int_equal(netif_ip4_addr(netif_default)->addr, PP_HTONL(0x0a000220));
+    netif_set_ipaddr(netif_default, &address);
+}
+
+static void what_comes_meanwhile_is_told(void **state)
+{
+    (void)state;
+    run(spreading);
 }
 
 // The first of two cores has the lower half of the ports; each is given once.
@@ -89,6 +133,7 @@ static void local_ports_are_the_core_s_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_comes_meanwhile_is_told),
         cmocka_unit_test(local_ports_are_the_core_s_own),
     };
     return cmocka_run_group_tests(tests, start, NULL);
