@@ -15,6 +15,9 @@
 // With so much of the window on its way a large segment rather waits for the next acknowledgement
 // than goes out in small parts.
 #define PART_OF_WINDOW 3
+// Some peer may ask for segments of a byte each, thousands of which cost it one request: the least is
+// what others have for it. Packets of that size pass everywhere.
+#define MSS_MIN 48
 
 static PERCORE struct {
     bool is_asked;   // an interface has said whether it cuts segments
@@ -170,9 +173,17 @@ static u16_t segment_bytes(const struct tcp_pcb *pcb, u8_t flags)
     return (u16_t)LWIP_MAX(most, least);
 }
 
+void net_segments_raise_mss(struct tcp_pcb *pcb)
+{
+    pcb->mss = LWIP_MAX(pcb->mss, MSS_MIN);
+}
+
 err_t tcp_write(struct tcp_pcb *pcb, const void *data, u16_t size_bytes, u8_t flags)
 {
-    if (!state.is_allowed || (pcb->unsent == NULL && size_bytes <= pcb->mss))
+    if (size_bytes <= pcb->mss && (pcb->unsent == NULL || !state.is_allowed))
+        return net_lwip_tcp_write(pcb, data, size_bytes, flags);
+    net_segments_raise_mss(pcb);
+    if (!state.is_allowed)
         return net_lwip_tcp_write(pcb, data, size_bytes, flags);
     u16_t mss = pcb->mss;
     pcb->mss = segment_bytes(pcb, flags);

@@ -27,6 +27,8 @@ void net_segments_divide_at(struct tcp_pcb *pcb, u32_t acknowledged);
 void net_segments_divide_first(struct tcp_pcb *pcb, struct tcp_seg **link);
 // Divides the first unsent segment that is too long for the window at its end.
 void net_segments_fit_to_window(struct tcp_pcb *pcb);
+// Before the maximum segment size counts: lwIP heeds the peer's word of it in any segment.
+void net_segments_raise_mss(struct tcp_pcb *pcb);
 
 // In place of lwIP's functions of these names: tcp_split_unsent_seg(), and ip4_frag() for what is
 // longer than the interface's MTU.

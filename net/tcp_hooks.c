@@ -7,6 +7,7 @@ err_t tcp_output(struct tcp_pcb *pcb)
         return ERR_OK; // it calls again in the end
     const struct tcp_seg *first = pcb->unsent;
     if (first != NULL && (first->len > pcb->mss || first->next != NULL)) {
+        net_segments_raise_mss(pcb);
         if ((pcb->flags & NET_TF_RECOVERY) == 0)
             net_recovery_begin(pcb);
         if ((pcb->flags & NET_TF_RECOVERY) == 0)

@@ -256,6 +256,26 @@ static void one_lost_segment_is_sent_again_alone(void **unused)
     disconnect();
 }
 
+// lwIP takes the option from any segment.
+static void segments_of_a_byte_are_not_made(void **unused)
+{
+    (void)unused;
+    connect_from(40020, 64240);
+    size_t size_bytes = world_tcp_segment(frame, &peer, WORLD_ACK, "\2\4\0\1", 4);
+    frame[34 + 12] = 0x60; // these are options
+    world_deliver(frame, size_bytes, true);
+    world_turn();
+    assert_int_equal(connection->mss, 1);
+    open_the_window();
+    limit = 64000;
+    write_more(connection);
+    unsigned count = 0;
+    for (; world_take(&sent); count++)
+        assert_true(sent.tso_mss >= 48 || sent.tso_mss == 0);
+    assert_in_range(count, 2, 100);
+    disconnect();
+}
+
 static void a_device_that_still_reads_is_left_alone(void **unused)
 {
     (void)unused;
@@ -386,6 +406,7 @@ int main(void)
         cmocka_unit_test(the_window_is_filled_and_not_passed),
         cmocka_unit_test(what_is_acknowledged_in_part_is_freed_in_part),
         cmocka_unit_test(one_lost_segment_is_sent_again_alone),
+        cmocka_unit_test(segments_of_a_byte_are_not_made),
         cmocka_unit_test(a_device_that_still_reads_is_left_alone),
         cmocka_unit_test(a_small_window_gets_small_segments),
         cmocka_unit_test(peers_that_take_little_get_little),
