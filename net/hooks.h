@@ -40,6 +40,17 @@ void net_dhcp_option(u8_t code, u8_t size_bytes, struct pbuf *answer, u16_t offs
 #define DHCP_OPTION_BROADCAST 26
 #endif
 
+// ---- packets that wait for a neighbour of IPv6: net/nd6_queue.c ----------------------------------
+
+void *net_nd6_queue_alloc(void);
+void net_nd6_queue_free(void *entry);
+
+#ifdef NET_HOOKS_OF_ND6 // all that it allocates
+#undef memp_malloc
+#define memp_malloc(type)      net_nd6_queue_alloc()
+#define memp_free(type, entry) net_nd6_queue_free(entry)
+#endif
+
 // ---- IPv6: net/ip6.h ----------------------------------------------------------------------------
 
 #include "lwip/ip6.h"

@@ -250,6 +250,46 @@ static void a_path_has_a_size_that_paths_have(void **unused)
     assert_int_equal(world_buffers_out, 0);
 }
 
+static unsigned sent_to(const uint8_t address[16])
+{
+    unsigned count = 0;
+    while (world_take(&sent))
+        count += sent.bytes[20] == 17 && memcmp(sent.bytes + 38, address, 16) == 0;
+    return count;
+}
+
+static void send_datagrams(struct udp_pcb *udp, const uint8_t address[16], unsigned count)
+{
+    ip_addr_t to = {.type = IPADDR_TYPE_V6};
+    memcpy(ip_2_ip6(&to)->addr, address, 16);
+    for (unsigned i = 0; i < count; i++) {
+        struct pbuf *data = pbuf_alloc(PBUF_TRANSPORT, 8, PBUF_RAM);
+        memset(data->payload, 0, 8);
+        udp_sendto(udp, data, &to, 9);
+        pbuf_free(data);
+    }
+}
+
+// What waits for a neighbour that may never answer has a limit; the newest are kept.
+static void not_everything_waits_for_a_neighbour(void **unused)
+{
+    (void)unused;
+    static const uint8_t slow[16] = {0xfe, 0x80, [15] = 0x51};
+    struct udp_pcb *udp = udp_new_ip_type(IPADDR_TYPE_V6);
+    send_datagrams(udp, slow, 5000);
+    assert_int_equal(sent_to(slow), 0);
+    world_deliver(frame, world_neighbour(frame, world_own_link, slow), false);
+    world_turn();
+    assert_int_equal(sent_to(slow), 256);
+    static const uint8_t absent[16] = {0xfe, 0x80, [15] = 0x52};
+    send_datagrams(udp, absent, 300);
+    world_pass_ms(10000);
+    assert_int_equal(sent_to(absent), 0);
+    send_datagrams(udp, slow, 3); // there is room again
+    assert_int_equal(sent_to(slow), 3);
+    udp_remove(udp);
+}
+
 // ---- what other cores are told ------------------------------------------------------------------
 
 static void what_is_known_can_be_told(void **unused)
@@ -408,6 +448,7 @@ int main(void)
         cmocka_unit_test(tcp_connects),
         cmocka_unit_test(long_datagrams_carry_their_checksum),
         cmocka_unit_test(a_path_has_a_size_that_paths_have),
+        cmocka_unit_test(not_everything_waits_for_a_neighbour),
         cmocka_unit_test(what_is_known_can_be_told),
         cmocka_unit_test(tables_show_both_families),
         cmocka_unit_test(groups_are_joined_and_left),
