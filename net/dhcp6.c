@@ -23,6 +23,8 @@
 #define REQUEST_TRIES  10
 #define SILENT_TRIES   5 // then the console hears of it
 #define REFUSED_WAIT_S 10
+#define RENEW_MIN_S    10    // whatever a server says: it is not to be asked without end
+#define REFRESH_S      86400 // what is not a lease is asked for again; section 7.6, IRT_DEFAULT
 
 // Section 7.3.
 enum message {
@@ -47,6 +49,7 @@ enum option {
     OPTION_STATUS = 13,
     OPTION_DNS_SERVERS = 23,
 };
+#define STATUS_NO_BINDING 3 // section 21.13
 
 // Section 7.6: how long until a message is sent again the first time, and at most.
 static const struct {
@@ -156,7 +159,12 @@ static void send(struct client *client)
     // Section 15: a tenth more or less, so that many machines do not ask at the same moment.
     uint64_t spread_ms = client->interval_ms / 10;
     uint64_t wait_ms = client->interval_ms - spread_ms + random_u32() % (2 * spread_ms + 1);
-    timer_start(&client->timer, time_now_ns() + wait_ms * NS_PER_MS);
+    uint64_t next_ns = time_now_ns() + wait_ms * NS_PER_MS;
+    if (client->asking == RENEW)
+        next_ns = LWIP_MIN(next_ns, client->rebind_ns);
+    if (client->is_bound)
+        next_ns = LWIP_MIN(next_ns, client->end_ns);
+    timer_start(&client->timer, next_ns);
     uint64_t max_ms = patience[client->asking].max_s * UINT64_C(1000);
     client->interval_ms = LWIP_MIN(2 * client->interval_ms, max_ms);
     if (++client->tries == SILENT_TRIES && !client->is_bound)
@@ -180,6 +188,13 @@ static void ask_later(struct client *client)
     timer_start(&client->timer, seconds_from_now(REFUSED_WAIT_S));
 }
 
+static enum message first_message(const struct client *client)
+{
+    if (client->is_bound)
+        return RENEW;
+    return client->is_managed ? SOLICIT : INFORMATION_REQUEST;
+}
+
 static void timer_expired(struct timer *timer)
 {
     struct client *client = CONTAINER_OF(timer, struct client, timer);
@@ -188,7 +203,7 @@ static void timer_expired(struct timer *timer)
         client->is_bound = false; // lwIP forgets the address by itself
         ask(client, SOLICIT);
     } else if (client->asking == NOTHING) {
-        ask(client, client->is_bound ? RENEW : SOLICIT);
+        ask(client, first_message(client));
     } else if (client->asking == RENEW && now_ns >= client->rebind_ns) {
         ask(client, REBIND);
     } else if ((client->asking == REQUEST || client->asking == DECLINE) &&
@@ -224,11 +239,24 @@ static bool find_option(struct bytes options, uint16_t wanted, struct bytes *val
     return false;
 }
 
-static bool is_refused(struct bytes options)
+// Returns: the status code, 0 where none is said: success.
+static uint16_t status_of(struct bytes options)
 {
     struct bytes status;
-    return find_option(options, OPTION_STATUS, &status) && status.end - status.at >= 2 &&
-           get16(status.at) != 0;
+    bool is_said = find_option(options, OPTION_STATUS, &status) && status.end - status.at >= 2;
+    return is_said ? get16(status.at) : 0;
+}
+
+static bool is_refused(struct bytes options)
+{
+    return status_of(options) != 0;
+}
+
+// What is said of this machine's one association.
+static bool find_association(struct bytes options, struct bytes *association)
+{
+    return find_option(options, OPTION_IA_NA, association) &&
+           association->end - association->at >= 12 && get32(association->at) == 1;
 }
 
 struct lease {
@@ -240,8 +268,7 @@ struct lease {
 static bool read_lease(struct bytes options, struct lease *out)
 {
     struct bytes association, address;
-    if (is_refused(options) || !find_option(options, OPTION_IA_NA, &association) ||
-        association.end - association.at < 12 || get32(association.at) != 1)
+    if (is_refused(options) || !find_association(options, &association))
         return false;
     out->renew_s = get32(association.at + 4);
     out->rebind_s = get32(association.at + 8);
@@ -258,11 +285,36 @@ static bool read_lease(struct bytes options, struct lease *out)
         ip6_addr_islinklocal(&out->address))
         return false;
     // Section 14.2: the server leaves the times to this machine.
+    uint32_t life_s = out->preferred_s != 0 ? out->preferred_s : out->valid_s;
     if (out->renew_s == 0 || out->renew_s > out->valid_s)
-        out->renew_s = out->preferred_s == FOR_EVER ? FOR_EVER : out->preferred_s / 2;
+        out->renew_s = life_s == FOR_EVER ? FOR_EVER : life_s / 2;
+    out->renew_s = LWIP_MAX(out->renew_s, RENEW_MIN_S);
     if (out->rebind_s < out->renew_s || out->rebind_s > out->valid_s)
-        out->rebind_s = out->preferred_s == FOR_EVER ? FOR_EVER : out->preferred_s / 10 * 8;
+        out->rebind_s = life_s == FOR_EVER ? FOR_EVER : life_s / 10 * 8;
     return true;
+}
+
+// The server knows nothing of the lease, or, *is_taken_back, wants its address to be used no
+// longer. Section 18.2.10.1.
+static bool is_lease_over(const struct client *client, struct bytes options, bool *is_taken_back)
+{
+    struct bytes association, address;
+    if (!client->is_bound || !find_association(options, &association))
+        return false;
+    association.at += 12;
+    *is_taken_back = find_option(association, OPTION_IA_ADDRESS, &address) &&
+                     address.end - address.at >= 24 && get32(address.at + 20) == 0 &&
+                     memcmp(address.at, client->address.addr, sizeof(client->address.addr)) == 0;
+    return *is_taken_back || status_of(association) == STATUS_NO_BINDING;
+}
+
+static void start_anew(struct client *client, bool is_taken_back)
+{
+    s8_t index = netif_get_ip6_addr_match(client->netif, &client->address);
+    client->is_bound = false;
+    if (is_taken_back && index > 0)
+        netif_ip6_addr_set_state(client->netif, index, IP6_ADDR_INVALID);
+    ask(client, SOLICIT);
 }
 
 static void take_servers(const struct client *client, struct bytes options)
@@ -296,14 +348,17 @@ static void take_lease(struct client *client, const struct lease *lease)
 static void reply_arrived(struct client *client, struct bytes options)
 {
     struct lease lease;
+    bool is_taken_back;
     take_servers(client, options);
     if (client->asking == INFORMATION_REQUEST) {
         client->asking = NOTHING;
-        timer_stop(&client->timer);
+        timer_start(&client->timer, seconds_from_now(REFRESH_S));
     } else if (client->asking == DECLINE) {
         ask_later(client);
     } else if (read_lease(options, &lease)) {
         take_lease(client, &lease);
+    } else if (is_lease_over(client, options, &is_taken_back)) {
+        start_anew(client, is_taken_back);
     } else if (client->asking == REQUEST || is_refused(options)) {
         ask_later(client); // it changed its mind
     }

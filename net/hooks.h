@@ -40,7 +40,7 @@ void net_dhcp_option(u8_t code, u8_t size_bytes, struct pbuf *answer, u16_t offs
 #define DHCP_OPTION_BROADCAST 26
 #endif
 
-// ---- packets that wait for a neighbour of IPv6: net/nd6_queue.c ----------------------------------
+// ---- packets that wait for a neighbour of IPv6: net/nd6_queue.c ---------------------------------
 
 void *net_nd6_queue_alloc(void);
 void net_nd6_queue_free(void *entry);

@@ -287,6 +287,8 @@ bool net_ip6_add_address(struct netif *netif, const ip6_addr_t *address, uint32_
     netif_ip6_addr_set_pref_life(netif, index, preferred_s);
     if (ip6_addr_isinvalid(netif_ip6_addr_state(netif, index)))
         netif_ip6_addr_set_state(netif, index, IP6_ADDR_TENTATIVE);
+    else if (ip6_addr_isdeprecated(netif_ip6_addr_state(netif, index)) && preferred_s > 0)
+        netif_ip6_addr_set_state(netif, index, IP6_ADDR_PREFERRED);
     return true;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Packets that lwIP would read beyond their end, or believe where it must not. Spec: RFC 8200 section
-// 4, RFC 4861 section 7.1, RFC 6980 (what is about neighbours does not come in fragments), RFC 8201
-// section 4 (which sizes a path can have).
+// Packets that lwIP would read beyond their end, or believe where it must not. Spec: RFC 8200
+// section 4, RFC 4861 section 7.1, RFC 6980 (what is about neighbours does not come in fragments),
+// RFC 8201 section 4 (which sizes a path can have).
 #include "net/hooks.h"
 
 #include "lwip/netif.h"
@@ -63,7 +63,8 @@ static bool is_taken(const uint8_t *bytes, uint32_t length, const struct netif *
         bool is_fragment = header == IP6_NEXTH_FRAGMENT;
         header = bytes[at];
         if (is_fragment) {
-            bool is_first = bytes[at + 2] == 0 && (bytes[at + 3] & IP6_FRAG_OFFSET_MASK & 0xff) == 0;
+            bool is_first =
+                bytes[at + 2] == 0 && (bytes[at + 3] & IP6_FRAG_OFFSET_MASK & 0xff) == 0;
             return !is_extension(header) && (header != IP6_NEXTH_ICMP6 || !is_first ||
                                              !is_whole_always(bytes[at + IP6_FRAG_HLEN]));
         }

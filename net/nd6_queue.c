@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Packets that wait for a neighbour's address, in IPv6. lwIP bounds them by a pool of its own, which
-// there is none of here (net/lwipopts.h): a gateway that is not there would have them kept for ever,
-// and each one more is a walk over all before it.
+// Packets that wait for a neighbour's address, in IPv6. lwIP bounds them by a pool of its own,
+// which there is none of here (net/lwipopts.h): a gateway that is not there would have them kept
+// for ever, and each one more is a walk over all before it.
 #include "net/hooks.h"
 
 #include "lwip/memp.h"

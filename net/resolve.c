@@ -89,7 +89,7 @@ static void cache_add(const char *name, enum dns_type type, const struct dns_ans
 
 struct question {
     enum dns_type type;
-    int result; // -EAGAIN: no answer yet
+    int result;      // -EAGAIN: no answer yet
     bool was_cached; // what is known is not kept for longer by being asked for again
     uint8_t query[DNS_QUERY_BYTES_MAX];
     size_t query_bytes;

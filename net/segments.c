@@ -15,8 +15,8 @@
 // With so much of the window on its way a large segment rather waits for the next acknowledgement
 // than goes out in small parts.
 #define PART_OF_WINDOW 3
-// Some peer may ask for segments of a byte each, thousands of which cost it one request: the least is
-// what others have for it. Packets of that size pass everywhere.
+// Some peer may ask for segments of a byte each, thousands of which cost it one request: the least
+// is what others have for it. Packets of that size pass everywhere.
 #define MSS_MIN 48
 
 static PERCORE struct {

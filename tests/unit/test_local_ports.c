@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Local ports of what begins here: each core gives its own, each once, and says so when none is left;
-// and what core 0 tells the others when it spreads the network.
+// Local ports of what begins here: each core gives its own, each once, and says so when none is
+// left; and what core 0 tells the others when it spreads the network.
 #include "mirror.h"
 
 #include <errno.h>

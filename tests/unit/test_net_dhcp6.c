@@ -19,7 +19,7 @@ static uint8_t frame[WORLD_FRAME_MAX];
 static struct world_frame asked;
 
 static struct {
-    bool silent, refuses;
+    bool silent, refuses, takes_back, is_deprecated;
     unsigned solicits, requests, renewals, rebinds, declines, questions;
     uint32_t valid_s;
     uint8_t client[32];
@@ -47,8 +47,9 @@ static size_t make_answer(uint8_t *message, uint8_t type, const uint8_t *questio
         return (size_t)(at - message);
     uint8_t association[12 + 28] = {[3] = 1, [13] = 5, [15] = 24};
     memcpy(association + 16, given, 16);
-    world_put32(association + 32, server.valid_s / 2);
-    world_put32(association + 36, server.valid_s);
+    bool is_over = server.takes_back && question[0] == 5;
+    world_put32(association + 32, is_over || server.is_deprecated ? 0 : server.valid_s / 2);
+    world_put32(association + 36, is_over ? 0 : server.valid_s);
     if (server.refuses) // no binding
         at = put_option(at, 3, "\0\0\0\1\0\0\0\0\0\0\0\0\0\15\0\2\0\3", 18);
     else
@@ -108,6 +109,8 @@ static void dns_servers_are_asked_for(void **unused)
     assert_string_equal(text, "fd00::35");
     world_pass_ms(100000);
     assert_int_equal(server.questions, 1);
+    world_pass_ms(86400 * 1000); // they may have changed
+    assert_int_equal(server.questions, 2);
 }
 
 static void silence_is_told(void **unused)
@@ -164,6 +167,66 @@ static void a_taken_address_is_declined(void **unused)
     assert_int_equal(server.declines, 1);
 }
 
+// The machine has the address again, from now on. Returns: how often it was asked for before.
+static unsigned bind_again(void)
+{
+    server.silent = server.refuses = false;
+    world_deliver(frame, world_advertisement(frame, MANAGED, 36000), false);
+    world_pass_ms(4000 * 1000);
+    assert_non_null(net_ip6_address());
+    host_log_clear();
+    return server.solicits;
+}
+
+// Between a half and eight tenths of a short lease its server is asked, then any.
+static void a_short_lease_is_offered_to_all_in_time(void **unused)
+{
+    (void)unused;
+    server.valid_s = 120;
+    bind_again();
+    unsigned rebinds = server.rebinds;
+    server.silent = true;
+    world_pass_ms(119 * 1000);
+    assert_true(server.rebinds > rebinds);
+    server.valid_s = 1000;
+}
+
+// A lifetime that is over: of its being preferred, so of all times made from that.
+static void a_server_is_not_asked_without_end(void **unused)
+{
+    (void)unused;
+    server.is_deprecated = true;
+    bind_again();
+    unsigned renewals = server.renewals;
+    world_pass_ms(1000 * 1000);
+    assert_in_range(server.renewals - renewals, 1, 10);
+    server.is_deprecated = false;
+}
+
+static void an_address_is_taken_back(void **unused)
+{
+    (void)unused;
+    unsigned solicits = bind_again();
+    server.takes_back = true;
+    world_pass_ms(600 * 1000);
+    assert_true(host_log_has("2001:db8:0:1::77 is no longer this machine's"));
+    assert_true(server.solicits > solicits);
+    server.takes_back = false;
+}
+
+// A server that has lost its memory gives the address once more.
+static void a_forgotten_lease_is_asked_for_anew(void **unused)
+{
+    (void)unused;
+    unsigned solicits = bind_again();
+    server.refuses = true;
+    world_pass_ms(400 * 1000);
+    assert_true(server.solicits > solicits);
+    server.refuses = false;
+    world_pass_ms(60 * 1000);
+    assert_false(host_log_has("::77 is no longer"));
+}
+
 static void who_is_refused_does_not_press(void **unused)
 {
     (void)unused;
@@ -182,6 +245,10 @@ int main(void)
         cmocka_unit_test(silence_is_told),
         cmocka_unit_test(an_address_is_given),
         cmocka_unit_test(it_is_renewed),
+        cmocka_unit_test(a_short_lease_is_offered_to_all_in_time),
+        cmocka_unit_test(a_server_is_not_asked_without_end),
+        cmocka_unit_test(an_address_is_taken_back),
+        cmocka_unit_test(a_forgotten_lease_is_asked_for_anew),
         cmocka_unit_test(a_taken_address_is_declined),
         cmocka_unit_test(who_is_refused_does_not_press),
     };
