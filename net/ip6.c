@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/options.h"
 #include "net/address6.h"
@@ -146,6 +147,29 @@ static void add_prefix(struct netif *netif, const ip6_addr_t *prefix, uint32_t l
     }
     if (unused != NULL)
         *unused = (struct nd6_prefix_list_entry){*prefix, netif, lifetime_s};
+}
+
+// One that does not answer any more is looked for anew, under whatever hardware address, and what
+// went by it by another one if there is one. lwIP would ask the address that it knows, for ever.
+// Spec: RFC 4861 sections 7.3.3 and 6.3.6.
+static void give_up_on(struct nd6_neighbor_cache_entry *router)
+{
+    char text[NET_ADDRESS6_TEXT_BYTES];
+    router->state = ND6_INCOMPLETE;
+    router->counter.probes_sent = 0;
+    for (int i = 0; i < LWIP_ND6_NUM_DESTINATIONS; i++)
+        if (ip6_addr_cmp(&destination_cache[i].next_hop_addr, &router->next_hop_address))
+            ip6_addr_set_any(&destination_cache[i].destination_addr);
+    net_address6_text(text, &router->next_hop_address);
+    log_warn("net: router %s does not answer core %u any more: looking for it", text, core_index());
+}
+
+static void watch_routers(void)
+{
+    for (int i = 0; i < LWIP_ND6_NUM_NEIGHBORS; i++)
+        if (neighbor_cache[i].state == ND6_PROBE && neighbor_cache[i].isrouter &&
+            neighbor_cache[i].counter.probes_sent > LWIP_ND6_MAX_UNICAST_SOLICIT)
+            give_up_on(&neighbor_cache[i]);
 }
 
 // ---- what core 0 tells --------------------------------------------------------------------------
@@ -311,6 +335,7 @@ void net_ip6_tick(void)
     for (unsigned card = 0; net_position != 0 && card < net_card_count; card++)
         net_interface(card)->netif.rs_count = 0; // core 0 asks routers
     nd6_tmr();
+    watch_routers();
     for (unsigned card = 0; net_position == 0 && card < net_card_count; card++)
         if (net_ip6_is_on(card))
             follow_routers(&cards[card]);

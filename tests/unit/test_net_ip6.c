@@ -322,11 +322,22 @@ static void gather(const struct net_table_row *row, void *context)
     strcat(strcat(strcat(text, " "), row->state != NULL ? row->state : ""), "\n");
 }
 
+// The router's word, or that of one in its place.
+static size_t router_is_at(const uint8_t mac[6])
+{
+    uint8_t message[32] = {136, [4] = 0xe0, [24] = 2, [25] = 1};
+    memcpy(message + 8, world_router_link, 16);
+    memcpy(message + 26, mac, 6);
+    return world_icmp6(frame, world_router_link, world_own_link, message, sizeof(message));
+}
+
 static void tables_show_both_families(void **unused)
 {
     (void)unused;
     char text[2000] = "";
     world_introduce_peer();
+    world_deliver(frame, router_is_at(world_peer_mac), false);
+    world_turn();
     net_table_each(NET_ADDRESSES, gather, text);
     assert_string_equal(text, "10.0.2.15/24  preferred\n"
                               "fe80::5054:ff:fe12:3456/64  preferred\n"
@@ -342,6 +353,47 @@ static void tables_show_both_families(void **unused)
     text[0] = '\0';
     net_table_each(NET_NAME_SERVERS, gather, text);
     assert_string_equal(text, "10.0.2.3  \n2001:db8:0:1::53  \n");
+}
+
+// ---- a router's end -----------------------------------------------------------------------------
+
+// Returns: whether somebody was asked for whose address is not known.
+static bool looks_for_router(void)
+{
+    bool found = false;
+    while (world_take(&sent))
+        found |= world_icmp6_type(&sent) == SOLICITATION && sent.bytes[0] == 0x33 &&
+                 memcmp(sent.bytes + 62, world_router_link, 16) == 0;
+    return found;
+}
+
+// Another one takes its place under the same address, and its word of it was lost.
+static void a_router_that_was_replaced_is_found(void **unused)
+{
+    (void)unused;
+    static const uint8_t far[16] = {0x20, 1, 0xd, 0xb8, [4] = 9, [15] = 1};
+    static const uint8_t other_mac[6] = {0x52, 0x55, 1, 2, 3, 4};
+    struct udp_pcb *udp = udp_new_ip_type(IPADDR_TYPE_V6);
+    world_deliver(frame, router_is_at(world_peer_mac), false);
+    world_turn();
+    host_log_clear();
+    world_pass_ms(31000); // it was heard of then
+    for (int second = 0; second < 20; second++) {
+        send_datagrams(udp, far, 1);
+        world_pass_ms(1000);
+    }
+    assert_true(looks_for_router());
+    assert_true(host_log_has("net: router fe80::2 does not answer core 0 any more"));
+    world_deliver(frame, router_is_at(other_mac), false);
+    world_turn();
+    world_drop_sent();
+    send_datagrams(udp, far, 1);
+    world_turn();
+    assert_true(world_take(&sent));
+    assert_memory_equal(sent.bytes, other_mac, 6);
+    world_deliver(frame, router_is_at(world_peer_mac), false);
+    world_turn();
+    udp_remove(udp);
 }
 
 // ---- groups -------------------------------------------------------------------------------------
@@ -451,6 +503,7 @@ int main(void)
         cmocka_unit_test(not_everything_waits_for_a_neighbour),
         cmocka_unit_test(what_is_known_can_be_told),
         cmocka_unit_test(tables_show_both_families),
+        cmocka_unit_test(a_router_that_was_replaced_is_found),
         cmocka_unit_test(groups_are_joined_and_left),
         cmocka_unit_test(a_twin_takes_the_address_away),
         cmocka_unit_test(idle_machine_wakes_once_a_second),
