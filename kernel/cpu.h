@@ -113,9 +113,9 @@ static inline void cpu_id(uint32_t leaf, uint32_t subleaf, uint32_t *a, uint32_t
 
 static inline uint64_t cpu_read_tsc(void)
 {
-    uint32_t low, high;
+    uint64_t low, high; // it clears the upper halves
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (uint64_t)high << 32 | low;
+    return high << 32 | low;
 }
 
 // The same, once all earlier loads are done. Spec: Intel SDM volume 2, RDTSC.

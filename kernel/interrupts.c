@@ -199,20 +199,25 @@ INTERRUPT_CONTEXT __attribute__((no_stack_protector)) void interrupt_call(
     __asm__ volatile("fxrstor64 %0" ::"m"(state));
 }
 
+// An NMI can come in another handler, whose frame is the current one again afterwards.
+static INTERRUPT_CONTEXT void dispatch_nmi(const struct interrupt_frame *frame)
+{
+    const struct interrupt_frame *interrupted = current_frame;
+    current_frame = frame;
+    interrupt_call(nmi_handle);
+    current_frame = interrupted;
+}
+
 INTERRUPT_CONTEXT void interrupt_dispatch(struct interrupt_frame *frame)
 {
     unsigned vector = (unsigned)frame->vector & 255;
     trace_event(TRACE_INTERRUPT, vector, 0);
-    if (__builtin_expect(vector == VECTOR_NMI, 0)) {
-        // It can come in another handler, whose frame is the current one again afterwards.
-        const struct interrupt_frame *interrupted = current_frame;
-        current_frame = frame;
-        interrupt_call(nmi_handle);
-        current_frame = interrupted;
+    if (__builtin_expect(vector < VECTOR_FIRST_FREE, 0)) {
+        if (vector != VECTOR_NMI)
+            panic_exception(frame);
+        dispatch_nmi(frame);
         return;
     }
-    if (vector < VECTOR_FIRST_FREE)
-        panic_exception(frame);
     current_frame = frame;
     if (vector == VECTOR_SPURIOUS) {
         stats.spurious++;

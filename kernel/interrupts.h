@@ -20,7 +20,8 @@ enum {
 
 // What was interrupted. The order is that of vectors.asm.
 struct interrupt_frame {
-    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
+    uint64_t r15, r14, r13, r12, rbx; // of exceptions and NMIs alone
+    uint64_t rbp, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
     uint64_t vector, error_code; // of the vector only the lower 8 bits count
     uint64_t rip, cs, rflags, rsp, ss;
 };

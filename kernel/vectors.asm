@@ -12,45 +12,50 @@ global vector_return
 section .text
 
 ; Clobbers nothing of the interrupted code. Vector registers are not saved: interrupt handlers are
-; compiled not to use them or save them (interrupt_call), and exceptions do not return.
-vector_no_error_code:
-        push qword [rsp]                ; the vector
-        mov qword [rsp + 8], 0          ; in its first place: an error code
-vector_common:
+; compiled not to use them or save them (interrupt_call), and exceptions do not return. What handlers
+; keep, as all functions do, is saved for reports only: not for a device's interrupt.
+%macro push_clobbered 0
         push rax
         push rcx
         push rdx
-        push rbx
-        push rbp
         push rsi
         push rdi
         push r8
         push r9
         push r10
         push r11
+        push rbp
+%endmacro
+
+vector_no_code:
+        push qword [rsp]                ; the vector
+        mov qword [rsp + 8], 0          ; in its first place: an error code
+vector_common:
+        push_clobbered
+        push rbx
         push r12
         push r13
         push r14
         push r15
+        jmp vector_device.call
+vector_device:
+        push qword [rsp]                ; the vector; there is no error code
+        push_clobbered
+        sub rsp, 5 * 8
+.call:                                  ; aligned: the CPU began at a multiple of 16, 22 words ago
         cld
         mov rdi, rsp                    ; struct interrupt_frame *
         mov rbp, rsp
-        and rsp, -16
         call interrupt_dispatch
 vector_return:                          ; for backtraces: rbp of this frame is the frame saved above
-        mov rsp, rbp
-        pop r15
-        pop r14
-        pop r13
-        pop r12
+        add rsp, 5 * 8
+        pop rbp
         pop r11
         pop r10
         pop r9
         pop r8
         pop rdi
         pop rsi
-        pop rbp
-        pop rbx
         pop rdx
         pop rcx
         pop rax
@@ -67,8 +72,10 @@ vector_entries:
         ; bit n: the CPU pushes an error code for vector n (8, 10-14, 17, 21, 29, 30)
         %if vector < 32 && ((0x60227d00 >> vector) & 1)
         jmp strict near vector_common
+        %elif vector >= 32
+        jmp strict near vector_device
         %else
-        jmp strict near vector_no_error_code
+        jmp strict near vector_no_code
         %endif
         %assign vector vector + 1
 %endrep

@@ -21,6 +21,8 @@
 #define NET_STEER_PORT_FIRST 49152
 #define NET_STEER_PORT_LAST  65535
 
+_Static_assert(NET_STEER_PORT_FIRST % 256 == 0, "net_steer_is_own()");
+
 struct net_steer_map {
     unsigned count, pairs;
 };
@@ -35,15 +37,14 @@ unsigned net_steer(const struct net_steer_map *map, unsigned own, const uint8_t 
 static inline bool net_steer_is_own(const struct net_steer_map *map, const uint8_t *data,
                                     uint32_t length)
 {
-    uint16_t type, fragment, port;
+    uint16_t type, fragment;
     if (map->count > map->pairs || length < 14 + 20 + 20)
         return false;
     memcpy(&type, data + 12, sizeof(type));
     memcpy(&fragment, data + 14 + 6, sizeof(fragment));
-    memcpy(&port, data + 14 + 20 + 2, sizeof(port));
     return type == __builtin_bswap16(0x0800) && data[14] == 0x45 && data[14 + 9] == 6 &&
            (fragment & __builtin_bswap16(0x3fff)) == 0 &&
-           __builtin_bswap16(port) < NET_STEER_PORT_FIRST;
+           data[14 + 20 + 2] < NET_STEER_PORT_FIRST >> 8; // of the port the upper half
 }
 
 uint16_t net_steer_port_first(const struct net_steer_map *map, unsigned position);

@@ -40,7 +40,7 @@ struct queue_pair {
     bool tx_is_full;       // a frame was turned away since the last one was reaped
     bool had_traffic;      // since the re-check was last started
     bool is_reclaimed;     // the card is shut off, what it had is ours again
-    uint64_t armed_at_ns;
+    uint64_t armed_at_tsc;
     struct timer recheck;
 };
 

@@ -265,10 +265,9 @@ static inline bool reap(struct queue_pair *pair)
 // barriers (QEMU's TCG with one virtual CPU) can lose one; the re-check timer has ended the halt.
 static void confirm_lost_interrupt(struct queue_pair *pair)
 {
-    uint64_t now_ns = time_now_ns();
-    if (now_ns - pair->armed_at_ns < LOST_AFTER_NS)
+    if (time_of_counts(cpu_read_tsc() - pair->armed_at_tsc) < LOST_AFTER_NS)
         return;
-    uint64_t deadline_ns = now_ns + LOST_CONFIRM_NS;
+    uint64_t deadline_ns = time_now_ns() + LOST_CONFIRM_NS;
     while (time_now_ns() < deadline_ns) {
         if (atomic_load_explicit(&pair->rx_marked, memory_order_relaxed))
             return;
@@ -364,11 +363,11 @@ bool queue_pair_arm(struct net_device *device)
         disable_interrupts(pair);
         return true;
     }
-    pair->armed_at_ns = time_now_ns();
+    pair->armed_at_tsc = cpu_read_tsc();
     // The moment of arming is the only one in which an interrupt can be lost: one look suffices.
     if (pair->had_traffic && !pair->recheck.pending) {
         pair->had_traffic = false;
-        timer_start(&pair->recheck, pair->armed_at_ns + RECHECK_NS);
+        timer_start(&pair->recheck, time_now_ns() + RECHECK_NS);
     }
     return false;
 }

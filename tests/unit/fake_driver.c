@@ -41,6 +41,15 @@ uint64_t time_now_ns(void)
 {
     return now_ns += clock_step_ns;
 }
+uint64_t cpu_read_tsc(void); // shadow/kernel/cpu.h's
+uint64_t cpu_read_tsc(void)
+{
+    return time_now_ns();
+}
+uint64_t time_of_counts(uint64_t counts)
+{
+    return counts;
+}
 void timer_start(struct timer *timer, uint64_t deadline_ns)
 {
     timer->deadline_ns = deadline_ns;

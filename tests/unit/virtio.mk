@@ -6,7 +6,9 @@ VIRTIO_UNIT_DEPENDS := $(addprefix tests/unit/,fake_virtio.h fake_driver.h virti
 define virtio_net_unit_test
 UNIT_SOURCES_$(1) := $(wildcard virtio/net*.c) $(VIRTIO_UNIT_SOURCES)
 UNIT_DEPENDS_$(1) := $(VIRTIO_UNIT_DEPENDS)
+UNIT_CFLAGS_$(1)  := -iquote tests/unit/shadow
 endef
 $(foreach name,$(VIRTIO_NET_UNIT_TESTS),$(eval $(call virtio_net_unit_test,$(name))))
 UNIT_SOURCES_virtio_rng := virtio/rng.c $(VIRTIO_UNIT_SOURCES)
 UNIT_DEPENDS_virtio_rng := $(VIRTIO_UNIT_DEPENDS)
+UNIT_CFLAGS_virtio_rng  := -iquote tests/unit/shadow
