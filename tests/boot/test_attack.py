@@ -82,14 +82,16 @@ REGISTERS = ("rip rsp rbp rflags rax rbx rcx rdx rsi rdi r8 r9 r10 r11 r12 r13 r
 
 
 @pytest.fixture(scope="module")
-def ended(boot: Starter, request: pytest.FixtureRequest) -> Iterator[Callable[[str], tuple[Machine, int]]]:
+def ended(request: pytest.FixtureRequest,
+          tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], tuple[Machine, int]]]:
     """The machine of a case and the status that it ended with. A few run ahead of the tests."""
     built("attack")
+    start = Starter(lambda: tmp_path_factory.mktemp("files"))  # whose machines end with no test
 
     def run(name: str) -> tuple[Machine, int]:
         report = REPORTS[name]
-        machine = boot("attack", smp=2, memory=64, net="none",
-                       append=f"{report.options} -- {name} core={report.core}")
+        machine = start("attack", smp=2, memory=64, net="none",
+                        append=f"{report.options} -- {name} core={report.core}")
         return machine, machine.wait_end()
 
     chosen = [item.callspec.params["name"] for item in request.session.items
@@ -99,6 +101,7 @@ def ended(boot: Starter, request: pytest.FixtureRequest) -> Iterator[Callable[[s
         yield lambda name: runs[name].result()
         for one in runs.values():
             one.cancel()
+    start.stop()
 
 
 @pytest.mark.parametrize("name", REPORTS)
