@@ -8,7 +8,10 @@
 // Returns: where nothing else is said, 0 or a negative errno.
 //
 // Below it are lwIP's callbacks ("lwip/tcp.h", "lwip/udp.h"), which cost no thread and no switch:
-// apps/http/server.c shows them. Both can be used side by side.
+// http/server.c shows them. Both can be used side by side.
+//
+// What is sent leaves with the next turn of the core's loop. When main returns the machine ends at
+// once: what is still to leave then, closed connections included, is lost.
 #pragma once
 
 #include <sys/types.h>

@@ -55,6 +55,8 @@ WRONG = [
     ["run", "hello", "--timeout", "soon"],
     ["run", "hello", "--console", "/no/such/folder/file"],
     ["run", "hello", "more"],
+    ["run", "hello", "--image", "/no/such/file"],
+    ["run", "hello", "--image", str(ROOT / "README.md")],
     ["build"],
     ["build", "no-such-app"],
     ["build", "./no-such-app"],
