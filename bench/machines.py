@@ -131,7 +131,7 @@ class Machine:
         # It ends by itself even if this script is killed.
         command = ["setpriv", "--pdeathsig", "TERM", str(ROOT / "toril"), "run", "--image", str(image),
                    "--timeout", str(LIFE_S), "--smp", str(shape.cores), "--memory", str(shape.memory_mib),
-                   "--card", shape.card, "--net", "none" if shape.netdev else "tap=tap0",
+                   *(("--net", "none") if shape.netdev else ("--net", "tap=tap0", "--card", shape.card)),
                    "--accel", "tcg,thread=single" if shape.counted else "auto",
                    "--append", f"ip={GUEST}/24,gw={HOST} plain_http=on {append}", "--qemu", " ".join(qemu)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
