@@ -87,7 +87,7 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #include "net/tcp_window.h"
 
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, bytes, bytes_1, options_2, packet)                 \
-    net_tcp_before_input(pcb, header, bytes_1, (packet)->tot_len)
+    net_tcp_before_input(pcb, header, bytes_1, packet)
 #define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(packet, header, pcb, options)                                \
     net_recovery_stamp(packet, options)
 

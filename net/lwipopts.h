@@ -83,8 +83,10 @@
 #define TCP_QUEUE_OOSEQ        1
 #define LWIP_TCP_SACK_OUT      1 // costs nothing until a segment is missing
 #define LWIP_TCP_PCB_NUM_EXT_ARGS 7 // of net/demux.h
-// Of one connection: a window of usual segments, twice. What is beyond is sent again by the peer.
-#define TCP_OOSEQ_PBUFS_LIMIT(pcb) ((u16_t)(net_window_most(pcb) / (TCP_MSS_AS_A_RULE / 2)))
+// Of one connection: a window of segments for an MTU of 576, and more. What is beyond is sent again
+// by the peer.
+#define NET_OOSEQ_BYTES_MIN    (TCP_MSS_AS_A_RULE / 4)
+#define TCP_OOSEQ_PBUFS_LIMIT(pcb) ((u16_t)(net_window_most(pcb) / NET_OOSEQ_BYTES_MIN))
 // Ending connections are searched one by one for every SYN, so TIME-WAIT is short: 5 s still
 // outlast two retransmissions of the peer's FIN.
 #define TCP_MSL                2500

@@ -3,14 +3,11 @@
 
 // The peer's clock: it is told after so many segments, however long the batch.
 #define SEGMENTS_MAX 16
-// New holes that one acknowledgement can report; those before may not have reached the peer.
-#define HOLES_MAX (LWIP_TCP_MAX_SACK_NUM - 1)
 
 PERCORE struct tcp_pcb *net_acknowledge_owed;
 static PERCORE struct {
-    uint32_t from; // what it had received before
-    bool is_due;   // whatever else was sent meanwhile
-    unsigned holes;
+    uint32_t from;   // what it had received before
+    bool is_due;     // whatever else was sent meanwhile
     uint32_t newest; // where the newest block begins
 } owed;
 
@@ -30,7 +27,6 @@ static void owe(struct tcp_pcb *pcb)
     net_acknowledge_owed = pcb;
     owed.from = pcb->rcv_nxt;
     owed.is_due = false;
-    owed.holes = 0;
 }
 
 void net_acknowledge_soon(struct tcp_pcb *pcb)
@@ -50,9 +46,9 @@ void net_acknowledge_out_of_order(struct tcp_pcb *pcb)
     owed.is_due = true;
     if (pcb->rcv_sacks[0].left == owed.newest)
         return;
+    // At once: four blocks fit, so each is told of in several answers, some of which get lost.
     owed.newest = pcb->rcv_sacks[0].left;
-    if (++owed.holes >= HOLES_MAX)
-        net_acknowledge_now();
+    net_acknowledge_now();
 }
 
 void net_acknowledge_forget(const struct tcp_pcb *pcb)

@@ -12,7 +12,8 @@
 // Data came in order, and its acknowledgement is not to wait for more: TF_ACK_DELAY is set, so data
 // that is sent meanwhile carries it.
 void net_acknowledge_soon(struct tcp_pcb *pcb);
-// A segment came that is answered in any case. In place of lwIP's tcp_send_empty_ack().
+// A segment came that is answered in any case: at once, if the first block to be reported is
+// another one than in the last answer. In place of lwIP's tcp_send_empty_ack().
 void net_acknowledge_out_of_order(struct tcp_pcb *pcb);
 // The batch is at its end.
 extern PERCORE struct tcp_pcb *net_acknowledge_owed; // NULL: nothing is

@@ -6,6 +6,10 @@
 
 #include "lwip/priv/tcp_priv.h"
 
+// Reports these bytes as come before, behind them what is reported anyway.
+// Returns: whether there was memory.
+bool net_duplicate_report(struct tcp_pcb *pcb, uint32_t start, uint32_t end);
+
 // A segment came that is not the next one. lwIP's hook before it looks at it.
 // Returns: whether it was nothing but a duplicate, and is answered.
 bool net_duplicate_answer(struct tcp_pcb *pcb, const struct tcp_hdr *header, uint32_t data_bytes);

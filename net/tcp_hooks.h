@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: MIT
 // Where lwIP's segments come in and go out: net/segments.h divides large ones, what comes twice is
-// net/tcp_duplicates.h's, and what is lost net/tcp_recovery.h's. None of them calls back here.
+// net/tcp_duplicates.h's, what waits behind a hole net/tcp_reassembly.h's, and what is lost
+// net/tcp_recovery.h's. None of them calls back here.
 // net/hooks.h puts these functions into lwIP, and tcp_output() takes the place of lwIP's.
 // Context: the core of the stack.
 #pragma once
 
 #include "net/segments.h"
 #include "net/tcp_duplicates.h"
+#include "net/tcp_reassembly.h"
 #include "net/tcp_recovery.h"
 
 #include "lwip/priv/tcp_priv.h"
 
 // Before lwIP looks at a segment. Returns: ERR_ABRT if it need not, and frees it.
 static inline err_t net_tcp_before_input(struct tcp_pcb *pcb, const struct tcp_hdr *header,
-                                         uint32_t option_bytes, uint32_t data_bytes)
+                                         uint32_t option_bytes, struct pbuf *packet)
 {
     if (pcb->state < ESTABLISHED || pcb->state == TIME_WAIT)
         return ERR_OK;
-    if (header->seqno != pcb->rcv_nxt && net_duplicate_answer(pcb, header, data_bytes))
+    if (header->seqno != pcb->rcv_nxt &&
+        (net_duplicate_answer(pcb, header, packet->tot_len) ||
+         (option_bytes == 0 && net_reassembly_take(pcb, header, packet))))
         return ERR_ABRT;
     const struct tcp_seg *first = pcb->unacked;
     if ((first != NULL && (first->len > pcb->mss || first->next != NULL)) ||
