@@ -2,6 +2,7 @@
 #include "net/timers.h"
 
 #include "kernel/core.h"
+#include "kernel/panic.h"
 #include "kernel/time.h"
 #include "net/groups.h"
 #include "net/ip6.h"
@@ -21,6 +22,9 @@
 // Of TCP's clock, between looks at how many connections there are and whether any needs it: half a
 // second.
 #define TICKS_A_COUNT (500 / TCP_TMR_INTERVAL)
+// Between two slow ticks that look at connections which are over and only remembered (TIME-WAIT),
+// for some seconds: a walk through all of them, who may be many more than those that are open.
+#define TICKS_A_FORGETTING (1000 / TCP_TMR_INTERVAL)
 // Connections that wait for nothing but the end of their patience get by with this clock.
 #define TCP_RESTING_MS 1000
 
@@ -93,6 +97,17 @@ static void count_missed(uint32_t slow_ticks)
         pcb->polltmr = (u8_t)LWIP_MIN(pcb->polltmr + slow_ticks, (uint32_t)pcb->pollinterval);
 }
 
+// A tick in which nothing is forgotten. Nothing gets into the list either: only a segment that
+// comes in takes a connection there.
+static void tick_for_active(void)
+{
+    struct tcp_pcb *remembered = tcp_tw_pcbs;
+    tcp_tw_pcbs = NULL;
+    tcp_tmr();
+    ASSERT(tcp_tw_pcbs == NULL);
+    tcp_tw_pcbs = remembered;
+}
+
 // Others may not walk this core's lists: they see what it counted last. The tick that finds no
 // connection any more is the last one.
 static void tcp_tick(void)
@@ -104,8 +119,11 @@ static void tcp_tick(void)
         count_missed(slow_ticks > 0 ? slow_ticks - 1 : 0);
         tcp_tmr(); // one of two is a slow tick
     }
-    tcp_tmr();
-    if (!net_timers_tcp_rests && ++ticks % TICKS_A_COUNT != 0 && tcp_has_connections())
+    if (net_timers_tcp_rests || ++ticks % TICKS_A_FORGETTING < 2)
+        tcp_tmr();
+    else
+        tick_for_active();
+    if (!net_timers_tcp_rests && ticks % TICKS_A_COUNT != 0 && tcp_has_connections())
         return;
     tcp_counts = net_tcp_count();
     bool rested = net_timers_tcp_rests;

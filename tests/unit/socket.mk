@@ -10,6 +10,11 @@ UNIT_SOURCES_local_ports := $(UNIT_SOURCES_socket)
 UNIT_CFLAGS_local_ports  := $(UNIT_CFLAGS_socket)
 UNIT_DEPENDS_local_ports := $(UNIT_DEPENDS_socket)
 
+UNIT_TESTS += time_wait
+UNIT_SOURCES_time_wait := $(UNIT_SOURCES_socket)
+UNIT_CFLAGS_time_wait  := $(UNIT_CFLAGS_socket)
+UNIT_DEPENDS_time_wait := $(UNIT_DEPENDS_socket)
+
 # DNS between them.
 UNIT_TESTS += dns_message resolve
 UNIT_SOURCES_dns_message := net/dns_message.c
