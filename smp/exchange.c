@@ -252,8 +252,8 @@ static void take(unsigned sender, uint8_t said)
         deliver_chain(sender, message);
 }
 
-// A sender said something since the last look. Returns: true if that was a hand-over.
-static bool hear(unsigned sender, const _Atomic uint8_t *byte)
+// A sender said something since the last look.
+static void hear(unsigned sender, const _Atomic uint8_t *byte)
 {
     uint8_t said = atomic_load_explicit(byte, memory_order_acquire); // pairs with say()
     bool is_full = (said ^ heard[sender]) & NUMBER;
@@ -262,39 +262,25 @@ static bool hear(unsigned sender, const _Atomic uint8_t *byte)
         take(sender, said);
     else if (said & WAITS)
         ring(&peers[sender]);
-    return is_full;
 }
 
-// This and the next are not parts of exchange_poll(), so that a look without news saves no
-// registers.
-static __attribute__((noinline)) bool hear_all(const struct doorbell *bell)
+// The bell was rung. Not a part of exchange_poll(), so that a look without news saves no registers.
+// Returns: true, for who is rung has work.
+static __attribute__((noinline)) bool hear_and_send(const struct doorbell *bell)
 {
-    bool worked = false;
     unsigned group_count = (slot_cores + 7) / 8;
     for (unsigned group = 0; group < group_count; group++) {
         uint64_t before, now = atomic_load_explicit(&bell->said[group].all, memory_order_relaxed);
         memcpy(&before, &heard[8 * group], sizeof(before));
-        if (__builtin_expect(now == before, 1))
-            continue;
         for (uint64_t news = now ^ before; news != 0;) {
             unsigned place = (unsigned)__builtin_ctzll(news) / 8;
             news &= ~(0xffull << 8 * place);
-            worked |= hear(8 * group + place, &bell->said[group].by[place]);
+            hear(8 * group + place, &bell->said[group].by[place]);
         }
     }
-    return worked;
-}
-
-static __attribute__((noinline)) bool hear_and_send(const struct doorbell *bell, uint64_t rung)
-{
-    bool worked = false;
-    if (rung != scheduler_doorbell_seen) {
-        scheduler_doorbell_seen = rung;
-        worked = hear_all(bell);
-    }
     if (exchange_owed != 0)
-        worked |= send_owed();
-    return worked;
+        send_owed();
+    return true;
 }
 
 static bool exchange_poll(void *context)
@@ -303,9 +289,11 @@ static bool exchange_poll(void *context)
     if (atomic_load_explicit(&bell->halting, memory_order_relaxed))
         atomic_store_explicit(&bell->halting, false, memory_order_relaxed);
     uint64_t rung = atomic_load_explicit(&bell->rung, memory_order_acquire); // pairs with ring()
-    if (__builtin_expect(rung == scheduler_doorbell_seen && exchange_owed == 0, 1))
-        return false;
-    return hear_and_send(bell, rung);
+    if (rung != scheduler_doorbell_seen) {
+        scheduler_doorbell_seen = rung;
+        return hear_and_send(bell);
+    }
+    return __builtin_expect(exchange_owed != 0, 0) && send_owed();
 }
 
 static inline bool arm(struct doorbell *bell)

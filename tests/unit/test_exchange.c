@@ -344,10 +344,10 @@ static void receiver_body(void)
     FAKE_CHECK(!fake_core_poll() && rung(1) == before);
     atomic_store(said_by(1, 0), atomic_load(said_by(1, 0)) | WAITS);
     at_barrier_ring();
-    FAKE_CHECK(!fake_core_poll() && rung(1) != before);
+    FAKE_CHECK(fake_core_poll() && rung(1) != before);
     before = rung(1);
     at_barrier_ring();
-    FAKE_CHECK(!fake_core_poll() && rung(1) == before);
+    FAKE_CHECK(fake_core_poll() && rung(1) == before);
     // It had queued more before: it is rung back when its slot is empty.
     put(3, WAITS);
     at_barrier_ring();
