@@ -13,6 +13,7 @@ list_benches() {
   kernel [--check|--update]   what operations cost, in instructions       3 min
   yields [CORES]...           a yield with 2, 16 and 64 cores, counted    5 min
   slots                       exchange slots, a bare cache line beside    10 s
+  boot [--rounds N]           firmware left until main, 1 to 16 cores     2 min
   http                        the web server, Linux with nginx beside    12 min
     --quick                     one short round of all                    7 min
     --count, --cards            what is counted; each network card        2 min
@@ -58,6 +59,14 @@ bench_slots() {
     install_needs $needs_build $needs_slots
     run_make build/bench/slots
     build/bench/slots
+}
+
+# How long a boot takes, in milliseconds. Options: see bench/README.md.
+bench_boot() {
+    # shellcheck disable=SC2086 # a list of words
+    install_needs $needs_run
+    build hello
+    PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 bench/boot.py "$@"
 }
 
 # Runs a script in a network of its own.
@@ -121,9 +130,9 @@ bench_levels() {
 run_bench() {
     case ${1-} in
     '' | help) list_benches; return ;;
-    kernel | yields | slots | http | churn | stream | lines | levels) ;;
+    kernel | yields | slots | boot | http | churn | stream | lines | levels) ;;
     --check | --update) set -- kernel "$@" ;;
-    *) usage "bench [kernel|yields|slots|http|churn|stream|lines|levels], not '$1'" ;;
+    *) usage "bench [kernel|yields|slots|boot|http|churn|stream|lines|levels], not '$1'" ;;
     esac
     what=$1
     shift
