@@ -292,10 +292,9 @@ void efi_gather_clock(struct efi_world *world, struct boot_info *info)
     EFI_TIME t;
     if (EFI_ERROR(world->system->RuntimeServices->GetTime(&t, NULL)))
         return;
-    struct clock_calendar calendar = {
-        t.Year, t.Month, t.Day, t.Hour, t.Minute, t.Second,
-        t.TimeZone == EFI_UNSPECIFIED_TIMEZONE ? 0 : t.TimeZone, // UTC is local time + this
-    };
+    // UTC is local time + the zone.
+    int zone = t.TimeZone == EFI_UNSPECIFIED_TIMEZONE ? 0 : t.TimeZone;
+    struct clock_calendar calendar = {t.Year, t.Month, t.Day, t.Hour, t.Minute, t.Second, zone};
     info->wall_clock_s = clock_from_calendar(&calendar);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // ACPI tables, read as data: found by signature, lengths and checksums checked before anything in
 // them is believed. Parsing takes bytes and writes structs, so it is tested on the host.
-// Spec: ACPI 6.5, chapters 5.2 (tables), 5.2.12 (MADT) and 5.2.16 (SRAT); PCI Firmware 3.3 (MCFG); IA-PC
-// HPET 1.0a.
+// Spec: ACPI 6.5, chapters 5.2 (tables), 5.2.12 (MADT) and 5.2.16 (SRAT); PCI Firmware 3.3 (MCFG);
+// IA-PC HPET 1.0a.
 #pragma once
 
 #include "kernel/compiler.h"
@@ -41,8 +41,8 @@ struct acpi_facts {
     uint64_t local_apic_phys;            // MADT, type 5 override included
     struct acpi_cpu cpus[ACPI_CPUS_MAX]; // enabled processors, types 0 and 9, each APIC id once
     size_t cpu_count;
-    size_t cpus_disabled; // skipped: not enabled
-    size_t cpus_left_out; // skipped: more than ACPI_CPUS_MAX
+    size_t cpus_disabled;  // skipped: not enabled
+    size_t cpus_left_out;  // skipped: more than ACPI_CPUS_MAX
     uint64_t io_apic_phys; // of the I/O APIC that serves global interrupts from 0 on; 0: none
     struct acpi_isa_interrupt isa_interrupts[16];
     struct acpi_memory memory[ACPI_MEMORY_MAX]; // SRAT, ranges of different nodes do not overlap

@@ -13,9 +13,9 @@ enum memory_type {
     MEMORY_IMAGE,         // this image and what efi/ allocated for it
     MEMORY_RUNTIME_CODE,  // firmware that runs after it was left
     MEMORY_RUNTIME_DATA,
-    MEMORY_ACPI,          // tables; kept
+    MEMORY_ACPI,         // tables; kept
     MEMORY_RUNTIME_MMIO, // device memory that runtime firmware uses
-    MEMORY_RESERVED,      // everything else, never touched
+    MEMORY_RESERVED,     // everything else, never touched
 };
 
 struct memory_range {
@@ -44,20 +44,20 @@ struct boot_info {
     struct framebuffer_info framebuffer;
 
     uint8_t entropy[BOOT_ENTROPY_BYTES];
-    uint32_t entropy_bytes;      // how many of them EFI_RNG gave, 0 without it
+    uint32_t entropy_bytes; // how many of them EFI_RNG gave, 0 without it
 
-    const char *load_options;    // the command line without the program's name, UTF-8; "" without
-    const char *config_text;     // \toril.cfg of the boot volume; "" without
+    const char *load_options; // the command line without the program's name, UTF-8; "" without
+    const char *config_text;  // \toril.cfg of the boot volume; "" without
     size_t config_bytes;
 
-    uint64_t trampoline_phys;    // free pages below 1 MiB, never page 0; 0: none, run on one core
-    uint64_t percore_template_phys; // the core-local pages as they were loaded, for further cores
+    uint64_t trampoline_phys; // free pages below 1 MiB, never page 0; 0: none, run on one core
+    uint64_t percore_template_phys;   // the core-local pages as they were loaded, for further cores
     uint64_t image_phys, image_bytes; // where the image lies
 
-    uint64_t wall_clock_s;       // UTC seconds since 1970 at efi_main, 0: the firmware has no clock
-    uint64_t entry_tsc;          // rdtsc at efi_main
-    uint64_t left_tsc;           // rdtsc when boot services were left
-    const char *firmware_name;   // vendor and revision, for the log
+    uint64_t wall_clock_s;     // UTC seconds since 1970 at efi_main, 0: the firmware has no clock
+    uint64_t entry_tsc;        // rdtsc at efi_main
+    uint64_t left_tsc;         // rdtsc when boot services were left
+    const char *firmware_name; // vendor and revision, for the log
 
     // Asks the firmware to reset or power off; returns only if it cannot. NULL without the service.
     // Context: core 0, through paging_call_firmware().

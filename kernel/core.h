@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Which core this is. Cores are numbered from 0 (the one firmware started); a core that did not come
-// up leaves a gap, which core_is_online() tells.
+// Which core this is. Cores are numbered from 0 (the one firmware started); a core that did not
+// come up leaves a gap, which core_is_online() tells.
 #pragma once
 
 #include "kernel/compiler.h"
@@ -8,9 +8,9 @@
 #define CORES_MAX 1024
 
 extern PERCORE unsigned core_this_index;
-extern unsigned core_slot_count;           // written by core 0 while booting, read-only afterwards
-// Likewise, one entry a core: where its copy of the core-local pages can be seen from every core; NULL:
-// no core.
+extern unsigned core_slot_count; // written by core 0 while booting, read-only afterwards
+// Likewise, one entry a core: where its copy of the core-local pages can be seen from every core;
+// NULL: no core.
 extern char **core_local_pages;
 
 static inline unsigned core_index(void)
@@ -29,6 +29,6 @@ static inline bool core_is_online_inline(unsigned core)
     return core < core_slot_count && core_local_pages[core] != NULL;
 }
 
-// Another core's copy of a core-local variable, to look at: counters, names. Only its own core writes
-// it, so what is read may be a moment old. NULL when there is no such core.
+// Another core's copy of a core-local variable, to look at: counters, names. Only its own core
+// writes it, so what is read may be a moment old. NULL when there is no such core.
 const void *core_local_of(unsigned core, const void *variable);

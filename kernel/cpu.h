@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One-instruction wrappers for what C cannot say. Host tests put a fake of this header first on
-// their include path (tests/unit/shadow/), so nothing else in kernel/ holds privileged instructions.
+// their include path (tests/unit/shadow/), so no other file of kernel/ has privileged instructions.
 #pragma once
 
 #include "kernel/compiler.h"
@@ -137,13 +137,13 @@ static inline void cpu_interrupts_on(void)
 {
     __asm__ volatile("sti" ::: "memory");
 }
-// Halts with interrupts on: none can slip in between, for sti takes effect after the next instruction.
+// Halts with interrupts on: none slips in between, for sti takes effect after the next instruction.
 static inline void cpu_halt_interruptible(void)
 {
     __asm__ volatile("sti; hlt" ::: "memory");
 }
-// Watches the cache line of `address`: a store to it by another core ends the next MWAIT, or lets it
-// pass. Spec: Intel SDM volume 3, 9.10.4; MONITOR is ordered as a load.
+// Watches the cache line of `address`: a store to it by another core ends the next MWAIT, or lets
+// it pass. Spec: Intel SDM volume 3, 9.10.4; MONITOR is ordered as a load.
 static inline void cpu_monitor(const volatile void *address)
 {
     __asm__ volatile("monitor" ::"a"(address), "c"(0), "d"(0) : "memory");

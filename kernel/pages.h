@@ -4,9 +4,9 @@
 //
 // A free run of pages holds its own description, at the start of its first page and at the end of
 // its last; one bit a page says which pages those are. So runs of any length coalesce at once with
-// their neighbours, and nothing grows with the amount of memory but that bitmap. Large runs are kept
-// in a short table instead: memory that nobody asked for is never touched, so under a hypervisor it
-// is never there.
+// their neighbours, and nothing grows with the amount of memory but that bitmap. Large runs are
+// kept in a short table instead: memory that nobody asked for is never touched, so under a
+// hypervisor it is never there.
 #pragma once
 
 #include "kernel/boot_info.h"
@@ -34,8 +34,8 @@ struct page_share {
     struct page_run runs[PAGE_SHARE_RUNS];
     unsigned run_count;
 };
-// Takes up to size_bytes of free memory, as far as it lies in `within` (NULL: anywhere), and adds it
-// to *share.
+// Takes up to size_bytes of free memory, as far as it lies in `within` (NULL: anywhere), and adds
+// it to *share.
 void page_pool_split(uint64_t size_bytes, const struct page_run *within, struct page_share *share);
 void page_pool_adopt(const struct page_share *share);
 // Whole free pieces of this core in `within`.

@@ -17,7 +17,7 @@ enum paging_flags {
     PAGING_WRITE_COMBINING = 8,
 };
 
-// ---- page tables as data (paging_tables.c, tested on the host) ------------------------------------
+// ---- page tables as data (paging_tables.c, tested on the host) ---------------------------------
 
 struct page_table {
     uint64_t entries[512];
@@ -40,7 +40,7 @@ int paging_unshare(struct page_table *root, const struct paging_source *source, 
 // What a walk finds at `virt`. Returns: false if nothing is mapped there.
 bool paging_lookup(const struct page_table *root, uint64_t virt, uint64_t *phys, unsigned *flags);
 
-// ---- this machine's (paging.c) --------------------------------------------------------------------
+// ---- this machine's (paging.c) -----------------------------------------------------------------
 
 // Stacks of core n: PAGING_STACK_BASE + n GiB. Device registers: from PAGING_MMIO_BASE on.
 #define PAGING_MMIO_BASE       0xffff800000000000ull

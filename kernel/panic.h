@@ -12,7 +12,7 @@ struct interrupt_frame;
 _Noreturn void panic(const char *format, ...) PRINTF_LIKE(1, 2);
 // The report of a CPU exception.
 _Noreturn void panic_exception(const struct interrupt_frame *frame);
-// Halts for good if another core reports already. Context: an NMI, by which that core stops this one.
+// Halts for good if another core reports already. Context: an NMI, by which that core stops ours.
 void panic_stop_if_told(const struct interrupt_frame *frame);
 
 // What the compiler's stack protector compares frames with. Changed once, by kernel_main().

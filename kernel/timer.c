@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Timers of this core in a pairing heap: starting is a few instructions, the earliest is at the root.
+// Timers of this core in a pairing heap: to start one is a few instructions, the first is its root.
 // Spec: Fredman, Sedgewick, Sleator, Tarjan, "The pairing heap", 1986.
 #include "kernel/time.h"
 

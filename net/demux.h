@@ -7,7 +7,8 @@
 #include "lwip/tcp.h"
 
 // What lwIP keeps for us with each connection: itself, its hash, its predecessor in the list that
-// it is in, its neighbours in that of net/half_open.h, and what net/tcp_recovery.h and net/tcp_window.h add.
+// it is in, its neighbours in that of net/half_open.h, and what net/tcp_recovery.h and
+// net/tcp_window.h add.
 enum {
     NET_EXT_ARG_PCB,
     NET_EXT_ARG_HASH,

@@ -21,7 +21,7 @@ void net_dns_by_dhcp(u8_t index, const ip_addr_t *server);
 
 #ifdef NET_HOOKS_OF_DHCP // lwIP's dhcp.c, which reads as many as there are of both families
 #undef DNS_MAX_SERVERS
-#define DNS_MAX_SERVERS LWIP_DHCP_MAX_DNS_SERVERS
+#define DNS_MAX_SERVERS              LWIP_DHCP_MAX_DNS_SERVERS
 #define dns_setserver(index, server) net_dns_by_dhcp(index, server) // of the card it came in by
 #endif
 
@@ -96,10 +96,11 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #undef TCP_REG_ACTIVE
 #undef TCP_RMV_ACTIVE
 #undef TCP_OOSEQ_TIMEOUT
-#define TCP_OOSEQ_TIMEOUT   30U // retransmission time-outs, which are short here (TCP_TMR_INTERVAL)
-#define TCP_RMV(list, pcb)  net_demux_unlink(list, pcb)
-#define TCP_REG_ACTIVE(pcb) (net_timeout_begin(pcb), net_demux_add(pcb))
-#define TCP_RMV_ACTIVE(pcb) net_demux_unlink(&tcp_active_pcbs, pcb)
+#define TCP_OOSEQ_TIMEOUT 30U // retransmission time-outs, which are short here (TCP_TMR_INTERVAL)
+
+#define TCP_RMV(list, pcb)               net_demux_unlink(list, pcb)
+#define TCP_REG_ACTIVE(pcb)              (net_timeout_begin(pcb), net_demux_add(pcb))
+#define TCP_RMV_ACTIVE(pcb)              net_demux_unlink(&tcp_active_pcbs, pcb)
 #define tcp_split_unsent_seg(pcb, bytes) net_segments_split_unsent(pcb, bytes)
 #define tcp_rexmit_rto_prepare(pcb)      net_timeout_prepare(pcb)
 #undef TCP_WND_MAX
@@ -129,14 +130,13 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #define TCP_EVENT_CONNECTED(pcb, error, result)                                                    \
     do {                                                                                           \
         net_timeout_established(pcb);                                                              \
-        (result) = (pcb)->connected == NULL                                                        \
-                       ? ERR_OK                                                                    \
-                       : (pcb)->connected((pcb)->callback_arg, pcb, error);                        \
+        (result) =                                                                                 \
+            (pcb)->connected == NULL ? ERR_OK : (pcb)->connected((pcb)->callback_arg, pcb, error); \
     } while (0)
 #define tcp_backlog_accepted(pcb) (net_timeout_established(pcb), net_half_open_remove(pcb))
-#define tcp_rexmit_fast(pcb) net_tcp_rexmit_fast(pcb)
-// Every second segment is acknowledged when the batch it came in ends, and one that fills a hole. What
-// came in one frame may have been several.
+#define tcp_rexmit_fast(pcb)      net_tcp_rexmit_fast(pcb)
+// Every second segment is acknowledged when the batch it came in ends, and one that fills a hole.
+// What came in one frame may have been several.
 #undef tcp_ack
 #define tcp_send_empty_ack(pcb) net_acknowledge_out_of_order(pcb)
 #define tcp_ack(pcb)                                                                               \

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The network: one TCP/IP stack (lwIP) a core, IPv4 and IPv6, on the core's own device. Apps use the
-// sockets of net/socket.h from threads of that core, or lwIP's raw API ("lwip/tcp.h", "lwip/udp.h"),
-// whose callbacks run in its loop and must not block. Nothing of either may cross cores. Who listens
-// on IP_ANY_TYPE is reached by both families.
+// The network: one TCP/IP stack (lwIP) a core, IPv4 and IPv6, on the core's own device. Apps use
+// the sockets of net/socket.h from threads of that core, or lwIP's raw API ("lwip/tcp.h",
+// "lwip/udp.h"), whose callbacks run in its loop and must not block. Nothing of either may cross
+// cores. Who listens on IP_ANY_TYPE is reached by both families.
 // Memory handed over without a copy (tcp_write() without TCP_WRITE_FLAG_COPY, PBUF_ROM, PBUF_REF)
 // must stay as it is until it was sent and acknowledged; best is memory that never changes.
 // Everything else that a pbuf holds is kept until the device is done with it.
@@ -17,11 +17,11 @@
 // Context: a thread, once, after the devices were found. Blocks: never; the address may come later.
 void net_start(void);
 
-// Runs prepare(argument, cores), each with a stack of its own under the same address, on as many other
-// cores as the card has queues for, or option net_cores says; when all are prepared, spreads what comes
-// in over them, all of a connection to the same core; then runs it on this one. prepare() listens, in
-// the core's loop: it must not block, and any core may be asked by any client, so it does the same on
-// each. What was opened before it may hear nothing more.
+// Runs prepare(argument, cores), each with a stack of its own under the same address, on as many
+// other cores as the card has queues for, or option net_cores says; when all are prepared, spreads
+// what comes in over them, all of a connection to the same core; then runs it on this one.
+// prepare() listens, in the core's loop: it must not block, and any core may be asked by any
+// client, so it does the same on each. What was opened before it may hear nothing more.
 //
 // Context: a thread of core 0, once. Blocks: until it is done. Returns: what prepare() returned on
 // this core. Where other cores fail, the log says so, and this one serves alone.
@@ -35,15 +35,15 @@ const char *net_hostname(void);
 // Returns: 0, -ENODEV when there is no network to wait for, or -ETIMEDOUT.
 int net_wait_ready(uint64_t deadline_ns) MUST_CHECK;
 
-#define NET_ADDRESS_TEXT_BYTES 16 // "255.255.255.255"
+#define NET_ADDRESS_TEXT_BYTES     16 // "255.255.255.255"
 #define NET_ADDRESS_ANY_TEXT_BYTES 46 // of both families
 
 // What the network is and did, at one moment, on all cores together. Counters only grow.
 struct net_facts {
     unsigned cores; // that have a network
-    bool present; // there is a device; without one all else is empty
+    bool present;   // there is a device; without one all else is empty
     bool link_up;
-    bool by_dhcp; // false: option ip
+    bool by_dhcp;     // false: option ip
     bool has_address; // of IPv4
     char device[40];
     uint8_t mac[6];
@@ -63,8 +63,8 @@ struct net_facts {
     uint32_t rx_buffers_held;       // receive buffers above the device now
     uint32_t tx_buffers_held;       // buffers being sent now
 
-    uint64_t relayed;               // frames that went from core to core, received and sent ones
-    uint64_t told_to_all;           // copies of received ones that every core had to hear
+    uint64_t relayed;                // frames that went from core to core, received and sent ones
+    uint64_t told_to_all;            // copies of received ones that every core had to hear
     uint32_t tcp_connections;        // that exist now, opening and closing ones included
     uint32_t tcp_time_wait;          // ended, remembered for a while
     uint64_t tcp_received, tcp_sent; // segments

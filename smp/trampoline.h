@@ -21,7 +21,7 @@ struct core_start {
     uint32_t index;
     uint64_t root; // CR3
     struct core_stacks stacks;
-    struct page_share memory; // for its pool
+    struct page_share memory;  // for its pool
     _Atomic uint32_t progress; // enum core_progress
     _Atomic bool is_left_out;  // core 0: nobody waits for it any more
 };

@@ -3,7 +3,7 @@
 # What `./toril test` does; a part of that script, read by it.
 
 needs_unit="/usr/include/cmocka.h:libcmocka-dev openssl:openssl"
-needs_lint="/usr/bin/python3:python3"
+needs_lint="/usr/bin/python3:python3 clang-format-14:clang-format-14"
 needs_model="spin:spin gcc:gcc /usr/include/stdio.h:libc6-dev /usr/bin/python3:python3"
 needs_fuzz="clang:clang /usr/share/doc/libclang-rt-dev:libclang-rt-dev llvm-symbolizer:llvm
     /usr/include/cmocka.h:libcmocka-dev"

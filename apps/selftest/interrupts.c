@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/idle.h"
 #include "kernel/interrupts.h"
+#include "kernel/idle.h"
 
 #include <errno.h>
 #include <stdatomic.h>

@@ -27,6 +27,6 @@ struct block *block_make(void);
 void block_free(struct block *block);
 unsigned block_owner(const struct block *block);
 
-// Brings this core's stacks to where they are after any work: as many kept as it ever needs. What is
-// free is then the same each time.
+// Brings this core's stacks to where they are after any work: as many kept as it ever needs. What
+// is free is then the same each time.
 void memory_settle(void);

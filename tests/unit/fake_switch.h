@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A core for host tests: the kernel's own threads, scheduler and timers over a switch that the host's C
-// library makes, with a clock that goes on by a random little each time somebody looks.
+// A core for host tests: the kernel's own threads, scheduler and timers over a switch that the
+// host's C library makes, with a clock that goes on by a random little each time somebody looks.
 #pragma once
 
 #include "host.h"

@@ -5,9 +5,9 @@
 // of them. For one test program: everything is static.
 #pragma once
 
+#include "fake_net_world.h"
 #include "fake_switch.h"
 #include "seeded.h"
-#include "fake_net_world.h"
 
 #include <string.h>
 

@@ -254,7 +254,7 @@ static void test_all_come_home(void **state)
 {
     (void)state;
     memset(&card, 0, sizeof(card));
-    hub = (struct net_device){.ops = &card_ops, .core = 0, .name = "card", .mtu = 1500, .card = CARD};
+    hub = (struct net_device){.ops = &card_ops, .name = "card", .mtu = 1500, .card = CARD};
     fake_core_run(CORES, body);
 }
 

@@ -309,7 +309,7 @@ static void options_of_cards(void **state)
     assert_string_equal(host_log, "");
     options_name_missing_cards(2);
     assert_true(host_log_has("options: mtu.2=576: there is no network card 2"));
-    static const char *const wrong[] = {"mtu.8=1400", "mtu.=1400", "mtu.10=1400", "mtu.x=1400",
+    static const char *const wrong[] = {"mtu.8=1400",   "mtu.=1400",  "mtu.10=1400", "mtu.x=1400",
                                         "hostname.1=a", "mtu.1=9001", ".1=2"};
     for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
         parse(wrong[i], "");

@@ -110,7 +110,8 @@ static void counters_that_differ_are_corrected(void **state)
     sync_all(1ll << 50, 1 << 30, 1 << 20);
     for (unsigned core = 1; core < CORES; core++)
         assert_found(core);
-    assert_true(host_log_has("counters of 3 cores differ from core 0's, that of core 1 by 562949953421 us"));
+    assert_true(host_log_has(
+        "counters of 3 cores differ from core 0's, that of core 1 by 562949953421 us"));
     assert_true(host_log_has("it is ahead: corrected"));
 }
 

@@ -38,7 +38,7 @@
 #define MBEDTLS_ECP_DP_CURVE25519_ENABLED
 #define MBEDTLS_ECP_NIST_OPTIM
 #define MBEDTLS_ECDH_C
-#define MBEDTLS_ECDH_VARIANT_EVEREST_ENABLED // X25519 that was proven right, and is many times faster
+#define MBEDTLS_ECDH_VARIANT_EVEREST_ENABLED // X25519 proven right, and many times faster
 #define MBEDTLS_ECDSA_C
 #define MBEDTLS_RSA_C
 #define MBEDTLS_PKCS1_V15
