@@ -37,6 +37,7 @@
     CASE(remote_call_all_pairs)                                                                    \
     CASE(cross_channel)                                                                            \
     CASE(cross_channel_limits)                                                                     \
+    CASE(cross_channel_late)                                                                       \
     CASE(heap_patterns)                                                                            \
     CASE(heap_alignment)                                                                           \
     CASE(heap_realloc)                                                                             \

@@ -322,3 +322,69 @@ void case_cross_channel_limits(void)
     run_on(run_last_core(), receive_three, channel);
     cross_channel_destroy(channel);
 }
+
+// ---- closed while a receiver in the background has timed out but not run yet
+// ---------------------
+
+struct late {
+    struct cross_channel *channel;
+    struct timer timer; // behind the deadline of the one that is late
+    bool timed_out, told;
+};
+
+static void note_timeout(struct timer *timer)
+{
+    CONTAINER_OF(timer, struct late, timer)->timed_out = true;
+}
+
+static void hear_in_time(void *argument)
+{
+    struct late *late = argument;
+    void *item;
+    CHECK_EQUAL(cross_channel_receive(late->channel, &item), -EPIPE);
+    late->told = true;
+}
+
+static void hear_late(void *argument)
+{
+    struct late *late = argument;
+    void *item;
+    CHECK_EQUAL(cross_channel_receive_until(late->channel, &item, late->timer.deadline_ns - 1),
+                -EPIPE);
+}
+
+static void destroy_channel(void *argument)
+{
+    struct late *late = argument;
+    cross_channel_destroy(late->channel);
+}
+
+// Without ever letting the background run, as run_wait_for() would.
+static void yield_until(const bool *value)
+{
+    while (!__atomic_load_n(value, __ATOMIC_RELAXED)) // another thread of this core sets it
+        thread_yield();
+}
+
+// A thread in the background runs when no other is ready: this one is, until the word has arrived.
+void case_cross_channel_late(void)
+{
+    static const struct thread_options background = {.priority = THREAD_BACKGROUND,
+                                                     .joinable = true};
+    struct late late = {.timer.expired = note_timeout};
+    if (!CHECK_EQUAL(cross_channel_create(0, 0, 1, &late.channel), 0))
+        return;
+    timer_start(&late.timer, time_now_ns() + 20 * NS_PER_MS);
+    CHECK(thread_create("hears in time", hear_in_time, &late) != NULL);
+    struct thread *slow = thread_create_with_options("hears late", hear_late, &late, &background);
+    thread_sleep_until(late.timer.deadline_ns - 10 * NS_PER_MS); // both wait now
+    yield_until(&late.timed_out);
+    cross_channel_close(late.channel);
+    yield_until(&late.told);
+    struct thread *destroyer =
+        thread_create_with_options("destroyer", destroy_channel, &late, &joinable);
+    if (!CHECK(slow != NULL && destroyer != NULL))
+        return;
+    CHECK_EQUAL(thread_join(slow, NULL, TIME_NEVER), 0);
+    CHECK_EQUAL(thread_join(destroyer, NULL, time_now_ns() + 5 * NS_PER_S), 0);
+}
