@@ -17,6 +17,7 @@
 #define MTU_DEFAULT      1500
 #define MTU_MIN          68 // the least IPv4 works with
 #define CONTROL_SIZE_MAX 8
+#define CONTROL_PIECES   3 // of a command
 
 // 5.1.3.1. A large frame comes in as many buffers as it takes, so that none need be 64 KiB long.
 #define NEEDED_TO_SEND_LARGE    (1ull << VIRTIO_NET_F_CSUM)
@@ -181,6 +182,8 @@ static int net_setup(struct virtio_device *device)
     if (error == 0 && self->device_count > 1) // 5.1.2: behind all pairs that the card has
         error = virtio_queue_create(device, &self->control, (uint16_t)(2 * pairs_max),
                                     CONTROL_SIZE_MAX, 0, NULL, NULL);
+    if (error == 0 && self->device_count > 1 && self->control.place.size < CONTROL_PIECES)
+        error = -EINVAL;
     if (error == 0)
         error = device->transport->ops->config_interrupt(device->transport, config_interrupt, self);
     return error;

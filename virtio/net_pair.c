@@ -79,9 +79,10 @@ static int make_queues(struct queue_pair *pair, uint16_t number)
     if (error == 0)
         error = virtio_queue_create(device, &pair->tx, rx_index + 1, QUEUE_SIZE_MAX, TX_BUFFERS_MAX,
                                     tx_interrupt, pair);
-    // A frame of any number of segments must fit in an empty queue, also without indirect tables.
-    if (error == 0 && pair->tx.place.size < 2 * TX_BUFFERS_MAX &&
-        pair->tx.ring.config.indirect_entries == 0)
+    // A frame of any number of pieces must fit in an empty queue: with indirect tables two at most
+    // lie in the queue itself.
+    uint16_t least = pair->tx.ring.config.indirect_entries == 0 ? 2 * TX_BUFFERS_MAX : 2;
+    if (error == 0 && pair->tx.place.size < least)
         error = -EINVAL;
     if (error == 0)
         error = make_buffers(pair);

@@ -90,6 +90,30 @@ static void test_giant_frame(void **state)
     assert_int_equal((uint16_t)(fake.queues[0].available->index - fake.queues[0].seen), 64);
 }
 
+// Cards whose queues cannot hold what is to be put into them are not started.
+static void test_tiny_queues(void **state)
+{
+    (void)state;
+    for (uint16_t size = 1; size <= 4; size++) {
+        prepare(VIRTIO_TYPE_NET, OFFERED);
+        fake.queue_size = size;
+        bool is_large_enough = virtio_device_start(&device, &virtio_net_driver) == 0;
+        assert_int_equal(is_large_enough, size >= 2);
+        if (is_large_enough)
+            assert_int_equal(transmit(last_net(), 1, &fake), 0);
+
+        prepare(VIRTIO_TYPE_NET, OFFERED | BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_MQ));
+        memcpy(fake.config + VIRTIO_NET_CONFIG_PAIRS_MAX, "\2", 2);
+        fake.queue_size = size; // a command has three pieces
+        fake.queue_count = 5;
+        core_slot_count = 2;
+        is_large_enough = virtio_device_start(&device, &virtio_net_driver) == 0;
+        assert_int_equal(is_large_enough, size >= 4);
+        if (is_large_enough)
+            assert_int_equal(last_net()->ops->spread(last_net(), 2), -ETIMEDOUT);
+    }
+}
+
 static void test_device_asks_for_reset(void **state)
 {
     (void)state;
@@ -150,6 +174,7 @@ int main(void)
         cmocka_unit_test(test_hostile_transmit_queue),
         cmocka_unit_test(test_hostile_frames),
         cmocka_unit_test(test_giant_frame),
+        cmocka_unit_test(test_tiny_queues),
         cmocka_unit_test(test_device_asks_for_reset),
         cmocka_unit_test(test_hostile_random),
     };
