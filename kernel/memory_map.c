@@ -43,12 +43,12 @@ static bool range_may_be_free(const struct memory_range *range)
     return range->type <= MEMORY_BOOT_CODE;
 }
 
-// Usable memory shrinks to whole pages; everything else grows to them. A range that wraps is
-// dropped.
+// Usable memory shrinks to whole pages; everything else grows to them. A range that wraps or is
+// empty is dropped.
 static bool range_trim(struct memory_range *range)
 {
     uint64_t start = range->start_phys, end = range_end(range);
-    if (end < start || end > UINT64_MAX - MAP_PAGE)
+    if (end <= start || end > UINT64_MAX - MAP_PAGE)
         return false;
     if (range_may_be_free(range)) {
         start = ALIGN_UP(start, MAP_PAGE);

@@ -54,6 +54,11 @@ static const struct map_case cases[] = {
     {"nothing", 0, 0, {{0}}, {{0}}},
     {"one", 1, 1, {R(1, 5, USABLE)}, {R(1, 5, USABLE)}},
     {"empty ranges", 3, 1, {R(1, 0, USABLE), R(2, 3, ACPI), R(9, 0, RESERVED)}, {R(2, 3, ACPI)}},
+    {"empty inside of a page",
+     2,
+     1,
+     {{9 * PAGE + 9, 0, MEMORY_ACPI}, R(2, 3, ACPI)},
+     {R(2, 3, ACPI)}},
     {"any order",
      3,
      3,
@@ -156,7 +161,7 @@ static void model_fill(int8_t *pages, const struct memory_range *ranges, size_t 
     memset(pages, NONE, MODEL_PAGES);
     for (size_t i = 0; i < count; i++) {
         uint64_t start = ranges[i].start_phys, end = start + ranges[i].size_bytes;
-        if (end < start)
+        if (end <= start)
             continue;
         for (uint64_t page = start / PAGE; page < MODEL_PAGES && page * PAGE < end; page++) {
             bool whole = page * PAGE >= start && (page + 1) * PAGE <= end;
