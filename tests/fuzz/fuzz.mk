@@ -1,7 +1,8 @@
-# Fuzzers: a program a parser that faces the network, the same .c files as in the image, with clang's
-# libFuzzer and sanitizers. Each tests/fuzz/NAME.mk adds its name to FUZZ_TESTS and the sources to
-# FUZZ_SOURCES_NAME (and, where needed, FUZZ_CFLAGS_NAME and FUZZ_DEPENDS_NAME); the fuzzer itself is
-# tests/fuzz/fuzz_NAME.c, what it begins with lies in tests/fuzz/corpus/NAME/.
+# Fuzzers: a program for each who sends us something (clients, servers, firmware, cards), the same .c
+# files as in the image, with clang's libFuzzer and sanitizers. Each tests/fuzz/NAME.mk adds its name to
+# FUZZ_TESTS and the sources to FUZZ_SOURCES_NAME (and, where needed, FUZZ_CFLAGS_NAME and
+# FUZZ_DEPENDS_NAME); the fuzzer itself is tests/fuzz/fuzz_NAME.c, what it begins with lies in
+# tests/fuzz/corpus/NAME/.
 FUZZ_TESTS :=
 include $(filter-out tests/fuzz/fuzz.mk,$(sort $(wildcard tests/fuzz/*.mk)))
 
