@@ -234,10 +234,12 @@ void case_libc_system_calls(void)
     errno = 0;
     CHECK_EQUAL(syscall(9999), -1);
     CHECK_EQUAL(errno, ENOSYS);
-    volatile long number = SYS_ptrace; // known, not served
-    errno = 0;
-    CHECK_EQUAL(syscall(number, 0, 0, 0, 0), -1);
-    CHECK_EQUAL(errno, ENOSYS);
+    volatile long number = SYS_ptrace; // known, not served; the console says so once
+    for (int i = 0; i < 2; i++) {
+        errno = 0;
+        CHECK_EQUAL(syscall(number, 0, 0, 0, 0), -1);
+        CHECK_EQUAL(errno, ENOSYS);
+    }
     errno = 0;
     CHECK_EQUAL(write(77, "x", 1), -1);
     CHECK_EQUAL(errno, EBADF);

@@ -68,6 +68,21 @@ def test_no_low_memory(boot: Starter, tmp_path: pathlib.Path) -> None:
     assert hello.find(r"^argument 2: more$"), hello.console
 
 
+def test_changing_map(boot: Starter, tmp_path: pathlib.Path) -> None:
+    """The memory map changes while the firmware is left: its key is read again until one holds."""
+    hello = boot_behind(boot, tmp_path, "changing_map", "hello", net="none", append="-- 5")
+    hello.expect_end(5)
+    assert hello.find(r"^firmware: change 3 of the memory map$"), hello.console
+
+
+def test_no_pages(boot: Starter, tmp_path: pathlib.Path) -> None:
+    """What keeps it from booting is a sentence, and a status that the firmware gets back."""
+    hello = boot_behind(boot, tmp_path, "no_pages", "hello", net="none")
+    hello.wait_for(r"^BdsDxe: failed to start .*: Out of Resources$")
+    assert hello.find(r"^toril: cannot boot: memory for .*: out of resources$"), hello.console
+    hello.stop()
+
+
 def test_dead_processors(boot: Starter, tmp_path: pathlib.Path) -> None:
     """Processors that never start, or cannot be reached, are named and left out."""
     hello = boot_behind(boot, tmp_path, "dead_processors", "hello", net="none", smp=2,

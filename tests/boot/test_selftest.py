@@ -22,6 +22,8 @@ def test_cores(boot: Starter, cores: int) -> None:
     assert totals, machine.console
     assert (int(totals[1]), int(totals[2])) == (len(passed), 0)
     assert passed
+    refused = re.findall(r"posix: system call (\w+ \(\d+\)|\? \(9999\)) is not served", machine.console)
+    assert sorted(refused) == ["? (9999)", "ptrace (101)"], machine.console
 
 
 def test_mwait(boot: Starter) -> None:

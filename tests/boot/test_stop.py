@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The end of a machine that somebody outside wishes."""
+"""The end of a machine: somebody outside wishes it, or an option says what follows."""
 
 from __future__ import annotations
 
@@ -21,3 +21,13 @@ def test_power_button(boot: Starter, tmp_path: pathlib.Path, machine: str) -> No
     press_power_button(monitor)
     started.wait_for(r"\] toril: the power button ends the machine$")
     started.expect_end(0)
+
+
+@pytest.mark.parametrize("options", ["exit=reset", "on_panic=reset -- fault=panic"])
+def test_reset(boot: Starter, options: str) -> None:
+    """After main by the firmware, after a panic without it: the machine boots anew."""
+    machine = boot("selftest", smp=2, net="none", qemu="-action reboot=reset",
+                   append=options if "--" in options else f"{options} -- machine_cores")
+    end = "toril: stopped by a panic" if "panic" in options else "toril: main returned 0"
+    machine.wait_for(rf"(?s){end}\n.* toril: 0\.\d+ with selftest, at ")
+    machine.stop()
