@@ -74,6 +74,7 @@ static void thread_fill(struct thread *thread, const char *name)
     thread->mxcsr = FPU_MXCSR_DEFAULT;
     thread->x87_control = FPU_X87_CONTROL_DEFAULT;
     thread->errno_value = 0;
+    thread->specific = NULL;
     thread->wake_pending = false;
     thread->queue = NULL;
     thread->joiner = NULL;
@@ -139,6 +140,8 @@ void thread_entry(void)
 void thread_exit(void *result)
 {
     struct thread *self = thread_current;
+    if (self->specific != NULL)
+        self->specific->end(self->specific);
     self->argument = result;
     self->state = THREAD_ENDED;
     scheduler_stats.threads--;
@@ -184,6 +187,11 @@ struct thread *thread_self(void)
 int *thread_errno(void)
 {
     return &thread_current->errno_value;
+}
+
+struct thread_specific **thread_specific(void)
+{
+    return &thread_current->specific;
 }
 
 const char *thread_name(const struct thread *thread)

@@ -39,6 +39,14 @@ const char *thread_name(const struct thread *thread);
 // Where the running thread's errno is.
 int *thread_errno(void);
 
+// What the layer of C programs keeps for one thread. end() is called by the thread itself when it
+// ends, and may wait.
+struct thread_specific {
+    void (*end)(struct thread_specific *specific);
+};
+// Where the running thread's is kept; NULL at first.
+struct thread_specific **thread_specific(void);
+
 // false in a core's loop (timers, pollers, messages) and before it runs: nothing there may block.
 bool thread_may_wait(void);
 

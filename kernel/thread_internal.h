@@ -26,6 +26,7 @@ struct thread {
     uint16_t x87_control;
 
     int errno_value;
+    struct thread_specific *specific;
     struct thread *next; // in a ready queue or a wait queue
     enum thread_state state;
     enum thread_priority priority;

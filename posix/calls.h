@@ -50,7 +50,11 @@
     CALL(rt_sigaction, 4)                                                                          \
     CALL(rt_sigprocmask, 4)                                                                        \
     CALL(uname, 1)                                                                                 \
-    CALL(getrandom, 3)
+    CALL(getrandom, 3)                                                                             \
+    CALL(sched_getaffinity, 3)                                                                     \
+    CALL(getcpu, 3)                                                                                \
+    CALL(sysinfo, 1)                                                                               \
+    CALL(prlimit64, 4)
 
 // Without arguments a call tells an id, which is an int: the C function of that name is then a
 // jump.

@@ -54,8 +54,16 @@ void posix_start_core(void)
         __progname = __progname_full = (char *)"";
 }
 
+static struct thread *runs_main; // read-only once main runs
+
+struct thread *posix_main_thread(void)
+{
+    return runs_main;
+}
+
 _Noreturn void posix_run_main(int argc, char **argv, char **envp)
 {
+    runs_main = thread_self();
     __environ = envp ? envp : empty_environment;
     if (argc > 0 && argv[0]) {
         const char *slash = strrchr(argv[0], '/');

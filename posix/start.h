@@ -22,3 +22,5 @@ void posix_start_core(void);
 // flushed, the machine ends by power_end(). Sets the environment and the program's name (argv[0]).
 // Context: the app's thread; once. Owns: argv, envp and their strings, for good.
 _Noreturn void posix_run_main(int argc, char **argv, char **envp);
+// The thread that called it, with whose end the program ends.
+struct thread *posix_main_thread(void);

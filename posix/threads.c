@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <threads.h>
 #include <time.h>
@@ -13,6 +14,7 @@
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "posix/calls.h"
+#include "posix/start.h"
 
 // Operations of the futex call, as Linux numbers them.
 #define FUTEX_WAIT         0
@@ -150,11 +152,12 @@ int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict at
     return __pthread_create(thread, attributes, entry, argument);
 }
 
-// The only thread ends, and with it the process.
+// With the thread that runs main() the process ends; any other is the kernel's, and ends alone.
 _Noreturn void __pthread_exit(void *result)
 {
-    (void)result;
-    exit(0);
+    if (thread_self() == posix_main_thread())
+        exit(0);
+    thread_exit(result);
 }
 
 _Noreturn void pthread_exit(void *result)
@@ -183,6 +186,28 @@ int thrd_detach(thrd_t thread)
 {
     (void)thread;
     return thrd_error;
+}
+
+// What musl itself keeps of a thread is the core's, and would be the same for all of them.
+pthread_t pthread_self(void)
+{
+    return (pthread_t)thread_self();
+}
+thrd_t thrd_current(void) __attribute__((alias("pthread_self")));
+
+int pthread_kill(pthread_t thread, int signal)
+{
+    if (thread != pthread_self())
+        return ESRCH;
+    return raise(signal) == 0 ? 0 : errno;
+}
+
+// Whoever holds it runs only if this thread lets go.
+int pthread_spin_lock(pthread_spinlock_t *lock)
+{
+    while (pthread_spin_trylock(lock) != 0)
+        thread_yield();
+    return 0;
 }
 
 int pthread_cancel(pthread_t thread)

@@ -70,6 +70,9 @@
     CASE(libc_on_each_core)                                                                        \
     CASE(libc_conditions)                                                                          \
     CASE(libc_owned_mutexes)                                                                       \
+    CASE(libc_own_values)                                                                          \
+    CASE(libc_meetings)                                                                            \
+    CASE(libc_deadlines)                                                                           \
     CASE(libc_system_calls)                                                                        \
     CASE(interrupt_vectors)                                                                        \
     CASE(interrupt_to_self)                                                                        \

@@ -10,8 +10,10 @@
 
 #include "kernel/clock.h"
 #include "kernel/console.h"
+#include "kernel/core.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
+#include "kernel/numa.h"
 #include "kernel/pages.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
@@ -255,6 +257,42 @@ int *thread_errno(void)
 {
     static int value;
     return &value;
+}
+
+struct thread_specific **thread_specific(void)
+{
+    static struct thread_specific *specific;
+    return &specific;
+}
+
+_Noreturn void thread_exit(void *result)
+{
+    (void)result;
+    panic("the only thread ended");
+}
+
+size_t thread_stack_bytes(const struct thread *thread)
+{
+    (void)thread;
+    return 64u << 10;
+}
+
+unsigned core_slot_count = 3;
+
+bool core_is_online(unsigned core)
+{
+    return core == 0 || core == 2;
+}
+
+unsigned numa_node_of_core(unsigned core)
+{
+    return core;
+}
+
+struct page_stats page_stats_of(unsigned core)
+{
+    (void)core;
+    return (struct page_stats){.total_bytes = 1000 * 4096, .free_bytes = 100 * 4096};
 }
 
 void thread_yield(void)

@@ -10,6 +10,7 @@
 #include <malloc.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -19,15 +20,18 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "kernel/clock.h"
+#include "kernel/thread.h"
 #include "posix/start.h"
 #include "tests/unit/posix_kernel.h"
 
@@ -248,6 +252,51 @@ static void test_waiting(void)
     CHECK(syscall(SYS_futex, &word, 1, 1) == 0);
 }
 
+static int destroyed;
+
+static void destroy(void *value)
+{
+    destroyed += *(int *)value;
+}
+
+// A key that is made anew has no value, and all of them go with the thread.
+static void test_specific(void)
+{
+    pthread_key_t key, other;
+    int one = 1, ten = 10;
+    CHECK(pthread_setspecific(0, &one) == EINVAL && pthread_getspecific(0) == NULL);
+    CHECK(pthread_key_create(&key, destroy) == 0 && pthread_getspecific(key) == NULL);
+    CHECK(pthread_key_create(&other, NULL) == 0 && other != key);
+    CHECK(pthread_setspecific(key, &one) == 0 && pthread_getspecific(key) == &one);
+    CHECK(pthread_getspecific(other) == NULL);
+    CHECK(pthread_key_delete(key) == 0 && pthread_key_delete(key) == EINVAL);
+    CHECK(pthread_getspecific(key) == NULL && destroyed == 0);
+    pthread_key_t again;
+    CHECK(pthread_key_create(&again, destroy) == 0 && again == key);
+    CHECK(pthread_getspecific(again) == NULL && pthread_setspecific(again, &ten) == 0);
+    CHECK(pthread_setspecific(PTHREAD_KEYS_MAX, &one) == EINVAL);
+    (*thread_specific())->end(*thread_specific());
+    CHECK(destroyed == 10 && *thread_specific() == NULL);
+    int made = 2;
+    while (pthread_key_create(&again, NULL) == 0)
+        made++;
+    CHECK(made == PTHREAD_KEYS_MAX);
+}
+
+static void test_machine(void)
+{
+    CHECK(sysconf(_SC_NPROCESSORS_ONLN) == 2 && sysconf(_SC_NPROCESSORS_CONF) == 2);
+    CHECK(get_nprocs() == 2 && sched_getcpu() == 0);
+    CHECK(sysconf(_SC_PHYS_PAGES) == 2000 && sysconf(_SC_OPEN_MAX) == 3);
+    struct sysinfo info;
+    CHECK(sysinfo(&info) == 0 && info.totalram == 2000 * 4096 && info.freeram == 200 * 4096);
+    struct rlimit limit;
+    CHECK(getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY);
+    CHECK(getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur == 64 << 10);
+    CHECK(setrlimit(RLIMIT_STACK, &limit) == -1 && errno == EPERM);
+    CHECK(getrlimit(RLIMIT_NLIMITS, &limit) == -1 && errno == EINVAL);
+}
+
 static void test_random(void)
 {
     unsigned char bytes[16] = {0};
@@ -278,6 +327,8 @@ int main(int argc, char **argv, char **envp)
     test_unknown_calls();
     test_signals();
     test_waiting();
+    test_specific();
+    test_machine();
     test_random();
     CHECK(atexit(at_exit) == 0);
     test_output_clear();
