@@ -102,18 +102,10 @@ $(O)/kernel/font_glyphs.o: build/font_glyphs.c | $(MUSL_LIB)
 # are about itself, and hold in the unit tests; here they would be 6 % of a request.
 LWIP_LIB := build/liblwip.a
 LWIP_OBJECTS := $(patsubst $(LWIP_DIR)/src/%.c,$(O)/lwip/%.o,$(LWIP_SOURCES))
-$(O)/lwip/core/tcp.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_TCP
-$(O)/lwip/core/tcp_out.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_TCP_OUTPUT
-$(O)/lwip/core/ipv4/dhcp.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_DHCP
-$(O)/lwip/core/ipv4/ip4.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_IP
-$(O)/lwip/core/ipv6/icmp6.o: EXTRA_CFLAGS = -Dip6_select_source_address=net_ip6_source_address
-$(O)/lwip/core/ipv6/ip6.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_IP6
-$(O)/lwip/core/ipv6/nd6.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_ND6
-$(O)/lwip/core/tcp_in.o: EXTRA_CFLAGS = -DNET_HOOKS_OF_TCP -DNET_HOOKS_OF_TCP_INPUT
-$(LWIP_OBJECTS): $(O)/lwip/%.o: $(LWIP_DIR)/src/%.c Makefile $(LEVEL_STAMP) | $(MUSL_LIB)
+$(LWIP_OBJECTS): $(O)/lwip/%.o: $(LWIP_DIR)/src/%.c Makefile third_party/third_party.mk $(LEVEL_STAMP) | $(MUSL_LIB)
 	@mkdir -p $(@D)
 	@echo "  CC      lwip/$*.c"
-	@$(CC) $(CFLAGS) $(LWIP_CFLAGS) -DLWIP_NOASSERT -flto -Wall -MMD -MP -c -o $@ $<
+	@$(CC) $(CFLAGS) $(LWIP_CFLAGS) $(LWIP_HOOKS_$(*F)) -DLWIP_NOASSERT -flto -Wall -MMD -MP -c -o $@ $<
 # Compiled as one: most of its functions are small, and call each other across files for each segment.
 $(O)/lwip.o: $(LWIP_OBJECTS)
 	@echo "  LTO     $@"

@@ -5,6 +5,7 @@
 #include "kernel/counters.h"
 #include "kernel/device.h"
 #include "net/half_open.h"
+#include "net/icmp_errors.h"
 #include "net/netif.h"
 #include "net/orphan.h"
 #include "net/relay.h"
@@ -83,6 +84,12 @@ static uint64_t read_relay(unsigned core, size_t offset)
 {
     struct net_relay_stats stats = net_relay_stats_of(core);
     return *(const uint64_t *)((const char *)&stats + offset);
+}
+
+static uint64_t read_icmp_errors(unsigned core, size_t offset)
+{
+    (void)offset;
+    return net_icmp_errors_withheld_of(core);
 }
 
 static uint64_t read_half_open(unsigned core, size_t offset)
@@ -184,6 +191,8 @@ static const struct counter rows[] = {
     {"ipv6_dropped_fragments", "The same of IPv6.", IN_STACK(ip6_frag, drop)},
     {"icmp_dropped_packets", "Packets that ICMP dropped.", IN_STACK(icmp, drop)},
     {"icmpv6_dropped_packets", "The same of ICMPv6.", IN_STACK(icmp6, drop)},
+    {"icmp_dropped_errors", "Errors that a packet was not answered with: over 10 a second.",
+     COUNTER_EVENTS, read_icmp_errors, 0, NULL},
     {"udp_dropped_datagrams", "Datagrams dropped: nobody at their port, or damaged.",
      IN_STACK(udp, drop)},
     {"tcp_dropped_segments", "Segments dropped: of no connection, or damaged.",

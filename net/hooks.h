@@ -25,6 +25,18 @@ void net_dns_by_dhcp(u8_t index, const ip_addr_t *server);
 #define dns_setserver(index, server) net_dns_by_dhcp(index, server) // of the card it came in by
 #endif
 
+// ---- leases of DHCP: net/dhcp_lease.c -----------------------------------------------------------
+
+struct dhcp;
+// Sets a card's address to what its lease says, or to none. The lease's times begin now, or end.
+void net_dhcp_set_address(struct netif *netif, struct dhcp *dhcp, const ip4_addr_t *address,
+                          const ip4_addr_t *mask, const ip4_addr_t *gateway);
+
+#ifdef NET_HOOKS_OF_DHCP
+#define netif_set_addr(netif, address, mask, gateway)                                              \
+    net_dhcp_set_address(netif, netif_dhcp_data(netif), address, mask, gateway)
+#endif
+
 // ---- the MTU: net/dhcp_mtu.h --------------------------------------------------------------------
 
 struct pbuf;

@@ -165,7 +165,6 @@ static const struct lwip_clock {
     {ARP_TMR_INTERVAL, always, arp_tick},
     {IP_TMR_INTERVAL, always, ip_reass_tmr},
     {DNS_TMR_INTERVAL, always, dns_tmr},
-    {DHCP_COARSE_TIMER_SECS * 1000, always, dhcp_coarse_tmr},
     {NET_IP6_TICK_MS, net_ip6_is_on_any, net_ip6_tick},
     {IP6_REASS_TMR_INTERVAL, net_ip6_is_on_any, ip6_reass_tmr},
     {MLD6_TMR_INTERVAL, net_groups_need_mld, mld6_tmr},

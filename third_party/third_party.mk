@@ -22,6 +22,17 @@ LWIP_SOURCES := $(addprefix $(LWIP_DIR)/src/, \
     core/ipv4/igmp.c core/ipv4/ip4.c core/ipv4/ip4_addr.c core/ipv4/ip4_frag.c \
     core/ipv6/ethip6.c core/ipv6/icmp6.c core/ipv6/inet6.c core/ipv6/ip6.c core/ipv6/ip6_addr.c \
     core/ipv6/ip6_frag.c core/ipv6/mld6.c core/ipv6/nd6.c netif/ethernet.c)
+# What some of them are compiled with: which part of net/hooks.h, and names that functions of net/ have in their place.
+LWIP_HOOKS_dhcp    := -DNET_HOOKS_OF_DHCP
+LWIP_HOOKS_icmp    := $(foreach name,icmp_dest_unreach icmp_time_exceeded,-D$(name)=net_lwip_$(name))
+LWIP_HOOKS_icmp6   := -Dip6_select_source_address=net_ip6_source_address \
+    $(foreach name,icmp6_dest_unreach icmp6_time_exceeded_with_addrs icmp6_param_problem,-D$(name)=net_lwip_$(name))
+LWIP_HOOKS_ip4     := -DNET_HOOKS_OF_IP
+LWIP_HOOKS_ip6     := -DNET_HOOKS_OF_IP6
+LWIP_HOOKS_nd6     := -DNET_HOOKS_OF_ND6
+LWIP_HOOKS_tcp     := -DNET_HOOKS_OF_TCP
+LWIP_HOOKS_tcp_in  := -DNET_HOOKS_OF_TCP -DNET_HOOKS_OF_TCP_INPUT
+LWIP_HOOKS_tcp_out := -DNET_HOOKS_OF_TCP_OUTPUT
 
 MBEDTLS_DIR    := $(B3)/mbedtls/source
 # By what our config.h leaves of them; the others would be empty.

@@ -26,6 +26,14 @@ def test_ping(boot: Starter, namespace: Namespace) -> None:
     status = namespace.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}",
                             "--retry", "30", "--retry-connrefused", "http://10.77.0.2/"])
     assert status == "200"
+    # Datagrams that nobody takes are answered by errors, but not each.
+    namespace.run(["/usr/bin/python3", "-c", "import socket\n"
+                   "sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                   "for i in range(200):\n"
+                   "    sender.sendto(b'x', ('10.77.0.2', 9999))\n"])
+    metrics = namespace.run(["curl", "-s", "--retry", "30", "http://10.77.0.2/metrics"])
+    withheld = re.findall(r"^toril_icmp_dropped_errors_total.* (\d+)$", metrics, re.MULTILINE)
+    assert 100 < sum(map(int, withheld)) < 200, metrics
     machine.stop()
 
 

@@ -12,9 +12,9 @@ FUZZ_SOURCES_net_config := tests/unit/fake_net_world6.c tests/unit/fake_net_loop
 FUZZ_CFLAGS_net_config := $(NET_UNIT_CFLAGS)
 FUZZ_DEPENDS_net_config := tests/fuzz/require.h tests/unit/fake_net_world.h tests/unit/fake_net_world6.h
 
-build/fuzz/lwip/%.o: $(LWIP_DIR)/src/%.c net/lwipopts.h net/hooks.h net/segments.h net/arch/cc.h tests/unit/net.mk
+build/fuzz/lwip/%.o: $(LWIP_DIR)/src/%.c net/lwipopts.h net/hooks.h net/segments.h net/arch/cc.h tests/unit/net.mk third_party/third_party.mk
 	@mkdir -p $(@D)
-	@clang $(FUZZ_CFLAGS) -fno-sanitize=alignment $(NET_UNIT_CFLAGS) $(NET_HOOKS) -c -o $@ $<
+	@clang $(FUZZ_CFLAGS) -fno-sanitize=alignment $(NET_UNIT_CFLAGS) $(LWIP_HOOKS_$(*F)) $(NET_LWIP_SANITIZE) -c -o $@ $<
 build/fuzz/lwip/lwip.a: $(FUZZ_NET_LWIP)
 	@rm -f $@
 	@ar rcs $@ $^

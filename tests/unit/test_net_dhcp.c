@@ -18,6 +18,7 @@ static struct {
     uint32_t offered;
     uint32_t lease_s;
     unsigned discovers, requests;
+    uint64_t requested_ns;
     bool is_asked_for_mtu;
     char name[64]; // that the last REQUEST gave
 } server = {.silent = true, .offered = WORLD_OWN_IP, .lease_s = 86400};
@@ -27,8 +28,13 @@ static void serve(void)
 {
     while (world_take(&asked)) {
         uint8_t type = world_dhcp_type(&asked);
+        if (world_get16(asked.bytes + 12) == 0x0806 && asked.bytes[21] == 1 &&
+            world_get32(asked.bytes + 38) == WORLD_PEER_IP)
+            world_deliver(frame, world_arp_request(frame, world_get32(asked.bytes + 28)), false);
         server.discovers += type == 1;
         server.requests += type == 3;
+        if (type == 3)
+            server.requested_ns = world_now_ns;
         uint8_t length;
         const uint8_t *wanted = type == 0 ? NULL : world_dhcp_option(&asked, 55, &length);
         server.is_asked_for_mtu |= wanted != NULL && memchr(wanted, 26, length) != NULL;
@@ -149,7 +155,6 @@ static void the_lease_is_renewed(void **unused)
 {
     (void)unused;
     unsigned requests = server.requests, discovers = server.discovers;
-    world_introduce_peer();
     world_pass_ms(2000 * 1000);
     assert_true(server.requests > requests);
     assert_int_equal(server.discovers, discovers);
@@ -163,7 +168,6 @@ static void a_refused_renewal_starts_anew(void **unused)
     (void)unused;
     server.refuses = true;
     host_log_clear();
-    world_introduce_peer();
     world_pass_ms(700 * 1000);
     assert_true(host_log_has("the DHCP lease ended"));
     assert_true(host_log_has("no DHCP lease after 10 s"));
@@ -187,7 +191,6 @@ static void of_many_dns_servers_the_first_count(void **unused)
     world_dhcp_more_bytes = 2 + 4 * 8;
     server.offered = WORLD_OWN_IP + 6; // so that it is told
     server.lease_s = 60;
-    world_introduce_peer();
     server.refuses = true;
     world_pass_ms(700 * 1000);
     server.refuses = server.silent = false;
@@ -210,7 +213,6 @@ static void renew_with_mtu(uint16_t mtu)
     world_put16(world_dhcp_more + 2, mtu);
     unsigned requests = server.requests;
     host_log_clear();
-    world_introduce_peer();
     while (server.requests == requests)
         world_pass_ms(1000);
     world_pass_ms(10);
@@ -246,6 +248,98 @@ static void the_mtu_is_the_leases(void **unused)
     world_dhcp_more_bytes = 0;
 }
 
+// ---- when it is asked ---------------------------------------------------------------------------
+
+// The next lease's times; `renew_s` and `rebind_s` of 0 are left to the machine.
+static void set_times(uint32_t lease_s, uint32_t renew_s, uint32_t rebind_s)
+{
+    server.lease_s = lease_s;
+    world_dhcp_more_bytes = renew_s == 0 ? 0 : 12;
+    memcpy(world_dhcp_more, "\72\4", 2);
+    world_put32(world_dhcp_more + 2, renew_s);
+    memcpy(world_dhcp_more + 6, "\73\4", 2);
+    world_put32(world_dhcp_more + 8, rebind_s);
+}
+
+// From the last REQUEST to the next one.
+static uint64_t seconds_to_request(void)
+{
+    unsigned requests = server.requests;
+    uint64_t from_ns = server.requested_ns;
+    for (unsigned i = 0; server.requests == requests && i < 100000; i++)
+        world_pass_ms(i < 1000 ? 1000 : 60000);
+    return (server.requested_ns - from_ns + NS_PER_S / 2) / NS_PER_S;
+}
+
+static void short_leases_are_kept(void **unused)
+{
+    (void)unused;
+    set_times(30, 0, 0);
+    seconds_to_request();
+    host_log_clear();
+    unsigned discovers = server.discovers, requests = server.requests;
+    world_pass_ms(600 * 1000);
+    assert_in_range(server.requests - requests, 38, 42);
+    assert_int_equal(server.discovers, discovers);
+    assert_false(host_log_has("the DHCP lease ended"));
+}
+
+static void the_server_says_when(void **unused)
+{
+    (void)unused;
+    static const struct {
+        uint32_t lease_s, renew_s, rebind_s, expected_s;
+    } table[] = {
+        {300, 0, 0, 150},         {300, 17, 200, 17}, {300, 290, 200, 150},
+        {300, 400, 500, 150},     {5, 0, 0, 5},       {1, 1, 1, 5},
+        {300, 299, 299, 150},     {600, 100, 0, 100}, {0, 0, 0, 1800},
+        {2000000, 0, 0, 1000000},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
+        set_times(table[i].lease_s, table[i].renew_s, table[i].rebind_s);
+        seconds_to_request();
+        assert_int_equal(seconds_to_request(), table[i].expected_s);
+    }
+}
+
+// To the server, then to all, then no more.
+static void without_an_answer_it_asks_again(void **unused)
+{
+    (void)unused;
+    set_times(800, 400, 700);
+    seconds_to_request();
+    server.silent = true;
+    host_log_clear();
+    assert_int_equal(seconds_to_request(), 400);
+    assert_int_equal(seconds_to_request(), 150);
+    assert_int_equal(seconds_to_request(), 75);
+    assert_int_equal(seconds_to_request(), 60);
+    assert_int_equal(seconds_to_request(), 15); // all servers
+    assert_int_equal(seconds_to_request(), 60);
+    unsigned requests = server.requests, discovers = server.discovers;
+    assert_false(host_log_has("the DHCP lease ended"));
+    world_pass_ms(41 * 1000);
+    assert_true(host_log_has("the DHCP lease ended"));
+    assert_int_equal(server.requests, requests);
+    assert_true(server.discovers > discovers);
+    server.silent = false;
+    world_pass_ms(120 * 1000);
+}
+
+static void an_endless_lease_does_not_end(void **unused)
+{
+    (void)unused;
+    set_times(300, 0, 0);
+    seconds_to_request();
+    set_times(UINT32_MAX, 0, 0);
+    seconds_to_request();
+    host_log_clear();
+    unsigned requests = server.requests;
+    world_pass_ms(3600 * 1000);
+    assert_int_equal(server.requests, requests);
+    assert_false(host_log_has("the DHCP lease ended"));
+}
+
 static void an_idle_lease_costs_a_wakeup_a_second(void **unused)
 {
     (void)unused;
@@ -268,6 +362,10 @@ int main(void)
         cmocka_unit_test(a_refused_renewal_starts_anew),
         cmocka_unit_test(of_many_dns_servers_the_first_count),
         cmocka_unit_test(the_mtu_is_the_leases),
+        cmocka_unit_test(short_leases_are_kept),
+        cmocka_unit_test(the_server_says_when),
+        cmocka_unit_test(without_an_answer_it_asks_again),
+        cmocka_unit_test(an_endless_lease_does_not_end),
         cmocka_unit_test(an_idle_lease_costs_a_wakeup_a_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
