@@ -116,6 +116,8 @@ __attribute__((noinline)) void scheduler_switch_traced(struct thread *old, struc
 void scheduler_switch_at_loop(void)
 {
     struct thread *next = &loop_thread; // stays the first while it runs
+    if (__builtin_expect(thread_current == next, 0))
+        panic("scheduler: a timer's callback, a poller or a message waits: only threads may");
     if (is_any_ready()) {
         if (!loop_is_due())
             next = take_behind_loop();

@@ -92,7 +92,7 @@ void scheduler_switch_at_loop(void); // the loop is the first of the queue
 static inline void scheduler_switch(void)
 {
     struct thread *next = scheduler_first;
-    if (next->state == THREAD_LOOP) {
+    if (next->state != THREAD_READY) { // the loop: or it waits, which is told there
         scheduler_switch_at_loop();
     } else {
         scheduler_first = next->next;

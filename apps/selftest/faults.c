@@ -14,6 +14,7 @@
 #include "kernel/cpu.h"
 #include "kernel/interrupts.h"
 #include "kernel/panic.h"
+#include "kernel/sync.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "smp/remote.h"
@@ -100,6 +101,25 @@ static NOINLINE void fault_deaf(void)
     cpu_interrupts_on();
 }
 
+// A timer's callback runs in the loop of the core, which has nobody to let run instead.
+static struct mutex wanted;
+
+static void fault_wait_in_callback(struct timer *timer)
+{
+    (void)timer;
+    mutex_lock(&wanted);
+    NOT_LAST();
+}
+
+static NOINLINE void fault_wait(void)
+{
+    static PERCORE struct timer timer = {.expired = fault_wait_in_callback};
+    mutex_lock(&wanted);
+    timer_start(&timer, time_now_ns());
+    thread_sleep_until(time_now_ns() + NS_PER_S);
+    NOT_LAST();
+}
+
 static NOINLINE void fault_exit(void)
 {
     exit(3);
@@ -116,6 +136,7 @@ static const struct {
 } faults[] = {
     {"assert", fault_assert},
     {"panic", fault_panic},
+    {"wait", fault_wait},
     {"exit", fault_exit},
     {"abort", fault_abort},
     {"busy", fault_busy},

@@ -53,18 +53,27 @@ def test_panic(boot: Starter, fault: str) -> None:
     check_parts(report, [what, rf"\b{function}\+0x[0-9a-f]+$"])
 
 
+def test_wait_in_a_callback(boot: Starter) -> None:
+    """What waits where nothing may is told, rather than to go on as if it had waited."""
+    machine = boot("selftest", net="none", append="-- fault=wait core=1")
+    machine.expect_end(125)
+    report = find_report(machine.console, 1, "loop")
+    check_parts(report, [r"a timer's callback, a poller or a message waits: only threads may",
+                         r"\bfault_wait_in_callback\+0x[0-9a-f]+$"])
+
+
 def test_exit_in_a_thread(boot: Starter) -> None:
     """exit() ends the machine with its status, on whatever core it is called."""
     machine = boot("selftest", net="none", append="-- fault=exit core=3")
     machine.expect_end(3)
 
 
-def find_report(console: str, core: int) -> str:
+def find_report(console: str, core: int, thread: str = "fault") -> str:
     """The report of a panic of this core, to the console's end."""
     start = re.search(r"^toril: panic: .*", console, re.MULTILINE)
     assert start, console
     report = console[start.start():]
-    check_parts(report, [rf'^core {core} of 4, thread "fault"', r"^backtrace:$",
+    check_parts(report, [rf'^core {core} of 4, thread "{thread}"', r"^backtrace:$",
                          r"^  [0-9a-f]{16}  \w+\+0x[0-9a-f]+$"])
     assert len(re.findall(r"^toril: (?:fault|panic): ", report, re.MULTILINE)) == 1, report
     return report
