@@ -27,6 +27,14 @@ static EFI_STATUS entry_fail(struct efi_world *world, const char *what, EFI_STAT
     return status;
 }
 
+// Data that cannot be executed is what the kernel's page tables begin with.
+static bool entry_has_nx(void)
+{
+    uint32_t a, b, c, d;
+    cpu_id(0x80000001, 0, &a, &b, &c, &d);
+    return d >> 20 & 1;
+}
+
 // The rest of the boot's way through the firmware, in the image where it stays.
 static void entry_go_on(struct efi_world *world)
 {
@@ -62,6 +70,10 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     struct efi_world world = {.image = image, .system = system, .boot = system->BootServices};
 
     world.boot->SetWatchdogTimer(0, 0, 0, NULL); // else the machine resets after 5 minutes
+    if (!entry_has_nx())
+        return entry_fail(&world,
+                          "no-execute (NX, XD) is off in the firmware's settings, or absent",
+                          EFI_UNSUPPORTED);
     EFI_STATUS status = efi_gather_image(&world, &boot_info);
     if (EFI_ERROR(status))
         return entry_fail(&world, "finding this image", status);
