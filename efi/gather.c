@@ -234,15 +234,14 @@ static bool gather_channel(UINT32 mask, uint8_t *shift)
     return mask >> *shift == 0xff;
 }
 
-void efi_gather_framebuffer(struct efi_world *world, struct boot_info *info)
+// Returns: false if what this screen shows is not memory in pixels of a known form.
+static bool gather_screen(const EFI_GRAPHICS_OUTPUT_PROTOCOL *graphics,
+                          struct framebuffer_info *out)
 {
-    EFI_GRAPHICS_OUTPUT_PROTOCOL *graphics;
-    if (EFI_ERROR(world->boot->LocateProtocol(&graphics_guid, NULL, (void **)&graphics)) ||
-        graphics->Mode == NULL || graphics->Mode->Info == NULL)
-        return;
+    if (graphics->Mode == NULL || graphics->Mode->Info == NULL ||
+        graphics->Mode->FrameBufferBase == 0)
+        return false;
     EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *mode = graphics->Mode->Info;
-    struct framebuffer_info *out = &info->framebuffer;
-    bool drawable = true;
     switch (mode->PixelFormat) {
     case PixelRedGreenBlueReserved8BitPerColor:
         out->red_shift = 0, out->green_shift = 8, out->blue_shift = 16;
@@ -251,23 +250,36 @@ void efi_gather_framebuffer(struct efi_world *world, struct boot_info *info)
         out->red_shift = 16, out->green_shift = 8, out->blue_shift = 0;
         break;
     case PixelBitMask:
-        drawable = gather_channel(mode->PixelInformation.RedMask, &out->red_shift) &&
-                   gather_channel(mode->PixelInformation.GreenMask, &out->green_shift) &&
-                   gather_channel(mode->PixelInformation.BlueMask, &out->blue_shift);
+        if (!gather_channel(mode->PixelInformation.RedMask, &out->red_shift) ||
+            !gather_channel(mode->PixelInformation.GreenMask, &out->green_shift) ||
+            !gather_channel(mode->PixelInformation.BlueMask, &out->blue_shift))
+            return false;
         break;
     default: // PixelBltOnly: no memory to draw to once the firmware is left
-        drawable = false;
-        break;
-    }
-    if (!drawable) {
-        efi_print(world, "toril: the screen's pixel format cannot be drawn: no screen console\r\n");
-        return;
+        return false;
     }
     out->width = mode->HorizontalResolution;
     out->height = mode->VerticalResolution;
     out->pixels_per_line = mode->PixelsPerScanLine;
     out->base_phys = graphics->Mode->FrameBufferBase;
     out->size_bytes = graphics->Mode->FrameBufferSize;
+    return true;
+}
+
+void efi_gather_framebuffer(struct efi_world *world, struct boot_info *info)
+{
+    EFI_GRAPHICS_OUTPUT_PROTOCOL *graphics;
+    EFI_HANDLE *handles; // stay the firmware's: its memory is ours once it is left
+    UINTN count = 0;
+    if (EFI_ERROR(
+            world->boot->LocateHandleBuffer(ByProtocol, &graphics_guid, NULL, &count, &handles)))
+        return;
+    for (UINTN i = 0; i < count; i++)
+        if (!EFI_ERROR(
+                world->boot->HandleProtocol(handles[i], &graphics_guid, (void **)&graphics)) &&
+            gather_screen(graphics, &info->framebuffer))
+            return;
+    efi_print(world, "toril: no screen is memory that can be drawn to: no screen console\r\n");
 }
 
 void efi_gather_entropy(struct efi_world *world, struct boot_info *info)

@@ -59,7 +59,8 @@ def test_no_console_at_all(boot: Starter) -> None:
 
 
 def test_framebuffer(boot: Starter, tmp_path: pathlib.Path) -> None:
-    """With a display card the console is on it too: more text lights more pixels."""
+    """With a display card the console is on it too, whatever other card comes first, whose screen
+    is no memory: more text lights more pixels."""
     arguments = "-- " + "0 " * 20
     lit = [lit_pixels(boot, tmp_path / name, append)
            for name, append in (("short", ""), ("long", arguments))]
@@ -71,7 +72,8 @@ def lit_pixels(boot: Starter, folder: pathlib.Path, arguments: str) -> int:
     folder.mkdir()
     monitor, picture = folder / "monitor", folder / "screen.ppm"
     hello = boot("hello", net="none", append=f"exit=halt {arguments}",
-                 qemu=f"-device VGA -monitor unix:{monitor},server,nowait")
+                 qemu="-device VGA,addr=9 -device virtio-gpu-pci,addr=8 "
+                      f"-monitor unix:{monitor},server,nowait")
     hello.wait_for(r"halted")
     ask_monitor(monitor, f"screendump {picture}")
     hello.wait_end()
@@ -79,6 +81,13 @@ def lit_pixels(boot: Starter, folder: pathlib.Path, arguments: str) -> int:
     assert header.startswith(b"P6")
     colours = collections.Counter(pixels[i:i + 3] for i in range(0, len(pixels), 3))
     return colours.total() - colours.most_common(1)[0][1]
+
+
+def test_no_nx(boot: Starter) -> None:
+    """A CPU that would execute data is refused in words, and the firmware goes on."""
+    machine = boot("hello", net="none", qemu="-cpu max,-nx")
+    machine.wait_for(r"^toril: cannot boot: no-execute .* is off in the firmware's settings")
+    machine.stop()
 
 
 def test_config_mistakes(boot: Starter) -> None:
