@@ -157,6 +157,12 @@ static inline void cpu_halt(void)
 {
     __asm__ volatile("hlt" ::: "memory");
 }
+// An exception without any handler: the CPU shuts down, which the machine answers with a reset.
+static inline void cpu_triple_fault(void)
+{
+    static const uint8_t no_table[10];
+    __asm__ volatile("lidt %0; ud2" ::"m"(no_table));
+}
 
 // Writes all modified cache lines of this core back and empties its caches.
 static inline void cpu_write_back_caches(void)

@@ -49,12 +49,13 @@ static _Noreturn void halt_forever(void)
 }
 
 // Without the firmware's help: the chipset's reset register, then the keyboard controller's reset
-// line. PCs have at least one of them.
+// line. Machines without either are reset by a CPU that shuts down.
 static void reset_by_ports(void)
 {
     cpu_out8(0xcf9, 0x02); // a hard reset,
     cpu_out8(0xcf9, 0x06); // now
     cpu_out8(0x64, 0xfe);
+    cpu_triple_fault();
 }
 
 static void end_as(const char *how, int status)
