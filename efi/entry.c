@@ -71,8 +71,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 
     world.boot->SetWatchdogTimer(0, 0, 0, NULL); // else the machine resets after 5 minutes
     if (!entry_has_nx())
-        return entry_fail(&world,
-                          "no-execute (NX, XD) is off in the firmware's settings, or absent",
+        return entry_fail(&world, "no-execute (NX, XD) is off in the firmware's settings",
                           EFI_UNSUPPORTED);
     EFI_STATUS status = efi_gather_image(&world, &boot_info);
     if (EFI_ERROR(status))

@@ -279,7 +279,7 @@ void efi_gather_framebuffer(struct efi_world *world, struct boot_info *info)
                 world->boot->HandleProtocol(handles[i], &graphics_guid, (void **)&graphics)) &&
             gather_screen(graphics, &info->framebuffer))
             return;
-    efi_print(world, "toril: no screen is memory that can be drawn to: no screen console\r\n");
+    efi_print(world, "toril: no screen can be drawn to: no screen console\r\n");
 }
 
 void efi_gather_entropy(struct efi_world *world, struct boot_info *info)
