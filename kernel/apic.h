@@ -34,7 +34,6 @@ void apic_send_startup(uint32_t apic_id, uint64_t page_phys);
 // One-shot timer that raises VECTOR_TIMER, in ticks of apic_timer_hz; a count of 0 stops it.
 void apic_timer_set(uint32_t count);
 uint32_t apic_timer_left(void);
-#define APIC_TIMER_DIVIDER 16
 // The same by time stamp counter, where the CPU can: absolute, 0 stops it.
 bool apic_has_tsc_deadline(void);
 void apic_timer_set_tsc(uint64_t tsc);

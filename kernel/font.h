@@ -5,7 +5,6 @@
 #include "kernel/compiler.h"
 
 #define FONT_FIRST 0x20
-#define FONT_LAST  0x7E
 
 struct font {
     uint8_t width, height; // pixels of a character; width is even and at most 16

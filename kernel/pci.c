@@ -29,7 +29,6 @@
 #define CONFIG_BUSES        0x18 // of a bridge: primary, secondary, subordinate
 #define CONFIG_CAPABILITIES 0x34
 
-#define COMMAND_IO            0x0001
 #define COMMAND_MEMORY        0x0002
 #define COMMAND_BUS_MASTER    0x0004
 #define COMMAND_INTX_DISABLE  0x0400

@@ -161,8 +161,3 @@ const char *tls_stream_version(const struct tls_stream *stream)
 {
     return tls_connection_version(stream->tls);
 }
-
-const char *tls_stream_suite(const struct tls_stream *stream)
-{
-    return tls_connection_suite(stream->tls);
-}

@@ -35,6 +35,5 @@ void tls_stream_close(struct tls_stream *stream);
 
 // Returns: "" if nothing failed.
 const char *tls_stream_failure(const struct tls_stream *stream);
-// Returns: "TLSv1.3", and the name of the cipher suite.
+// Returns: "TLSv1.3".
 const char *tls_stream_version(const struct tls_stream *stream);
-const char *tls_stream_suite(const struct tls_stream *stream);

@@ -31,20 +31,6 @@ int kv_store_start(struct kv_store *store, size_t limit_bytes, uint64_t first_ve
     return store->buckets ? 0 : -ENOMEM;
 }
 
-void kv_store_end(struct kv_store *store)
-{
-    for (size_t i = 0; i < store->bucket_count; i++) {
-        struct kv_entry *entry;
-        while ((entry = store->buckets[i]) != NULL) {
-            store->buckets[i] = entry->next;
-            kv_let_go(entry->value);
-            heap_free(entry);
-        }
-    }
-    heap_free(store->buckets);
-    *store = (struct kv_store){0};
-}
-
 // Where the pointer to the key's entry is, or would be: the low bits say which core, so not those.
 static struct kv_entry **entry_find(const struct kv_store *store, uint64_t hash, const char *key,
                                     size_t key_bytes)

@@ -24,8 +24,6 @@ struct kv_store {
 
 // An empty store. Returns: 0 or -ENOMEM.
 int kv_store_start(struct kv_store *store, size_t limit_bytes, uint64_t first_version) MUST_CHECK;
-// Frees all of it. Context: nobody holds a value.
-void kv_store_end(struct kv_store *store);
 
 // `hash` is the key's, the same each time. Returns: the value, or NULL. To keep it beyond the next
 // change: kv_hold().

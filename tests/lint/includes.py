@@ -13,7 +13,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-LAYERS = ("kernel", "smp", "virtio", "drivers", "net", "tls", "http", "fs", "posix", "efi", "apps")
+LAYERS = ("kernel", "smp", "virtio", "drivers", "net", "tls", "http", "posix", "efi", "apps")
 # Beyond the folder itself and kernel/. posix/ offers all layers to C programs; apps are above all
 # layers, but know neither one kind of device nor the firmware. A card and the network above it span
 # cores.
@@ -23,8 +23,8 @@ ALSO = {
     "net": {"smp"},
     "tls": {"net"},
     "http": {"smp", "net", "tls"},
-    "posix": {"smp", "net", "fs"},
-    "apps": {"smp", "net", "tls", "http", "fs", "posix"},
+    "posix": {"smp", "net"},
+    "apps": {"smp", "net", "tls", "http", "posix"},
 }
 # This one file wires all layers.
 WIRING = "kernel/main.c"

@@ -12,7 +12,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LAYERS = ("kernel", "efi", "smp", "virtio", "drivers", "net", "tls", "http", "fs", "posix", "apps")
+LAYERS = ("kernel", "efi", "smp", "virtio", "drivers", "net", "tls", "http", "posix", "apps")
 CALL = re.compile(r"\blog_(?:error|warn|info|debug)\(")
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 MODULE = re.compile(r"([a-z0-9_]+): ")

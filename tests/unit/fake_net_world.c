@@ -292,11 +292,6 @@ void world_add_device(bool checksum_offload)
     registered = &world_device;
 }
 
-void world_remove_device(void)
-{
-    registered = NULL;
-}
-
 void world_deliver(const void *frame, size_t size_bytes, bool checksum_valid)
 {
     struct rx_waiting *waiting = calloc(1, sizeof(*waiting));
@@ -436,17 +431,22 @@ size_t world_ping(uint8_t *frame, uint16_t sequence, size_t data_bytes)
     return world_ip_headers(frame, 1, WORLD_PEER_IP, WORLD_OWN_IP, 8 + data_bytes);
 }
 
-size_t world_udp(uint8_t *frame, uint32_t source, uint16_t source_port, uint32_t destination,
-                 uint16_t port, const void *data, size_t data_bytes)
+void world_udp_datagram(uint8_t *udp, uint16_t source_port, uint16_t port, const void *data,
+                        size_t data_bytes)
 {
-    uint8_t *udp = frame + 34;
     world_put16(udp, source_port);
     world_put16(udp + 2, port);
     world_put16(udp + 4, (uint16_t)(8 + data_bytes));
     world_put16(udp + 6, 0);
     memcpy(udp + 8, data, data_bytes);
+}
+
+size_t world_udp(uint8_t *frame, uint32_t source, uint16_t source_port, uint32_t destination,
+                 uint16_t port, const void *data, size_t data_bytes)
+{
+    world_udp_datagram(frame + 34, source_port, port, data, data_bytes);
     size_t size_bytes = world_ip_headers(frame, 17, source, destination, 8 + data_bytes);
-    world_put16(udp + 6, world_transport_checksum(frame, 6));
+    world_put16(frame + 34 + 6, world_transport_checksum(frame, 6));
     return size_bytes;
 }
 

@@ -37,7 +37,6 @@ extern void (*world_peer)(void);
 void world_set_option(const char *key, const char *value);
 // Puts the device in place: net_start() finds it.
 void world_add_device(bool checksum_offload);
-void world_remove_device(void);
 
 // Queues a frame for the next poll. Its bytes are copied into blocks of their exact size.
 void world_deliver(const void *frame, size_t size_bytes, bool checksum_valid);
@@ -74,6 +73,9 @@ size_t world_ip_headers(uint8_t *frame, uint8_t protocol, uint32_t source, uint3
 void world_ip_checksum(uint8_t *frame);
 size_t world_arp_request(uint8_t *frame, uint32_t asked);
 size_t world_ping(uint8_t *frame, uint16_t sequence, size_t data_bytes);
+// UDP's header and data, the checksum still 0.
+void world_udp_datagram(uint8_t *udp, uint16_t source_port, uint16_t port, const void *data,
+                        size_t data_bytes);
 size_t world_udp(uint8_t *frame, uint32_t source, uint16_t source_port, uint32_t destination,
                  uint16_t port, const void *data, size_t data_bytes);
 

@@ -102,14 +102,9 @@ size_t world_neighbour(uint8_t *frame, const uint8_t destination[16], const uint
 size_t world_udp6(uint8_t *frame, const uint8_t source[16], uint16_t source_port,
                   const uint8_t destination[16], uint16_t port, const void *data, size_t data_bytes)
 {
-    uint8_t *udp = frame + START;
-    world_put16(udp, source_port);
-    world_put16(udp + 2, port);
-    world_put16(udp + 4, (uint16_t)(8 + data_bytes));
-    world_put16(udp + 6, 0);
-    memcpy(udp + 8, data, data_bytes);
+    world_udp_datagram(frame + START, source_port, port, data, data_bytes);
     size_t size_bytes = world_ip6_headers(frame, 17, source, destination, 8 + data_bytes);
-    world_put16(udp + 6, world_ip6_checksum(frame, 6));
+    world_put16(frame + START + 6, world_ip6_checksum(frame, 6));
     return size_bytes;
 }
 

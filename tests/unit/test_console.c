@@ -31,7 +31,6 @@
 #include "seeded.h"
 
 PERCORE unsigned core_this_index;
-unsigned core_online_count = 4;
 
 static uint64_t now_ns;
 uint64_t time_now_ns(void)

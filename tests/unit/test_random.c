@@ -9,7 +9,6 @@
 #include "kernel/random.c"
 
 PERCORE unsigned core_this_index;
-unsigned core_online_count = 4;
 
 static uint64_t tsc;
 static bool has_rdrand, has_rdseed;

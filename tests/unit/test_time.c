@@ -20,7 +20,6 @@
 #define PM_HZ          3579545ull
 #define HPET_PERIOD_FS 69841279ull // as in a PC: 14.31818 MHz
 #define APIC_HZ        62500000ull
-#define ENTRY_TSC      123456789ull
 #define WALL_S         1800000000ull
 #define KVM_TIME_NS    987654321ull
 

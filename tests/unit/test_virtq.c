@@ -102,7 +102,7 @@ struct model {
     } expected[256]; // used, not taken yet
     uint32_t expected_first, expected_count;
     uint32_t unpublished, taken;
-    bool interrupt_armed, notify_armed, interrupt_due;
+    bool interrupt_armed, notify_armed;
 };
 
 static void driver_adds(struct model *m)
