@@ -19,7 +19,7 @@ build/unit/certificates/chain.pem: tests/certificates
 
 UNIT_TESTS += tls
 UNIT_CFLAGS_tls  := -iquote tests/unit/shadow $(MBEDTLS_CFLAGS)
-UNIT_SOURCES_tls := $(addprefix tls/,buffers.c connection.c context.c core.c curve25519.c errors.c hosts.c sessions.c tickets.c) \
+UNIT_SOURCES_tls := $(addprefix tls/,buffers.c connection.c context.c core.c curve25519.c errors.c hosts.c pem.c sessions.c tickets.c) \
     build/unit/mbedtls/mbedtls.a
 UNIT_DEPENDS_tls := $(wildcard tls/*.h) tests/unit/tls_below.h build/unit/certificates/chain.pem
 
