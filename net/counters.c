@@ -6,7 +6,7 @@
 #include "kernel/device.h"
 #include "net/half_open.h"
 #include "net/icmp_errors.h"
-#include "net/netif.h"
+#include "net/interface.h"
 #include "net/orphan.h"
 #include "net/relay.h"
 #include "net/tcp_recovery.h"
@@ -55,7 +55,7 @@ static uint64_t read_device(unsigned card, unsigned core, size_t offset)
 
 static uint64_t read_netif(unsigned card, unsigned core, size_t offset)
 {
-    struct net_netif_stats stats = net_netif_stats_of(core, card);
+    struct net_interface_stats stats = net_interface_stats_of(core, card);
     return field(&stats, offset);
 }
 
@@ -131,7 +131,7 @@ static uint64_t read_stack(unsigned core, size_t offset)
 #define IN_DEVICES(kind, field)                                                                    \
     kind, sum_of_devices, offsetof(struct net_device_stats, field), &devices
 #define IN_NETIF(field)                                                                            \
-    COUNTER_EVENTS, sum_of_netifs, offsetof(struct net_netif_stats, field), &netifs
+    COUNTER_EVENTS, sum_of_netifs, offsetof(struct net_interface_stats, field), &netifs
 #define IN_RELAY(field)     COUNTER_EVENTS, read_relay, offsetof(struct net_relay_stats, field), NULL
 #define IN_HALF_OPEN(field) read_half_open, offsetof(struct net_half_open_stats, field), NULL
 #define IN_RECOVERY(field)                                                                         \

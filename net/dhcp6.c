@@ -8,8 +8,8 @@
 #include "kernel/time.h"
 #include "net/dns_servers.h"
 #include "net/hooks.h"
+#include "net/interface.h"
 #include "net/ip6.h"
-#include "net/netif.h"
 
 #include "lwip/ip.h"
 #include "lwip/prot/ethernet.h"

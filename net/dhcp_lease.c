@@ -4,7 +4,7 @@
 // asks, and is answered. Context: core 0. Spec: RFC 2131 section 4.4.5.
 #include "kernel/time.h"
 #include "net/hooks.h"
-#include "net/netif.h"
+#include "net/interface.h"
 
 #include "lwip/dhcp.h"
 #include "lwip/prot/dhcp.h"

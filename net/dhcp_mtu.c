@@ -4,7 +4,7 @@
 #include "kernel/log.h"
 #include "kernel/options.h"
 #include "net/hooks.h"
-#include "net/netif.h"
+#include "net/interface.h"
 #include "net/spread.h"
 
 #include "lwip/ip.h"

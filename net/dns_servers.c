@@ -5,7 +5,7 @@
 
 #include "net/address6.h"
 #include "net/hooks.h"
-#include "net/netif.h"
+#include "net/interface.h"
 #include "net/spread.h"
 
 #include "lwip/dns.h"

@@ -4,10 +4,10 @@
 
 #include "kernel/core.h"
 #include "net/address6.h"
+#include "net/interface.h"
 #include "net/ip4.h"
 #include "net/ip6.h"
 #include "net/net.h"
-#include "net/netif.h"
 #include "net/relay.h"
 #include "net/timers.h"
 
@@ -40,8 +40,8 @@ static void add_protocol_counters(struct net_facts *out, const struct stats_ *of
 
 static void add_counters_of_card(unsigned core, unsigned card, struct net_facts *out)
 {
-    struct net_netif_stats stats = net_netif_stats_of(core, card);
-    net_netif_add_frames(&out->frames, core, card);
+    struct net_interface_stats stats = net_interface_stats_of(core, card);
+    net_interface_add_frames(&out->frames, core, card);
     out->rx_copied += stats.rx_copied;
     out->rx_dropped += stats.rx_dropped;
     out->tx_coalesced += stats.tx_coalesced;
@@ -54,7 +54,7 @@ static void add_counters_of_card(unsigned core, unsigned card, struct net_facts 
 // What another core counts is read while it counts: a moment old at most.
 static void add_counters_of(unsigned core, struct net_facts *out)
 {
-    if (net_netif_device_of(core, 0) == NULL)
+    if (net_interface_device_of(core, 0) == NULL)
         return;
     out->cores++;
     for (unsigned card = 0; card < net_card_count; card++)

@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "kernel/core.h"
+#include "net/interface.h"
 #include "net/ip6.h"
-#include "net/netif.h"
 
 #include "lwip/igmp.h"
 #include "lwip/mld6.h"

@@ -12,8 +12,8 @@
 #include "net/address.h"
 #include "net/dhcp_mtu.h"
 #include "net/dns_servers.h"
+#include "net/interface.h"
 #include "net/net.h"
-#include "net/netif.h"
 #include "net/ntp_servers.h"
 
 #include "lwip/dhcp.h"

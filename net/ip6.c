@@ -10,7 +10,7 @@
 #include "net/dhcp6.h"
 #include "net/dns_servers.h"
 #include "net/hooks.h"
-#include "net/netif.h"
+#include "net/interface.h"
 #include "net/segments.h"
 #include "net/spread.h"
 

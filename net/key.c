@@ -2,8 +2,8 @@
 // Key `n` of the console: what all cores know of the network.
 #include "kernel/core.h"
 #include "kernel/keys.h"
+#include "net/interface.h"
 #include "net/net.h"
-#include "net/netif.h"
 #include "net/spread.h"
 #include "net/tables.h"
 #include "smp/remote.h"
@@ -54,7 +54,7 @@ static void show_card(unsigned card)
     const struct net_device *first = net_interface(card)->device;
     struct net_device_stats sum = {0};
     for (unsigned core = 0; core < core_count(); core++)
-        net_netif_add_frames(&sum, core, card);
+        net_interface_add_frames(&sum, core, card);
     keys_show("card       %s, link %s, frames %llu in %llu out, dropped %llu in %llu out\n",
               first->name, first->link_up ? "up" : "down", (unsigned long long)sum.rx_frames,
               (unsigned long long)sum.tx_frames,

@@ -29,9 +29,6 @@
 
 #define POLL_BUDGET_FRAMES 64 // then what was answered is sent and the other work gets its turn
 #define POLL_BUSY_FRAMES   8  // while so many were taken, others are likely to have come
-// Receive buffers lwIP and the app may hold. Beyond, frames are copied and their buffers go back at
-// once, so that a reader that stops reading cannot keep the device from receiving.
-#define RX_HELD_MAX 64
 // lwIP reads Ethernet's and ARP's or IP's header (14 + 28 or 40 bytes) before it looks at the
 // length.
 #define RX_READABLE_MIN 54
@@ -48,22 +45,7 @@ _Static_assert(sizeof(struct rx_pbuf) <= sizeof(((struct net_rx_buffer *)0)->use
 
 OPTION_NUMBER_OF_CARD(mtu, IPV4_MTU_MIN, UINT16_MAX, "bytes of payload that frames carry at most");
 
-static PERCORE struct net_interface interfaces[NET_CARDS_MAX];
-static PERCORE struct net_interface *end = interfaces;
-PERCORE unsigned net_card_count;
 static PERCORE bool flush_needed; // frames were queued or buffers given back since the last flush
-
-struct net_interface *net_interface(unsigned card)
-{
-    ASSERT(card < net_card_count);
-    return &interfaces[card];
-}
-
-const char *net_card_suffix(unsigned card)
-{
-    static const char suffixes[NET_CARDS_MAX][3] = {"", ".1", ".2", ".3", ".4", ".5", ".6", ".7"};
-    return suffixes[card];
-}
 
 // ---- receive ------------------------------------------------------------------------------------
 
@@ -397,11 +379,6 @@ static void follow_link(struct net_interface *interface)
     net_route_changed();
 }
 
-void net_netif_share(unsigned card, unsigned cores)
-{
-    net_interface(card)->rx_held_max = LWIP_MAX(RX_HELD_MAX / cores, 4);
-}
-
 void net_netif_touch(void)
 {
     flush_needed = true;
@@ -409,13 +386,8 @@ void net_netif_touch(void)
 
 struct netif *net_netif_start(struct net_device *device)
 {
-    ASSERT(device->card == net_card_count && device->card < NET_CARDS_MAX);
-    struct net_interface *interface = end++;
-    net_card_count++;
-    interface->device = device;
-    interface->card = device->card;
+    struct net_interface *interface = net_interface_add(device);
     interface->map = &net_spread_maps[device->card];
-    net_netif_share(device->card, 1);
     device->user = interface;
     device->received = frame_received;
     device->transmitted = frame_transmitted;
@@ -459,16 +431,16 @@ static inline void flush(void)
     if (flush_needed) {
         flush_needed = false;
         net_timers_traffic();
-        for (struct net_interface *interface = interfaces; interface < end; interface++)
-            interface->device->ops->flush(interface->device);
+        for (struct net_interface *each = net_interfaces; each < net_interfaces_end; each++)
+            each->device->ops->flush(each->device);
     }
 }
 
 bool net_netif_poll(void)
 {
     uint32_t frames = 0;
-    for (struct net_interface *interface = interfaces; interface < end; interface++)
-        frames += poll(interface);
+    for (struct net_interface *each = net_interfaces; each < net_interfaces_end; each++)
+        frames += poll(each);
     flush();
     exchange_flush();
     return frames >= POLL_BUSY_FRAMES;
@@ -480,38 +452,7 @@ bool net_netif_arm(void)
     flush();
     net_relay_settle();
     exchange_flush(); // comes after the exchange's own arm()
-    for (struct net_interface *interface = interfaces; interface < end; interface++)
-        has_work |= interface->device->ops->arm(interface->device); // a full queue's tells of room
+    for (struct net_interface *each = net_interfaces; each < net_interfaces_end; each++)
+        has_work |= each->device->ops->arm(each->device); // a full queue's tells of room
     return has_work;
-}
-
-struct net_netif_stats net_netif_stats_of(unsigned core, unsigned card)
-{
-    const struct net_interface(*of)[NET_CARDS_MAX] = core_local_of(core, &interfaces);
-    return of == NULL ? (struct net_netif_stats){0} : (*of)[card].stats;
-}
-
-const struct net_device *net_netif_device_of(unsigned core, unsigned card)
-{
-    const struct net_interface(*of)[NET_CARDS_MAX] = core_local_of(core, &interfaces);
-    return of == NULL ? NULL : (*of)[card].device;
-}
-
-void net_netif_add_frames(struct net_device_stats *sum, unsigned core, unsigned card)
-{
-    const struct net_device *device = net_netif_device_of(core, card);
-    // A core without queues counts what it sent through another, which counts it too.
-    if (device == NULL || (device->of_card == NULL && core != interfaces[card].device->core))
-        return;
-    const struct net_device_stats *of = &device->stats;
-    sum->rx_frames += of->rx_frames;
-    sum->rx_bytes += of->rx_bytes;
-    sum->rx_dropped += of->rx_dropped;
-    sum->rx_errors += of->rx_errors;
-    sum->tx_frames += of->tx_frames;
-    sum->tx_bytes += of->tx_bytes;
-    sum->tx_dropped += of->tx_dropped;
-    sum->interrupts += of->interrupts;
-    sum->notifications += of->notifications;
-    sum->lost_interrupts += of->lost_interrupts;
 }

@@ -2,7 +2,7 @@
 #include "net/ntp_servers.h"
 
 #include "net/dhcp_mtu.h"
-#include "net/netif.h"
+#include "net/interface.h"
 
 #include "lwip/dhcp.h"
 #include "lwip/ip.h"

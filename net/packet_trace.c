@@ -6,7 +6,7 @@
 #include "kernel/core.h"
 #include "kernel/log.h"
 #include "kernel/options.h"
-#include "net/netif.h"
+#include "net/interface.h"
 #include "net/packet_text.h"
 
 #include "lwip/pbuf.h"

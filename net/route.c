@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "net/route.h"
 
-#include "net/netif.h"
+#include "net/interface.h"
 
 #include "lwip/ethip6.h"
 #include "lwip/priv/nd6_priv.h"

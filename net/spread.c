@@ -11,10 +11,10 @@
 #include "kernel/log.h"
 #include "kernel/options.h"
 #include "kernel/thread.h"
+#include "net/interface.h"
 #include "net/local_ports.h"
 #include "net/net.h"
 #include "net/net_core.h"
-#include "net/netif.h"
 #include "net/relay.h"
 #include "net/vlan.h"
 #include "smp/exchange.h"
@@ -98,7 +98,7 @@ static void take_position(const struct plan *plan, unsigned position)
                         net_steer_port_last(&ports, position));
     for (unsigned card = 0; card < net_card_count; card++) {
         unsigned pairs = plan->pairs[card];
-        net_netif_share(card, (plan->cores - position % pairs + pairs - 1) / pairs);
+        net_interface_share(card, (plan->cores - position % pairs + pairs - 1) / pairs);
     }
 }
 

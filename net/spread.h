@@ -4,8 +4,8 @@
 #pragma once
 
 #include "kernel/core.h"
+#include "net/interface.h"
 #include "net/net_core.h"
-#include "net/netif.h"
 #include "net/steer.h"
 
 extern unsigned net_spread_count;                           // cores that have a network

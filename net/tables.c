@@ -5,9 +5,9 @@
 
 #include "kernel/device.h"
 #include "net/address6.h"
+#include "net/interface.h"
 #include "net/ip4.h"
 #include "net/ip6.h"
-#include "net/netif.h"
 #include "net/ntp_servers.h"
 
 #include "lwip/dns.h"

@@ -3,7 +3,7 @@ ifndef LWIP_SOURCES
 include third_party/third_party.mk
 endif
 
-NET_UNIT_SOURCES := $(addprefix net/,address.c address6.c checksum.c demux.c dhcp6.c dhcp_lease.c dhcp_mtu.c dns_servers.c facts.c groups.c half_open.c icmp_errors.c ip4.c ip4_input.c ip6.c ip6_refuse.c local_ports.c nd6_queue.c neighbour.c net.c netif.c ntp_servers.c offload.c orphan.c owner.c packet_text.c packet_trace.c relay.c route.c segments.c sequence.c spread.c steer.c tables.c tcp_acknowledge.c tcp_cubic.c tcp_duplicates.c tcp_hooks.c tcp_reassembly.c tcp_recovery.c tcp_scoreboard.c tcp_timeout.c tcp_window.c timers.c vlan.c) kernel/siphash.c
+NET_UNIT_SOURCES := $(addprefix net/,address.c address6.c checksum.c demux.c dhcp6.c dhcp_lease.c dhcp_mtu.c dns_servers.c facts.c groups.c half_open.c icmp_errors.c interface.c ip4.c ip4_input.c ip6.c ip6_refuse.c local_ports.c nd6_queue.c neighbour.c net.c netif.c ntp_servers.c offload.c orphan.c owner.c packet_text.c packet_trace.c relay.c route.c segments.c sequence.c spread.c steer.c tables.c tcp_acknowledge.c tcp_cubic.c tcp_duplicates.c tcp_hooks.c tcp_reassembly.c tcp_recovery.c tcp_scoreboard.c tcp_timeout.c tcp_window.c timers.c vlan.c) kernel/siphash.c
 # net/timers.c takes the place of lwIP's.
 NET_UNIT_LWIP    := $(LWIP_SOURCES)
 # One core, whose variables are plain ones: lwIP's are.

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "net/netif.h"
+#include "net/interface.h"
 
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
@@ -149,7 +149,7 @@ static void check_ping(size_t data_bytes)
 
 static void check_nothing_is_held(void)
 {
-    struct net_netif_stats stats = net_netif_stats_of(0, 0);
+    struct net_interface_stats stats = net_interface_stats_of(0, 0);
     assert_int_equal(world_buffers_out, 0);
     assert_int_equal(stats.rx_held, 0);
     assert_int_equal(stats.tx_held, 0);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "net/netif.h"
+#include "net/interface.h"
 
 #include "lwip/priv/tcp_priv.h"
 

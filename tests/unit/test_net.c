@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "kernel/pci.h"
+#include "net/interface.h"
 #include "net/net.h"
-#include "net/netif.h"
 
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"

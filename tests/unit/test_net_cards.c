@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "net/dns_servers.h"
+#include "net/interface.h"
 #include "net/ip6.h"
 #include "net/net.h"
-#include "net/netif.h"
 #include "net/route.h"
 #include "net/tables.h"
 #include "net/udp_send.h"

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/interface.h"
 #include "net/net.h"
-#include "net/netif.h"
 
 #include "lwip/dns.h"
 #include "lwip/priv/tcp_priv.h"
@@ -299,13 +299,13 @@ static void frames_too_long_for_lwip_are_dropped(void **unused)
 {
     (void)unused;
     static uint8_t longest[70000];
-    uint64_t before = net_netif_stats_of(0, 0).rx_dropped;
+    uint64_t before = net_interface_stats_of(0, 0).rx_dropped;
     unsigned out_before = world_buffers_out;
     world_ping(longest, 1, 56);
     world_deliver(longest, sizeof(longest), true);
     world_deliver(longest, UINT16_MAX + 1, true);
     world_turn();
-    assert_int_equal(net_netif_stats_of(0, 0).rx_dropped, before + 2);
+    assert_int_equal(net_interface_stats_of(0, 0).rx_dropped, before + 2);
     assert_int_equal(world_buffers_out, out_before);
     assert_false(world_take(&sent));
 }
@@ -319,8 +319,8 @@ static void everything_is_given_back(void **unused)
     world_pass_ms(600 * 1000);
     world_drop_sent();
     assert_int_equal(world_buffers_out, 0);
-    assert_int_equal(net_netif_stats_of(0, 0).rx_held, 0);
-    assert_int_equal(net_netif_stats_of(0, 0).tx_held, 0);
+    assert_int_equal(net_interface_stats_of(0, 0).rx_held, 0);
+    assert_int_equal(net_interface_stats_of(0, 0).tx_held, 0);
 }
 
 static void it_still_answers(void **unused)

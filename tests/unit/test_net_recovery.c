@@ -9,7 +9,7 @@
 
 #include "kernel/time.h"
 #include "net/demux.h"
-#include "net/netif.h"
+#include "net/interface.h"
 #include "net/segments.h"
 #include "net/tcp_recovery.h"
 
@@ -291,7 +291,7 @@ static void disconnect(void)
     while (to_machine.count > 0)
         free(to_machine.waiting[--to_machine.count]);
     assert_null(tcp_active_pcbs);
-    assert_int_equal(net_netif_stats_of(0, 0).tx_held, 0);
+    assert_int_equal(net_interface_stats_of(0, 0).tx_held, 0);
     assert_int_equal(world_buffers_out, 0);
 }
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/netif.h"
+#include "net/interface.h"
 
 #include "lwip/priv/tcp_priv.h"
 
@@ -155,7 +155,7 @@ static void disconnect(void)
     world_turn();
     world_drop_sent();
     assert_null(tcp_active_pcbs);
-    struct net_netif_stats stats = net_netif_stats_of(0, 0);
+    struct net_interface_stats stats = net_interface_stats_of(0, 0);
     assert_int_equal(stats.tx_held, 0);
     assert_int_equal(world_buffers_out, 0);
 }

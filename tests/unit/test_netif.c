@@ -4,6 +4,7 @@
 #include "net_echo.h"
 
 #include "net/net.h"
+#include "net/netif.h"
 
 #include "lwip/udp.h"
 
@@ -40,13 +41,13 @@ static void full_queue_is_tried_again(void **unused)
 {
     (void)unused;
     struct world_tcp peer = shake_hands(40002);
-    uint64_t full_before = net_netif_stats_of(0, 0).tx_queue_full;
+    uint64_t full_before = net_interface_stats_of(0, 0).tx_queue_full;
     world_tx_room = 0;
     world_deliver(frame, world_tcp_segment(frame, &peer, WORLD_ACK | WORLD_PSH, "abc", 3), false);
     net_netif_poll();
     assert_false(net_netif_arm()); // the core halts; the device will tell when there is room
     assert_false(world_take(&answer));
-    assert_true(net_netif_stats_of(0, 0).tx_queue_full > full_before);
+    assert_true(net_interface_stats_of(0, 0).tx_queue_full > full_before);
     world_tx_room = 1;
     world_hold_sent = true;
     world_deliver(frame, world_ping(frame, 1, 8), false); // takes the only room
@@ -75,7 +76,7 @@ static void sent_memory_is_left_alone_until_the_device_is_done(void **unused)
     peer.sequence += 7;
     assert_memory_equal(take_segment() + 20, "payload", 7);
     world_pass_ms(3000); // retransmission time passes: the device has not even sent the first
-    assert_int_equal(net_netif_stats_of(0, 0).tx_held, 1);
+    assert_int_equal(net_interface_stats_of(0, 0).tx_held, 1);
     send_segment(&peer, WORLD_RST, NULL, 0); // the connection goes, the memory stays
     assert_null(tcp_active_pcbs);
     world_hold_sent = false;
@@ -89,7 +90,7 @@ static void held_buffers_are_bounded(void **unused)
 {
     (void)unused;
     struct world_tcp peer = shake_hands(40005);
-    uint64_t copied_before = net_netif_stats_of(0, 0).rx_copied;
+    uint64_t copied_before = net_interface_stats_of(0, 0).rx_copied;
     unsigned before = received_bytes;
     keep_data = true;
     for (int i = 0; i < 150; i++) {
@@ -99,7 +100,7 @@ static void held_buffers_are_bounded(void **unused)
     }
     keep_data = false;
     assert_int_equal(received_bytes - before, 1500);
-    assert_true(net_netif_stats_of(0, 0).rx_copied - copied_before >= 150 - 64);
+    assert_true(net_interface_stats_of(0, 0).rx_copied - copied_before >= 150 - 64);
     for (uint16_t i = 0; i < 1500; i++)
         assert_int_equal(pbuf_get_at(kept, i), '0' + i % 10);
     tcp_recved(connection, kept->tot_len);
