@@ -278,12 +278,14 @@ static void random_operations(void **state)
 static void many_timers(void **state)
 {
     (void)state;
-    enum { MANY = 100000 };
+    enum { MANY = 1000000 };
     static struct model many[MANY];
     for (unsigned order = 0; order < 3; order++) {
         memset(many, 0, sizeof(many));
         for (unsigned i = 0; i < MANY; i++) {
-            unsigned at = order == 0 ? i : order == 1 ? MANY - 1 - i : i * 7919 % MANY;
+            unsigned at = order == 0   ? i
+                          : order == 1 ? MANY - 1 - i
+                                       : (unsigned)(i * 7919ul % MANY);
             many[at].timer.expired = expired;
             many[at].pending = true;
             many[at].deadline_ns = at;
