@@ -7,6 +7,15 @@ build/bench/slots: bench/slots.c smp/exchange.c tests/unit/fake_core.c tests/uni
 	@gcc -std=gnu11 -O2 -g $(WARNINGS) -DTORIL_HOST -I. -Itests/unit -pthread -o $@ \
 	    $(filter %.c,$^) -lcmocka
 
+# The kernel as one core, with its own switch; its variables are plain ones, as in tests/unit/sync.mk.
+build/bench/host: bench/host.c $(addprefix apps/bench/,measure.c threads.c) $(O)/kernel/switch.o \
+    $(addprefix kernel/,thread.c scheduler.c sync.c timer.c heap.c pages.c) \
+    tests/unit/shadow/kernel/cpu.h tests/unit/fake_memory.h $(wildcard kernel/*.h apps/bench/*.h)
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	@gcc -std=gnu11 -O2 -g $(WARNINGS) -fno-omit-frame-pointer -iquote tests/unit/shadow -I. -Itests/unit -o $@ \
+	    $(filter %.c %.o,$^)
+
 build/bench/udp_load: bench/udp_load.c
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"

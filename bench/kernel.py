@@ -13,6 +13,7 @@ import concurrent.futures
 import dataclasses
 import pathlib
 import re
+import statistics
 import subprocess
 import sys
 
@@ -21,6 +22,8 @@ BASELINE = ROOT / "bench/kernel.baseline"
 ALLOWED_GROWTH = 0.03
 HANG_S = 600  # a hang detector
 LINE = re.compile(r"^bench: (\S+) (-?\d+(?:\.\d+)?) (-?\d+(?:\.\d+)?)$", re.MULTILINE)
+HOST_PROGRAM = ROOT / "build/bench/host"
+HOST_ROUNDS = 5  # of which the median one counts: the host may have other work
 SIZE_OF_IMAGE = 24 + 56  # from the PE signature; spec: PE Format, Optional Header
 
 
@@ -140,6 +143,19 @@ def sizes() -> Figures:
     return figures
 
 
+def on_host() -> dict[str, float]:
+    """The same sources in a program of this host. Returns: nanoseconds."""
+    rounds: dict[str, list[float]] = {}
+    for _ in range(HOST_ROUNDS):
+        done = subprocess.run([HOST_PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=HANG_S)
+        if done.returncode != 0:
+            die(f"{HOST_PROGRAM.relative_to(ROOT)} ended with status {done.returncode}:\n{done.stdout}")
+        for name, median, _ in LINE.findall(done.stdout):
+            rounds.setdefault(name, []).append(float(median))
+    return {name: statistics.median(figures) for name, figures in rounds.items()}
+
+
 def measure() -> list[tuple[Row, float, float]]:
     """All rows with median and least."""
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
@@ -160,18 +176,21 @@ def show(figure: float | None) -> str:
     return f"{figure:,.0f}" if figure >= 1000 or abs(figure - round(figure)) < 0.05 else f"{figure:,.1f}"
 
 
-def print_table(rows: list[tuple[Row, float, float]]) -> None:
+def print_table(rows: list[tuple[Row, float, float]], host_ns: dict[str, float]) -> None:
     """The table: instructions first, then sizes."""
     for is_bytes, unit in ((False, "instructions"), (True, "KiB")):
-        print(f"{unit:<40} {'median':>10} {'least':>10} {'aim':>8} {'Toro':>8}")
+        host = "" if is_bytes else f" {'host, ns':>8}"
+        print(f"{unit:<40} {'median':>10} {'least':>10} {'aim':>8} {'Toro':>8}{host}")
         for row, median, least in rows:
             if row.is_bytes != is_bytes:
                 continue
             scale = KIB if is_bytes else 1
             aim = None if row.aim is None else row.aim / scale
             over = "  over" if row.aim is not None and median > row.aim else ""
+            if not is_bytes:
+                host = f" {show(host_ns.get(row.name) if row.run == '1 core' else None):>8}"
             print(f"{row.label:<40} {show(median / scale):>10} {show(least / scale):>10} "
-                  f"{show(aim):>8} {row.toro or '-':>8}{over}")
+                  f"{show(aim):>8} {row.toro or '-':>8}{host}{over}")
         print()
 
 
@@ -221,7 +240,7 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--check"]:
         read_baseline()  # rather now than after the runs
     rows = measure()
-    print_table(rows)
+    print_table(rows, on_host())
     if arguments == ["--check"]:
         return check(rows)
     if arguments == ["--update"]:

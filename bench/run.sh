@@ -40,6 +40,7 @@ bench_kernel() {
     # shellcheck disable=SC2086 # a list of words
     install_needs $needs_run
     build bench hello http
+    run_make build/bench/host
     PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 bench/kernel.py "$@"
 }
 

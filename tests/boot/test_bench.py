@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What `./toril bench` says of itself, and how its tables judge. Nothing is measured here."""
+"""What `./toril bench` says of itself, and how its tables judge. No figure is judged here."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from conftest import HANG_S, ROOT, TORIL
 
 sys.path.append(str(ROOT / "bench"))
+import kernel  # noqa: E402 # pylint: disable=wrong-import-position
 import measures  # noqa: E402 # pylint: disable=wrong-import-position
 import table  # noqa: E402 # pylint: disable=wrong-import-position
 
@@ -22,6 +23,14 @@ def test_list() -> None:
     listed = re.findall(r"^  ([a-z]+) ", done.stdout, re.M)
     there_are = re.findall(r"^bench_([a-z]+)\(\)", (ROOT / "bench/run.sh").read_text(), re.M)
     assert done.returncode == 0 and sorted(listed) == sorted(there_are)
+
+
+def test_on_host() -> None:
+    """The kernel's sources as a program of this host: its figures are rows of the table."""
+    subprocess.run(["flock", "build/.lock", "make", "-s", "build/bench/host"], cwd=ROOT, check=True)
+    figures = kernel.on_host()
+    rows = {row.name for row in kernel.ROWS if row.run == "1 core"}
+    assert {"yield", "switch", "create-run-exit", "wake", "malloc-free-64"} <= figures.keys() <= rows
 
 
 def test_every_row_has_a_job() -> None:
