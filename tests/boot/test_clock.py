@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the clock is measured by, and the date."""
+"""What the clock is measured by."""
 
 from __future__ import annotations
 

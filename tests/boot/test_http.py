@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import datetime
+import email.utils
 import pathlib
 import re
 import socket
@@ -20,6 +22,15 @@ def test_front_page(http: Machine) -> None:
     assert re.search(rf"^content-length: {len(body.encode())}$", head, re.I | re.M), head
     assert re.search(r"^content-type: text/html", head, re.I | re.M), head
     assert "Toril" in body
+
+
+def test_date(http: Machine) -> None:
+    """The date is the firmware's clock, which is QEMU's, counted on."""
+    head = curl("-I", f"{http.url}/hello.txt")
+    date = re.search(r"^date: (.*GMT)", head, re.I | re.M)
+    assert date, head
+    away = email.utils.parsedate_to_datetime(date[1]) - datetime.datetime.now(datetime.timezone.utc)
+    assert abs(away) < datetime.timedelta(hours=1), head
 
 
 def test_head(http: Machine) -> None:
