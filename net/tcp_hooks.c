@@ -1,6 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include "net/tcp_hooks.h"
 
+bool net_tcp_is_foreign(struct tcp_pcb *pcb, const struct tcp_hdr *header)
+{
+    uint8_t flags = TCPH_FLAGS(header);
+    if ((flags & (TCP_RST | TCP_SYN)) != 0)
+        return false; // lwIP looks at its number, or answers it
+    if ((flags & TCP_ACK) == 0)
+        return true;
+    // What comes twice is behind, and may say something new.
+    bool is_in_window = header->seqno - pcb->rcv_nxt <= pcb->rcv_wnd ||
+                        pcb->rcv_nxt - header->seqno <= NET_WINDOW_MAX;
+    bool is_of_sent = header->ackno - pcb->lastack <= pcb->snd_nxt - pcb->lastack ||
+                      pcb->lastack - header->ackno <= NET_WINDOW_MAX;
+    if (is_in_window && is_of_sent)
+        return false;
+    (void)tcp_send_empty_ack(pcb);
+    return true;
+}
+
 err_t tcp_output(struct tcp_pcb *pcb)
 {
     if (pcb == tcp_input_pcb)

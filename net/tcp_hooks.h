@@ -13,15 +13,23 @@
 
 #include "lwip/priv/tcp_priv.h"
 
+// Of a segment that is not the next one, or does not acknowledge all: whether it cannot be the
+// peer's, for its numbers are out of all windows. lwIP would take the window that it names, and its
+// data whatever it acknowledges, from who has but guessed the ports. The peer is answered, in case
+// it meant it. Spec: RFC 9293 section 3.10.7.4, RFC 5961 section 5.2.
+bool net_tcp_is_foreign(struct tcp_pcb *pcb, const struct tcp_hdr *header);
+
 // Before lwIP looks at a segment. Returns: ERR_ABRT if it need not, and frees it.
 static inline err_t net_tcp_before_input(struct tcp_pcb *pcb, const struct tcp_hdr *header,
                                          uint32_t option_bytes, struct pbuf *packet)
 {
     if (pcb->state < ESTABLISHED || pcb->state == TIME_WAIT)
         return ERR_OK;
-    if (header->seqno != pcb->rcv_nxt &&
-        (net_duplicate_answer(pcb, header, packet->tot_len) ||
-         (option_bytes == 0 && net_reassembly_take(pcb, header, packet))))
+    bool is_next = header->seqno == pcb->rcv_nxt;
+    if ((!is_next || header->ackno != pcb->snd_nxt) && net_tcp_is_foreign(pcb, header))
+        return ERR_ABRT;
+    if (!is_next && (net_duplicate_answer(pcb, header, packet->tot_len) ||
+                     (option_bytes == 0 && net_reassembly_take(pcb, header, packet))))
         return ERR_ABRT;
     const struct tcp_seg *first = pcb->unacked;
     if ((first != NULL && (first->len > pcb->mss || first->next != NULL)) ||

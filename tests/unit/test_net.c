@@ -301,6 +301,48 @@ static void client_that_waits_sends_again_as_soon(void **unused)
     check_nothing_is_held();
 }
 
+// Who knows the ends of a connection, but not its numbers, sends in the peer's name.
+static void guesses_change_nothing(void **unused)
+{
+    (void)unused;
+    struct world_tcp peer = shake_hands(41000);
+    check_echo(&peer, "before", 6);
+    uint32_t window = connection->snd_wnd;
+    unsigned received = received_bytes;
+    static const struct {
+        uint32_t sequence, acknowledged; // from the right ones
+        uint8_t flags;
+        bool is_answered;
+    } table[] = {
+        {1u << 30, 0, WORLD_ACK, true},    {1u << 30, 0, WORLD_ACK | WORLD_FIN, true},
+        {0x80000000, 0, WORLD_ACK, true},  {0xc0000000, 0, WORLD_ACK, true},
+        {0, 1, WORLD_ACK, true},           {0, 1u << 30, WORLD_ACK | WORLD_PSH, true},
+        {0, 0xc0000000, WORLD_ACK, true},  {3, 0xc0000000, WORLD_ACK, true},
+        {0, 0xc0000000, WORLD_PSH, false}, {3, 0xc0000000, WORLD_PSH, false},
+        {1u << 30, 0, WORLD_RST, false},   {1u << 30, 0, WORLD_RST | WORLD_ACK, false},
+        {1u << 30, 0, WORLD_SYN, true},    {0, 0, WORLD_SYN, true},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
+        struct world_tcp guess = peer;
+        guess.sequence += table[i].sequence;
+        guess.acknowledged += table[i].acknowledged;
+        guess.window = 0;
+        send_segment(&guess, table[i].flags, "guess", (table[i].flags & WORLD_PSH) != 0 ? 5 : 0);
+        assert_int_equal(world_take(&answer), table[i].is_answered);
+        if (table[i].is_answered) {
+            assert_int_equal(world_get32(answer.bytes + 42), peer.sequence);
+            assert_int_equal(answer.bytes[47], WORLD_ACK);
+        }
+        assert_false(world_take(&answer));
+        assert_int_equal(connection->snd_wnd, window);
+        assert_int_equal(received_bytes, received);
+        assert_null(connection->ooseq);
+    }
+    check_echo(&peer, "after", 5);
+    close_from_peer(&peer);
+    check_nothing_is_held();
+}
+
 static void initial_sequence_numbers_differ(void **unused)
 {
     (void)unused;
@@ -377,6 +419,7 @@ int main(void)
         cmocka_unit_test(lost_confirmation_is_sent_again),
         cmocka_unit_test(client_tries_for_half_a_minute),
         cmocka_unit_test(client_that_waits_sends_again_as_soon),
+        cmocka_unit_test(guesses_change_nothing),
         cmocka_unit_test(initial_sequence_numbers_differ),
         cmocka_unit_test(idle_machine_wakes_once_a_second),
         cmocka_unit_test(facts_say_what_happened),
