@@ -75,7 +75,7 @@ $(O)/posix/start.o: FIRST_CFLAGS = $(POSIX_START_CFLAGS)
 SMALL := $(call object,$(addprefix kernel/, backtrace.c clock.c console.c debugport.c framebuffer.c \
     kvm_clock.c log.c mtrr.c nmi.c numa.c options.c panic.c pci.c power.c serial.c snapshot.c symbols.c trace.c \
     watchdog.c) \
-    $(addprefix smp/, borrow.c bringup.c tsc_sync.c) $(addprefix virtio/, probe.c rng.c virtq.c))
+    $(addprefix smp/, borrow.c bringup.c tsc_sync.c) $(addprefix virtio/, probe.c rng.c transport_pci.c virtq.c))
 $(SMALL): private LEVEL := $(call level,-Os)
 
 # Not compiled with the rest as one: what runs before the image is relocated or the C library is up.
