@@ -89,7 +89,7 @@ static void answer_file(struct http_connection *connection, bool keep_alive)
     connection->owned = made.text;
     connection->rest = made.body;
     if (keep_alive && is_get && connection->parser.http_minor == 1 && connection->body_bytes == 0 &&
-        response != &made.response && http_access_log == HTTP_LOG_OFF)
+        response != &made.response && !connection->names_https && http_access_log == HTTP_LOG_OFF)
         connection->memorable = response;
     respond(connection, response, keep_alive);
 }

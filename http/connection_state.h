@@ -68,6 +68,8 @@ struct http_connection {
     bool handling;                         // its handler is being called
     bool keep_alive;                       // after its answer
     bool finishing;                        // the next answer is the last one
+    bool secure;                           // TLS is between
+    bool names_https;                      // the target does, so its bytes do not decide alone
     struct http_known_fields *fields;      // that matter to a file or page; NULL: none so far
     uint32_t answered;                     // requests, so far; may wrap
     const struct http_response *memorable; // the last one's, if only its bytes decided it

@@ -77,8 +77,9 @@ ERROR_PAGE = (
     '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
     '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     "<title>{status} {reason}</title>\n"
-    '<link rel="stylesheet" href="/style.css">\n'
-    '<main class="error"><h1>{status}</h1><p>{reason}</p><a href="/">To the status page</a></main>\n'
+    "<style>:root{{color-scheme:light dark}}body{{margin-top:18vh;text-align:center;font-family:sans-serif}}"
+    "</style>\n"
+    "<h1>{status}</h1><p>{reason}</p>\n"
     "</html>\n"
 )
 

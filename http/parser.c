@@ -168,6 +168,9 @@ static int on_url_complete(llhttp_t *parser)
         return refuse(connection, 405); // their targets are no paths
     if (parser->method == HTTP_PRI)
         return refuse(connection, 505); // how HTTP/2 begins
+    connection->names_https = http_target_is_https(connection->text, connection->text_length);
+    if (connection->names_https && !connection->secure)
+        return refuse(connection, 400); // RFC 9110, 7.4
     // Nearly every target is a path as it stands in the table.
     connection->resource = http_find(connection->text, connection->text_length);
     int error = connection->resource ? 0 : resource_search(connection);

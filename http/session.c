@@ -312,6 +312,7 @@ struct session *session_start(struct server *server, struct tcp_pcb *pcb)
     session->pcb = pcb;
     http_connection_start(&session->http,
                           server->security ? server->security->write : session_write, on_wake);
+    session->http.secure = server->security != NULL;
     if (server->security && !server->security->open(session)) {
         heap_free(session);
         return NULL;

@@ -13,19 +13,32 @@ static int hex_digit(char digit)
     return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
+static bool begins_with(const char *target, size_t length, const char *scheme)
+{
+    return length > strlen(scheme) && strncasecmp(target, scheme, strlen(scheme)) == 0;
+}
+
+bool http_target_is_https(const char *target, size_t length)
+{
+    return begins_with(target, length, "https://");
+}
+
 const char *http_target_authority(const char *target, size_t length, size_t *authority_length)
 {
-    static const char scheme[] = "http://";
-    size_t scheme_length = sizeof(scheme) - 1, end = scheme_length;
-    if (length <= scheme_length || strncasecmp(target, scheme, scheme_length) != 0)
+    size_t scheme_length = strlen("http://");
+    if (http_target_is_https(target, length))
+        scheme_length = strlen("https://");
+    else if (!begins_with(target, length, "http://"))
         return NULL;
+    size_t end = scheme_length;
     while (end < length && target[end] != '/' && target[end] != '?' && target[end] != '#')
         end++;
     *authority_length = end - scheme_length;
     return target + scheme_length;
 }
 
-// Skips "http://authority" of an absolute-form target. Returns: where the path begins.
+// Skips "http://authority" or "https://authority" of an absolute-form target. Returns: where the
+// path begins.
 static const char *target_skip_authority(const char *target, const char *end)
 {
     size_t length;

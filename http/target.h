@@ -15,7 +15,10 @@ struct http_target {
 // Spec: RFC 9112, 3.2 (origin-form, absolute-form). Returns: 0, or -EINVAL for what is no such
 // target.
 int http_target_split(const char *target, size_t length, struct http_target *out) MUST_CHECK;
-// Returns: the authority of an absolute-form target, *authority_length bytes of it, or NULL.
+// In absolute form, of scheme https.
+bool http_target_is_https(const char *target, size_t length);
+// Returns: the authority of an absolute-form target of http or https, *authority_length bytes of
+// it, or NULL.
 const char *http_target_authority(const char *target, size_t length, size_t *authority_length);
 // Decodes percent escapes, and with `plus` '+' as a blank, into `out`, which holds `length` bytes.
 // Returns: how many it wrote, or -EINVAL for a '%' without two digits.

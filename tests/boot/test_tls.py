@@ -178,6 +178,9 @@ def test_curl(secure: Secure) -> None:
     trust = ["--cacert", str(secure.folder / "ca.pem")]
     good = secure.run([*base, *trust, f"https://{NAME}:{secure.port}/hello.txt"])
     assert good.stdout.encode() == HELLO, good.stderr
+    whole = secure.run([*base, *trust, "--request-target", f"https://{NAME}/hello.txt",
+                        f"https://{NAME}:{secure.port}/"])
+    assert whole.stdout.encode() == HELLO, whole.stderr
     assert secure.run([*base, f"https://{NAME}:{secure.port}/"]).returncode == 60
     assert secure.run([*base, *trust, f"https://else.test:{secure.port}/"]).returncode == 60
 

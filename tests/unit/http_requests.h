@@ -19,6 +19,7 @@ static const struct {
     {"GET /healthz HTTP/1.1\r\nHost:\r\n\r\n", 200, true},
     {"GET http://toril/hello.txt HTTP/1.1\r\n" HOST "\r\n", 200, true},
     {"GET http://toril HTTP/1.1\r\n" HOST "\r\n", 200, true},
+    {"GET https://toril/hello.txt HTTP/1.1\r\n" HOST "\r\n", 400, false},
     {"GET /%68ello%2etxt?x HTTP/1.1\r\n" HOST "\r\n", 200, true},
     {"GET /a/../hello.txt HTTP/1.1\r\n" HOST "\r\n", 200, true},
     {"GET /./a/%2e%2e/hello.txt HTTP/1.1\r\n" HOST "\r\n", 200, true},

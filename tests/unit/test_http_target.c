@@ -60,6 +60,9 @@ static void targets_become_paths(void **state)
         {"a", NULL},
         {"http:/a", NULL},
         {"http://", NULL},
+        {"https://h/a", "/a"},
+        {"HTTPS://h", "/"},
+        {"https://", NULL},
         {"ftp://h/a", NULL},
     };
     for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
