@@ -46,6 +46,9 @@ bench_kernel() {
 
 # What a yield costs with few cores and with many, in instructions.
 bench_yields() {
+    for cores; do
+        in_range "$cores" 1 255 || usage "bench yields takes numbers of cores, 1 to 255, not '$cores'"
+    done
     # shellcheck disable=SC2086 # lists of words
     install_needs $needs_build $needs_run
     build bench

@@ -6,9 +6,12 @@ needs_debug="gdb:gdb"
 needs_convert="/usr/bin/python3:python3"
 
 # gdb starts the machine itself: see tools/toril.gdb.py, where an editor's debugger does the same.
+# What is wrong with the options or the app is said before.
 debug() {
+    parse_run "$@"
     # shellcheck disable=SC2086 # a list of words
     install_needs $needs_build $needs_run $needs_debug
+    [ -n "$image" ] || build "$named"
     words=
     for word; do
         words="$words '$(printf '%s' "$word" | sed "s/'/'\\\\''/g")'"

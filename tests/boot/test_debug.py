@@ -124,9 +124,10 @@ def test_editor(tmp_path: pathlib.Path) -> None:
 
 def test_wrong_use(tmp_path: pathlib.Path) -> None:
     """A machine that cannot start is said, and gdb ends."""
-    done = subprocess.run([TORIL, "debug", "no-such-app"], input="", stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=LOAD_HANG_S)
-    assert "no app 'no-such-app'" in done.stdout
+    done = subprocess.run([TORIL, "debug", "hello", "--net", "none", "--qemu", "-device no-such-device"],
+                          input="", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=LOAD_HANG_S)
+    assert "no-such-device" in done.stdout
     assert "the machine ended before it could wait for gdb" in done.stdout
 
 
