@@ -128,6 +128,15 @@ static uint64_t read_stack(unsigned core, size_t offset)
     return *(const STAT_COUNTER *)((const char *)core_local_of(core, &lwip_stats) + offset);
 }
 
+// Whose drops are those of one reason only: a group that nobody here has joined.
+static uint64_t read_igmp(unsigned core, size_t offset)
+{
+    (void)offset;
+    const struct stats_igmp *igmp =
+        &((const struct stats_ *)core_local_of(core, &lwip_stats))->igmp;
+    return (uint64_t)igmp->drop + igmp->chkerr + igmp->lenerr + igmp->proterr;
+}
+
 #define IN_DEVICES(kind, field)                                                                    \
     kind, sum_of_devices, offsetof(struct net_device_stats, field), &devices
 #define IN_NETIF(field)                                                                            \
@@ -193,6 +202,9 @@ static const struct counter rows[] = {
     {"icmpv6_dropped_packets", "The same of ICMPv6.", IN_STACK(icmp6, drop)},
     {"icmp_dropped_errors", "Errors that a packet was not answered with: over 10 a second.",
      COUNTER_EVENTS, read_icmp_errors, 0, NULL},
+    {"igmp_dropped_packets", "Packets of all reasons that IGMP dropped.", COUNTER_EVENTS, read_igmp,
+     0, NULL},
+    {"mld_dropped_packets", "The same of MLD.", IN_STACK(mld6, drop)},
     {"udp_dropped_datagrams", "Datagrams dropped: nobody at their port, or damaged.",
      IN_STACK(udp, drop)},
     {"tcp_dropped_segments", "Segments dropped: of no connection, or damaged.",

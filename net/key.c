@@ -49,6 +49,18 @@ static void show_neighbours_here(void *argument)
     net_table_each(NET_NEIGHBOURS, show_neighbour, NULL);
 }
 
+static void show_name_server(const struct net_table_row *row, void *context)
+{
+    (void)context;
+    keys_show("DNS server %s\n", row->what);
+}
+
+static void show_time_server(const struct net_table_row *row, void *context)
+{
+    (void)context;
+    keys_show("NTP server %s by %s\n", row->what, row->origin);
+}
+
 static void show_card(unsigned card)
 {
     const struct net_device *first = net_interface(card)->device;
@@ -75,6 +87,8 @@ static void show(void)
         show_card(card);
     net_table_each(NET_ADDRESSES, show_address, NULL);
     net_table_each(NET_ROUTES, show_route, NULL);
+    net_table_each(NET_NAME_SERVERS, show_name_server, NULL);
+    net_table_each(NET_TIME_SERVERS, show_time_server, NULL);
     show_neighbours_here(NULL);
     for (unsigned i = 1; i < net_spread_count; i++)
         remote_call(net_spread_core(i), show_neighbours_here, NULL);
@@ -82,7 +96,7 @@ static void show(void)
 
 void net_tables_start(void)
 {
-    static struct key_answer key = {'n', "network: addresses, routes, neighbours of each core",
-                                    show, NULL};
+    static struct key_answer key = {
+        'n', "network: addresses, routes, servers, neighbours of each core", show, NULL};
     keys_add(&key);
 }

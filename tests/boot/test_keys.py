@@ -47,13 +47,14 @@ def test_list(machine: Machine) -> None:
 
 
 def test_network(machine: Machine) -> None:
-    """`n` shows addresses, routes and neighbours of both families."""
+    """`n` shows addresses, routes, servers and neighbours of both families."""
     machine.type("n")
     machine.wait_for(r"^network    1 card, \d cores?, \d+ TCP connections$")
     machine.wait_for(r"^card       virtio-net at \S+, link up, frames \d+ in \d+ out, dropped 0 in 0 out$")
     machine.wait_for(r"^address    10\.0\.2\.15/24 by DHCP, preferred$")
     machine.wait_for(r"^address    fe80::5054:ff:fe12:3456/64 by link-local, ")
     machine.wait_for(r"^route      0\.0\.0\.0/0 via 10\.0\.2\.2$")
+    machine.wait_for(r"^DNS server 10\.0\.2\.3$")
     machine.wait_for(r"^neighbour  10\.0\.2\.2 at 52:55:0a:00:02:02, stable, core 0$")
 
 
