@@ -103,6 +103,12 @@ def test_relocations(image: Image) -> None:
                for s in image.sections)
 
 
+@pytest.mark.parametrize("app, most", [("hello", 128 << 10), ("http", 1 << 20)])
+def test_size(app: str, most: int) -> None:
+    """What is carried is small: the kernel alone, and a web server with TLS."""
+    assert (built(app) / "BOOTX64.EFI").stat().st_size <= most
+
+
 def test_reproducible(tmp_path: pathlib.Path) -> None:
     """The same sources in another folder, at another time, give the same bytes."""
     here = (built("hello") / "BOOTX64.EFI").read_bytes()
