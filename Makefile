@@ -75,7 +75,8 @@ $(O)/posix/start.o: FIRST_CFLAGS = $(POSIX_START_CFLAGS)
 SMALL := $(call object,$(addprefix kernel/, backtrace.c clock.c console.c debugport.c framebuffer.c \
     kvm_clock.c log.c mtrr.c nmi.c numa.c options.c panic.c pci.c power.c serial.c snapshot.c symbols.c trace.c \
     watchdog.c) \
-    $(addprefix smp/, borrow.c bringup.c tsc_sync.c) $(addprefix virtio/, probe.c rng.c transport_pci.c virtq.c))
+    $(addprefix smp/, borrow.c bringup.c tsc_sync.c) $(addprefix virtio/, probe.c rng.c transport_pci.c virtq.c) \
+    posix/file.c)
 $(SMALL): private LEVEL := $(call level,-Os)
 
 # Not compiled with the rest as one: what runs before the image is relocated or the C library is up.
@@ -184,13 +185,14 @@ layer-objects: $(if $(LTO),build/http/lto.o $(call object,$(KERNEL_ASSEMBLY) $(S
 
 # ---- one app -------------------------------------------------------------------------------------
 
-# An app is apps/NAME.c, or the files apps/NAME/*.c; those in apps/NAME/www/ are packed into it for its server. An app.mk
-# in its folder may set APP_SOURCES_NAME instead, and add APP_OBJECTS_NAME and APP_CFLAGS_NAME; APP_FOLDER is where
+# An app is apps/NAME.c, or the files apps/NAME/*.c; those in apps/NAME/www/ are packed into it for its server, those in
+# apps/NAME/files/ for fopen(). An app.mk in its folder may set APP_SOURCES_NAME instead, and add APP_OBJECTS_NAME and APP_CFLAGS_NAME; APP_FOLDER is where
 # somebody else's lies.
 APP_FOLDER := $(OUTSIDE:%=build/apps/%)
 -include $(wildcard apps/*/app.mk $(APP_FOLDER)/app.mk)
 app_place = $(if $(filter $(1),$(OUTSIDE)),build/apps,apps)
 app_files = $(wildcard $(app_place)/$(1)/www)
+app_opened = $(wildcard $(app_place)/$(1)/files)
 # Warnings are errors in what is ours.
 app_warnings = $(if $(filter $(1),$(OUTSIDE)),-Wall,$(WARNINGS))
 
@@ -198,15 +200,19 @@ app_warnings = $(if $(filter $(1),$(OUTSIDE)),-Wall,$(WARNINGS))
 define app_rules
 APP_SOURCES_$(1) ?= $$(wildcard $(app_place)/$(1).c $(app_place)/$(1)/*.c)
 APP_LDFLAGS_$(1) := $$(if $$(filter $(1),$$(APPS_WITHOUT_INSIGHT)),,$$(INSIGHT_PARTS:%=-u %))
-APP_OBJECTS_$(1) += $$(patsubst %.c,build/$(1)/obj/%.o,$$(APP_SOURCES_$(1)) build/$(1)/name.c $(if $(app_files),build/$(1)/www.c))
+APP_OBJECTS_$(1) += $$(patsubst %.c,build/$(1)/obj/%.o,$$(APP_SOURCES_$(1)) build/$(1)/name.c $(if $(app_files),build/$(1)/www.c) $(if $(app_opened),build/$(1)/files.c))
 build/$(1)/www.c: http/pack.py $(if $(app_files),$$(shell find -L $(app_files)))
 	@mkdir -p $$(@D)
 	@echo "  PACK    $$@"
 	@/usr/bin/python3 http/pack.py $(app_files) $$@
+build/$(1)/files.c: posix/pack_files.py $(if $(app_opened),$$(shell find -L $(app_opened) | sed 's/[^A-Za-z0-9_./-]/\\&/g'))
+	@mkdir -p $$(@D)
+	@echo "  PACK    $$@"
+	@/usr/bin/python3 posix/pack_files.py $(app_opened) $$@
 build/$(1)/name.c:
 	@mkdir -p $$(@D)
 	@printf '#include "kernel/main.h"\n\nchar app_name[] = "$(1)";\n' > $$@
-build/$(1)/obj/%.o: %.c Makefile $(LEVEL_STAMP) | $$(MUSL_LIB)
+build/$(1)/obj/%.o: %.c Makefile $(wildcard $(app_place)/$(1)/app.mk) $(LEVEL_STAMP) | $$(MUSL_LIB)
 	@mkdir -p $$(@D)
 	@echo "  CC      $$<"
 	@$$(CC) $$(CFLAGS) $$(LTO_CFLAGS) $(app_warnings) $$(LWIP_CFLAGS) $$(APP_CFLAGS_$(1)) -MMD -MP -c -o $$@ $$<
@@ -216,7 +222,9 @@ build/$(1)/lto.o: $$(APP_OBJECTS_$(1)) $$(KERNEL_OBJECTS) $$(OUR_LIBRARIES)
 	@$$(CC) $$(CFLAGS) -flto -flto-partition=one -r -nostdlib -flinker-output=nolto-rel -Wl,-z,noexecstack $$(APP_LDFLAGS_$(1)) -o $$@ $$^
 build/$(1)/first.elf: $$(LINKED_$(1)) $$(OUR_LIBRARIES) $$(MBEDTLS_LIB) $$(LWIP_LIB) $$(MUSL_LIB) efi/image.ld
 	@echo "  LD      $$@"
-	@ld $$(LDFLAGS) $$(APP_LDFLAGS_$(1)) -o $$@ $(GNU_EFI)/crt0-efi-x86_64.o $$(LINKED_$(1)) $$(LIBRARIES)
+	@ld $$(LDFLAGS) $$(APP_LDFLAGS_$(1)) -o $$@ $(GNU_EFI)/crt0-efi-x86_64.o $$(LINKED_$(1)) $$(LIBRARIES) \
+	    2>build/$(1)/link.txt || { cat build/$(1)/link.txt; posix/missing <build/$(1)/link.txt; exit 1; } >&2
+	@cat build/$(1)/link.txt >&2
 build/$(1)/symbols.s: build/$(1)/first.elf kernel/mksymbols.py
 	@nm -n $$< | /usr/bin/python3 kernel/mksymbols.py > $$@
 build/$(1)/toril.elf: build/$(1)/first.elf build/$(1)/symbols.s

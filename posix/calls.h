@@ -18,6 +18,16 @@
     CALL(lstat, 2)                                                                                 \
     CALL(fstat, 2)                                                                                 \
     CALL(newfstatat, 4)                                                                            \
+    CALL(unlink, 1)                                                                                \
+    CALL(rename, 2)                                                                                \
+    CALL(fchmod, 2)                                                                                \
+    CALL(fchown, 3)                                                                                \
+    CALL(getcwd, 2)                                                                                \
+    CALL(pread64, 4)                                                                               \
+    CALL(pwrite64, 4)                                                                              \
+    CALL(ftruncate, 2)                                                                             \
+    CALL(fsync, 1)                                                                                 \
+    CALL(fdatasync, 1)                                                                             \
     CALL(close, 1)                                                                                 \
     CALL(lseek, 3)                                                                                 \
     CALL(ioctl, 3)                                                                                 \

@@ -12,8 +12,7 @@
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "posix/calls.h"
-
-#define FILES 3 // standard input, output and error
+#include "posix/files.h"
 
 // A program's work may run on every core (thread_create_on()), whatever thread asks.
 long posix_call_sched_getaffinity(long thread, long size_bytes, long result)
@@ -70,7 +69,7 @@ long posix_call_prlimit64(long process, long resource, long wanted, long result)
         return -EPERM;
     rlim_t limit = RLIM_INFINITY;
     if (resource == RLIMIT_NOFILE)
-        limit = FILES;
+        limit = POSIX_DESCRIPTORS_MAX;
     else if (resource == RLIMIT_STACK)
         limit = thread_stack_bytes(thread_self());
     if (result)

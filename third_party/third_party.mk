@@ -75,6 +75,6 @@ $(MUSL_INCLUDE): $(MUSL_LIB) ;
 # posix/start.c alone sees musl's internal headers, before the public ones.
 POSIX_START_CFLAGS := -Ithird_party/musl -I$(MUSL_DIR)/arch/x86_64 -I$(MUSL_DIR)/arch/generic \
     -I$(MUSL_DIR)/src/include -I$(MUSL_DIR)/src/internal
-POSIX_SOURCES := posix/start.c posix/syscalls.c posix/file.c posix/memory.c posix/process.c \
+POSIX_SOURCES := posix/start.c posix/syscalls.c posix/file.c posix/files.c posix/memory.c posix/process.c \
     posix/signal.c posix/threads.c posix/time.c posix/machine.c posix/specific.c
 endif

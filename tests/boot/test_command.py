@@ -259,7 +259,10 @@ def test_app_of_ones_own(tmp_path: pathlib.Path) -> None:
     folder = tmp_path / "a folder" / "test_app_of_ones_own"
     (folder / "www").mkdir(parents=True)
     (folder / "www" / "index.html").write_text("a page\n")
+    (folder / "files" / "deep").mkdir(parents=True)
+    (folder / "files" / "deep" / "one file?.txt").write_text("7 files\n")
     (folder / "main.c").write_text("""
+        #include <stdio.h>
         #include <string.h>
         #include "own.h"
         #include "http/resources.h"
@@ -271,12 +274,18 @@ def test_app_of_ones_own(tmp_path: pathlib.Path) -> None:
             const struct http_resource *page = http_find("/", 1);
             if (page == NULL || strstr(page->forms[0].full.data, "a page") == NULL)
                 return 1;
+            int number = 0;
+            FILE *file = fopen("deep/one file?.txt", "r");
+            if (file == NULL || fscanf(file, "%d files", &number) != 1 || number != 7)
+                return 2;
+            fwrite("any \\377 bytes\\0 ", 1, 13, stdout);
             return argc + OWN + (int)core_count();
         }""")
     (folder / "own.h").write_text("#define OWN 40\n")
     try:
         done = subprocess.run([TORIL, "run", ".", "--net", "none", "--append", "-- 1 2"],
-                              cwd=folder, capture_output=True, text=True, timeout=HANG_S)
+                              cwd=folder, capture_output=True, text=True, errors="replace",
+                              timeout=HANG_S)
         assert done.returncode == 3 + 40 + 4, done.stdout + done.stderr
         assert "unused variable" in done.stderr
         assert "with test_app_of_ones_own, at" in done.stdout
@@ -295,6 +304,22 @@ def test_thread_local_variables(tmp_path: pathlib.Path) -> None:
         done = toril("build", str(folder))
         assert done.returncode != 0
         assert "_Thread_local" in done.stderr and "PERCORE" in done.stderr, done.stderr
+    finally:
+        (ROOT / "build/apps" / folder.name).unlink(missing_ok=True)
+        shutil.rmtree(ROOT / "build" / folder.name, ignore_errors=True)
+
+
+def test_what_is_not_there(tmp_path: pathlib.Path) -> None:
+    """What an app asks for in vain is said when it is linked."""
+    folder = tmp_path / "test_what_is_not_there"
+    folder.mkdir()
+    (folder / "one.c").write_text("void *dlopen(const char *, int); int other(void);\n"
+                                  "int main(void) { return other() + (dlopen(0, 0) != 0); }\n")
+    try:
+        done = toril("build", str(folder))
+        assert done.returncode != 0
+        for said in (" other: neither in the app", " dlopen: nothing is loaded"):
+            assert said in done.stderr, done.stderr
     finally:
         (ROOT / "build/apps" / folder.name).unlink(missing_ok=True)
         shutil.rmtree(ROOT / "build" / folder.name, ignore_errors=True)
