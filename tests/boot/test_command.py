@@ -190,6 +190,7 @@ class FakeHost:
         qemu.write_text(FAKE_QEMU)
         qemu.chmod(0o755)
         shutil.copy(TORIL, folder / "toril")
+        (folder / "tools").symlink_to(pathlib.Path(TORIL).parent / "tools")
 
     def run(self, *arguments: str, kvm: str = "", version: str = "1") -> tuple[str, list[list[str]]]:
         """Runs a machine. Returns: what the command said, and the arguments of each QEMU."""
