@@ -96,6 +96,7 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #include "net/tcp_acknowledge.h"
 #include "net/tcp_hooks.h"
 #include "net/tcp_timeout.h"
+#include "net/tcp_timestamps.h"
 #include "net/tcp_window.h"
 
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, bytes, bytes_1, options_2, packet)                 \
@@ -117,6 +118,22 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #define tcp_rexmit_rto_prepare(pcb)      net_timeout_prepare(pcb)
 #undef TCP_WND_MAX
 #define TCP_WND_MAX(pcb) net_window_most(pcb)
+#endif
+
+#ifdef NET_HOOKS_OF_TCP_OUTPUT // what a segment with a time stamp is marked with, if there are any
+#undef TF_SEG_OPTS_TS
+#define TF_SEG_OPTS_TS net_timestamps_on_segment
+#undef LWIP_TCP_OPT_LENGTH
+#define LWIP_TCP_OPT_LENGTH(flags) net_timestamps_options_bytes(flags)
+// Once the flags are no constant, gcc makes it a call.
+static inline __attribute__((always_inline)) struct tcp_seg *
+tcp_create_segment(const struct tcp_pcb *pcb, struct pbuf *packet, u8_t header_flags,
+                   u32_t sequence, u8_t option_flags);
+#endif
+
+#ifdef NET_HOOKS_OF_TCP_INPUT // what a connection is marked with whose peer has them
+#undef TF_TIMESTAMP
+#define TF_TIMESTAMP net_timestamps_on_connection
 #endif
 
 #ifdef NET_HOOKS_OF_TCP_OUTPUT // its tcp_out.c alone: what is named alike here

@@ -80,7 +80,7 @@
 #define TCP_DEFAULT_LISTEN_BACKLOG 255 // not reached: net/half_open.h
 #define LWIP_TCP_KEEPALIVE         1
 #define SO_REUSE                   1 // a port can be listened at while old connections end
-#define LWIP_TCP_TIMESTAMPS        0 // 12 bytes and their parsing in every segment
+#define LWIP_TCP_TIMESTAMPS        1 // by option: net/tcp_timestamps.h
 #define TCP_QUEUE_OOSEQ            1
 #define LWIP_TCP_SACK_OUT          1 // costs nothing until a segment is missing
 #define LWIP_TCP_PCB_NUM_EXT_ARGS  7 // of net/demux.h

@@ -25,6 +25,7 @@
 #include "net/sntp.h"
 #include "net/spread.h"
 #include "net/tables.h"
+#include "net/tcp_timestamps.h"
 #include "net/timers.h"
 #include "net/vlan.h"
 
@@ -235,6 +236,7 @@ void net_start(void)
         return;
     }
     unsigned count = number_cards();
+    net_timestamps_start();
     start_stack();
     for (unsigned card = 0; card < count; card++, device = device->next) {
         start_card(device);

@@ -29,7 +29,7 @@ void net_offload_ask_tso(const struct net_device *device, const struct netif *ne
     bool is_ipv6 = ((struct eth_hdr *)pbuf->payload)->type == PP_HTONS(ETHTYPE_IPV6);
     u16_t mss = NET_MSS_ALWAYS;
     if (netif->hints != NULL)
-        mss = CONTAINER_OF(netif->hints, const struct tcp_pcb, netif_hints)->mss;
+        mss = tcp_mss(CONTAINER_OF(netif->hints, const struct tcp_pcb, netif_hints));
     u16_t headers_bytes = (u16_t)(frame->checksum_start + TCPH_HDRLEN_BYTES(tcp));
     if (pbuf->tot_len <= headers_bytes + mss || !(is_ipv6 ? device->tso6 : device->tso4))
         return;

@@ -9,7 +9,7 @@
 #include "lwip/prot/ethernet.h"
 
 // The most an IP packet holds whose frame's length still fits a pbuf's 16 bits.
-#define PAYLOAD_BYTES_MAX (UINT16_MAX - SIZEOF_ETH_HDR - 60 - TCP_HLEN)
+#define PAYLOAD_BYTES_MAX (UINT16_MAX - SIZEOF_ETH_HDR - 60 - TCP_HLEN - LWIP_TCP_OPT_LEN_TS_OUT)
 // What is copied lies in one piece and is copied once more where it is divided.
 #define COPIED_BYTES_MAX (8 * TCP_MSS_AS_A_RULE)
 // With so much of the window on its way a large segment rather waits for the next acknowledgement
@@ -48,10 +48,15 @@ static struct pbuf *second_piece(const struct pbuf *from, u16_t offset, u16_t by
     return piece;
 }
 
-// Room for headers, then the first `bytes` of the segment's data.
+static u16_t options_bytes(const struct tcp_seg *seg)
+{
+    return LWIP_TCP_OPT_LENGTH(seg->flags);
+}
+
+// Room for headers, TCP's options behind it, then the first `bytes` of the segment's data.
 static struct pbuf *copy_front(const struct tcp_seg *seg, u16_t bytes)
 {
-    struct pbuf *front = pbuf_alloc(PBUF_TRANSPORT, 0, PBUF_RAM);
+    struct pbuf *front = pbuf_alloc(PBUF_TRANSPORT, options_bytes(seg), PBUF_RAM);
     u16_t offset = (u16_t)(seg->p->tot_len - seg->len); // the headers'
     for (const struct pbuf *from = seg->p; front != NULL && bytes > 0; from = from->next) {
         if (offset >= from->len) {
@@ -77,9 +82,9 @@ static void drop_front(struct tcp_pcb *pcb, struct tcp_seg *seg, u16_t bytes)
     struct pbuf *head = seg->p;
     u16_t lower_headers = (u16_t)((uint8_t *)seg->tcphdr - (uint8_t *)head->payload);
     pbuf_remove_header(head, lower_headers); // of when it was sent
-    u16_t left = bytes;
-    u16_t in_head = (u16_t)LWIP_MIN(left, head->len - TCP_HLEN);
-    memmove((uint8_t *)head->payload + in_head, head->payload, TCP_HLEN);
+    u16_t left = bytes, tcp_bytes = (u16_t)(TCP_HLEN + options_bytes(seg));
+    u16_t in_head = (u16_t)LWIP_MIN(left, head->len - tcp_bytes);
+    memmove((uint8_t *)head->payload + in_head, head->payload, tcp_bytes);
     pbuf_remove_header(head, in_head);
     left = (u16_t)(left - in_head);
     head->tot_len = (u16_t)(head->tot_len - left);
@@ -105,8 +110,8 @@ static void drop_front(struct tcp_pcb *pcb, struct tcp_seg *seg, u16_t bytes)
 static bool divide(struct tcp_pcb *pcb, struct tcp_seg **link, u16_t bytes)
 {
     struct tcp_seg *seg = *link;
-    if (seg->p->ref != 1 || (seg->flags & ~NET_SEGMENT_MARKS) != 0 ||
-        TCPH_HDRLEN_BYTES(seg->tcphdr) != TCP_HLEN)
+    if (seg->p->ref != 1 || (seg->flags & ~(NET_SEGMENT_MARKS | TF_SEG_OPTS_TS)) != 0 ||
+        TCPH_HDRLEN_BYTES(seg->tcphdr) != TCP_HLEN + options_bytes(seg))
         return false;
     struct tcp_seg *front = memp_malloc(MEMP_TCP_SEG);
     if (front == NULL)
@@ -121,7 +126,7 @@ static bool divide(struct tcp_pcb *pcb, struct tcp_seg **link, u16_t bytes)
     front->flags = seg->flags;
     front->p->sent_us = seg->p->sent_us;
     front->tcphdr = front->p->payload;
-    memcpy(front->tcphdr, seg->tcphdr, TCP_HLEN);
+    memcpy(front->tcphdr, seg->tcphdr, TCP_HLEN); // options are written when it is sent
     TCPH_UNSET_FLAG(front->tcphdr, TCP_PSH | TCP_FIN); // they come with the last byte
     pcb->snd_queuelen = (u16_t)(pcb->snd_queuelen + pbuf_clen(front->p));
     drop_front(pcb, seg, bytes);
@@ -146,7 +151,7 @@ static void divide_list_at(struct tcp_pcb *pcb, struct tcp_seg **link, u32_t seq
 
 void net_segments_divide_first(struct tcp_pcb *pcb, struct tcp_seg **link)
 {
-    (void)divide(pcb, link, pcb->mss);
+    (void)divide(pcb, link, tcp_mss(pcb));
 }
 
 void net_segments_divide_at(struct tcp_pcb *pcb, u32_t acknowledged)
@@ -163,13 +168,14 @@ void net_segments_divide_at(struct tcp_pcb *pcb, u32_t acknowledged)
 static u16_t segment_bytes(const struct tcp_pcb *pcb, u8_t flags)
 {
     u32_t most = (flags & TCP_WRITE_FLAG_COPY) != 0 ? COPIED_BYTES_MAX : PAYLOAD_BYTES_MAX;
+    u32_t mss = tcp_mss(pcb);
     most = LWIP_MIN(most, pcb->snd_wnd_max / 2); // as lwIP does
-    most = LWIP_MAX(most - most % pcb->mss, pcb->mss);
+    most = LWIP_MAX(most - most % mss, mss) + (pcb->mss - mss); // which takes the options off
     const struct tcp_seg *last = pcb->unsent;
     while (last != NULL && last->next != NULL)
         last = last->next;
     // It goes on in the last segment, which may have been made under another limit.
-    u32_t least = last == NULL ? 0 : (u32_t)last->len + pcb->unsent_oversize;
+    u32_t least = last == NULL ? 0 : (u32_t)last->len + options_bytes(last) + pcb->unsent_oversize;
     return (u16_t)LWIP_MAX(most, least);
 }
 
@@ -212,7 +218,7 @@ void net_segments_fit_to_window(struct tcp_pcb *pcb)
     if (room < pcb->mss ||
         (room < window / PART_OF_WINDOW && pcb->unacked != NULL && !is_recovering))
         return;
-    (void)divide(pcb, link, (u16_t)(room - room % pcb->mss));
+    (void)divide(pcb, link, (u16_t)(room - room % tcp_mss(pcb)));
 }
 
 err_t net_segments_split_unsent(struct tcp_pcb *pcb, u16_t bytes)

@@ -3,7 +3,7 @@ ifndef LWIP_SOURCES
 include third_party/third_party.mk
 endif
 
-NET_UNIT_SOURCES := $(addprefix net/,address.c address6.c checksum.c demux.c dhcp6.c dhcp_lease.c dhcp_mtu.c dns_servers.c facts.c groups.c half_open.c icmp_errors.c interface.c ip4.c ip4_input.c ip6.c ip6_refuse.c local_ports.c nd6_queue.c neighbour.c net.c netif.c ntp_servers.c offload.c orphan.c owner.c packet_text.c packet_trace.c relay.c route.c segments.c sequence.c spread.c steer.c tables.c tcp_acknowledge.c tcp_cubic.c tcp_duplicates.c tcp_hooks.c tcp_reassembly.c tcp_recovery.c tcp_scoreboard.c tcp_timeout.c tcp_window.c timers.c vlan.c) kernel/siphash.c
+NET_UNIT_SOURCES := $(addprefix net/,address.c address6.c checksum.c demux.c dhcp6.c dhcp_lease.c dhcp_mtu.c dns_servers.c facts.c groups.c half_open.c icmp_errors.c interface.c ip4.c ip4_input.c ip6.c ip6_refuse.c local_ports.c nd6_queue.c neighbour.c net.c netif.c ntp_servers.c offload.c orphan.c owner.c packet_text.c packet_trace.c relay.c route.c segments.c sequence.c spread.c steer.c tables.c tcp_acknowledge.c tcp_cubic.c tcp_duplicates.c tcp_hooks.c tcp_reassembly.c tcp_recovery.c tcp_scoreboard.c tcp_timeout.c tcp_timestamps.c tcp_window.c timers.c vlan.c) kernel/siphash.c
 # net/timers.c takes the place of lwIP's.
 NET_UNIT_LWIP    := $(LWIP_SOURCES)
 # One core, whose variables are plain ones: lwIP's are.
@@ -71,7 +71,9 @@ NET_LWIP_OBJECTS := $(patsubst $(LWIP_DIR)/src/%.c,build/unit/lwip/%.o,$(NET_UNI
 
 # A member at the start of nothing is nothing to it, which it looks for.
 %/lwip/core/ipv6/ip6.o: NET_LWIP_SANITIZE = -fno-sanitize=null
-build/unit/lwip/%.o: $(LWIP_DIR)/src/%.c net/lwipopts.h net/hooks.h net/segments.h net/tcp_acknowledge.h net/tcp_duplicates.h net/tcp_hooks.h net/tcp_reassembly.h net/tcp_recovery.h net/tcp_timeout.h net/tcp_window.h net/arch/cc.h tests/unit/net.mk third_party/third_party.mk
+# A time stamp's first byte goes through the sign of an int.
+%/lwip/core/tcp_in.o: NET_LWIP_SANITIZE = -fno-sanitize=shift
+build/unit/lwip/%.o: $(LWIP_DIR)/src/%.c net/lwipopts.h net/hooks.h net/segments.h net/tcp_acknowledge.h net/tcp_duplicates.h net/tcp_hooks.h net/tcp_reassembly.h net/tcp_recovery.h net/tcp_timeout.h net/tcp_timestamps.h net/tcp_window.h net/arch/cc.h tests/unit/net.mk third_party/third_party.mk
 	@mkdir -p $(@D)
 	@gcc $(NET_LWIP_CFLAGS) $(LWIP_HOOKS_$(*F)) $(NET_LWIP_SANITIZE) -c -o $@ $<
 

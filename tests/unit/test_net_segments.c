@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Large segments for a device that cuts them: what is queued, what the window lets out, and what is
-// sent again. The peer keeps every byte it got by its place in the stream.
+// sent again. The peer keeps every byte it got by its place in the stream. Now and then it has time
+// stamps.
 #include "net_stream.h"
 
 #include <stdlib.h>
@@ -72,18 +73,44 @@ static uint8_t has[STREAM_BYTES];
 static uint32_t in_order; // bytes without a hole
 static uint32_t arrived;  // bytes, each time they came
 static unsigned frame_count, large_count, fin_count;
+static bool has_stamps;
+static uint32_t peer_clock; // what it stamped last
+
+static uint32_t stamp_bytes(void)
+{
+    return has_stamps ? 12 : 0;
+}
+
+static void deliver(uint8_t flags)
+{
+    uint8_t stamp[12] = {1, 1, 8, 10};
+    world_put32(stamp + 4, ++peer_clock);
+    size_t size_bytes = world_tcp_segment(frame, &peer, flags, stamp, stamp_bytes());
+    frame[34 + 12] += (uint8_t)(stamp_bytes() / 4 << 4);
+    world_deliver(frame, size_bytes, true);
+}
 
 static void peer_sends(uint8_t flags)
 {
     peer.acknowledged = stream_start + in_order + (fin_count > 0 && in_order == limit);
-    world_deliver(frame, world_tcp_segment(frame, &peer, flags, NULL, 0), true);
+    deliver(flags);
 }
 
 static void acknowledge(uint32_t bytes)
 {
     peer.acknowledged = stream_start + bytes;
-    world_deliver(frame, world_tcp_segment(frame, &peer, WORLD_ACK, NULL, 0), true);
+    deliver(WORLD_ACK);
     world_turn();
+}
+
+static void check_stamp(const uint8_t *tcp)
+{
+    if (!has_stamps)
+        return;
+    assert_int_equal(world_get32(tcp + 20), 0x0101080a);
+    uint32_t now_ms = (uint32_t)(world_now_ns / 1000000); // it may have been sent some time ago
+    assert_in_range(world_get32(tcp + 24), now_ms - 5000, now_ms);
+    assert_in_range(world_get32(tcp + 28), peer_clock - 8, peer_clock); // the peer's of then
 }
 
 // What reaches the peer of a piece of the frame.
@@ -106,14 +133,16 @@ static bool peer_takes(int lost_percent)
         return true;
     const uint8_t *tcp = sent.bytes + 34;
     uint32_t at = world_get32(tcp + 4) - stream_start;
-    uint32_t size = (uint32_t)sent.size_bytes - 54;
-    assert_int_equal(tcp[12] >> 4, 5);
+    uint32_t headers = 54 + stamp_bytes(), mss = MSS - stamp_bytes();
+    uint32_t size = (uint32_t)sent.size_bytes - headers;
+    assert_int_equal(tcp[12] >> 4, (20 + stamp_bytes()) / 4);
+    check_stamp(tcp);
     assert_int_equal(sent.size_bytes, 14u + world_get16(sent.bytes + 16));
     assert_true(sent.checksum_needed);
     assert_true(sent.segment_count <= NET_TX_SEGMENTS_MAX);
-    if (size > MSS) {
-        assert_int_equal(sent.tso_mss, MSS);
-        assert_int_equal(sent.tso_headers_bytes, 54);
+    if (size > mss) {
+        assert_int_equal(sent.tso_mss, mss);
+        assert_int_equal(sent.tso_headers_bytes, headers);
         large_count++;
     } else {
         assert_int_equal(sent.tso_mss, 0);
@@ -121,10 +150,10 @@ static bool peer_takes(int lost_percent)
     frame_count++;
     arrived += size;
     bool is_lost = false;
-    for (uint32_t done = 0; done < size; done += MSS) {
+    for (uint32_t done = 0; done < size; done += mss) {
         is_lost = rand() % 100 < lost_percent;
         if (!is_lost)
-            keep(at + done, sent.bytes + 54 + done, LWIP_MIN(size - done, MSS));
+            keep(at + done, sent.bytes + headers + done, LWIP_MIN(size - done, mss));
     }
     if ((tcp[13] & WORLD_FIN) != 0 && !is_lost)
         fin_count++;
@@ -139,9 +168,10 @@ static void connect_from(uint16_t port, uint16_t window)
     frame_count = large_count = fin_count = 0;
     writes_randomly = false;
     world_introduce_peer();
-    world_deliver(frame, world_tcp_segment(frame, &peer, WORLD_SYN, NULL, 0), true);
+    deliver(WORLD_SYN);
     world_turn();
     assert_true(world_take(&sent));
+    assert_int_equal(sent.bytes[34 + 12] >> 4, (24 + stamp_bytes()) / 4);
     peer.sequence = 1001;
     stream_start = world_get32(sent.bytes + 34 + 4) + 1;
     acknowledge(0);
@@ -370,6 +400,7 @@ static void every_byte_arrives(void **unused)
     unsigned large_ones = 0;
     for (unsigned seed = 0; seed < 40; seed++) {
         srand(seed);
+        has_stamps = seed / 4 % 2;
         connect_from((uint16_t)(41000 + seed),
                      (uint16_t)(rand() % 2 ? 64240 : 5000 + rand() % 30000));
         writes_randomly = true;
@@ -396,7 +427,53 @@ static void every_byte_arrives(void **unused)
         assert_true(lost_percent > 0 || arrived < limit + limit / 2);
         disconnect();
     }
+    has_stamps = false;
     assert_true(large_ones > 500);
+}
+
+static void time_stamps_take_their_part_of_each_segment(void **unused)
+{
+    (void)unused;
+    has_stamps = true;
+    connect_from(40030, 64240);
+    open_the_window();
+    limit = 60000;
+    write_more(connection);
+    assert_true(peer_takes(0));
+    assert_int_equal(sent.size_bytes, 66 + 22 * (MSS - 12)); // half of the window
+    while (peer_takes(0))
+        ;
+    assert_memory_equal(got, stream, limit);
+    acknowledge(5 * (MSS - 12) + 3);
+    assert_int_equal(acknowledged, 5 * (MSS - 12) + 3);
+    arrived = 0;
+    world_pass_ms(4000); // a timeout: one segment of true size
+    assert_true(peer_takes(0));
+    assert_int_equal(arrived, MSS - 12);
+    disconnect();
+    has_stamps = false;
+}
+
+static void time_stamps_are_offered(void **unused)
+{
+    (void)unused;
+    struct tcp_pcb *pcb = tcp_new();
+    ip_addr_t to = IPADDR4_INIT(lwip_htonl(WORLD_PEER_IP));
+    assert_int_equal(tcp_connect(pcb, &to, 9, NULL), ERR_OK);
+    world_turn();
+    assert_true(world_take(&sent));
+    assert_int_equal(sent.bytes[34 + 13], WORLD_SYN);
+    assert_int_equal(sent.bytes[34 + 12] >> 4, 5 + 1 + 3 + 1 + 1); // and size, window, SACK
+    assert_int_equal(world_get32(sent.bytes + 34 + 24), 0x0101080a);
+    tcp_abort(pcb);
+    world_turn();
+    world_drop_sent();
+}
+
+static int start_with_option(void **unused)
+{
+    world_set_option("tcp_timestamps", "on");
+    return start(unused);
 }
 
 int main(void)
@@ -412,6 +489,8 @@ int main(void)
         cmocka_unit_test(peers_that_take_little_get_little),
         cmocka_unit_test(the_end_comes_with_the_last_byte),
         cmocka_unit_test(every_byte_arrives),
+        cmocka_unit_test(time_stamps_take_their_part_of_each_segment),
+        cmocka_unit_test(time_stamps_are_offered),
     };
-    return cmocka_run_group_tests_name("net_segments", tests, start, NULL);
+    return cmocka_run_group_tests_name("net_segments", tests, start_with_option, NULL);
 }
