@@ -2,7 +2,7 @@
 """Frames that nobody should send: valid ones of all protocols that the machine speaks, with bits
 turned, cut, lengthened or put together wrongly, and some of chance alone.
 
-Started with the addresses of both ends, a seed and how many frames.
+Started with the addresses of both ends, a seed and how many frames have to arrive, at least.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import socket
 import struct
 import sys
 
-from floods import checksum, open_link, send
+from floods import checksum, metrics, open_link, send
 
 BROADCAST = b"\xff" * 6
 UDP, TCP, ICMP, IGMP, ICMP6 = 17, 6, 1, 2, 58
@@ -194,13 +194,28 @@ class Frames:
         return frame if self.chance.random() < 0.3 else self.mutated(frame)
 
 
+BATCH, ALIKE = 2000, 10
+
+
+def arrived(address: str) -> int:
+    """How many frames the machine has received."""
+    return metrics(address)["toril_network_received_frames_total"]
+
+
 def main() -> None:
-    """Sends as many as it was told."""
+    """Sends until as many as it was told have arrived; some find no room on the way."""
     source, target, seed, count = sys.argv[1:]
     link, ethernet = open_link(target)
     frames = Frames(ethernet, source, target, int(seed))
-    for _ in range(int(count)):
-        send(link, frames.make())
+    begin = now = arrived(target)
+    while now - begin < int(count):
+        for _ in range(BATCH):
+            frame = frames.make()
+            send(link, frame)
+            for _ in range(1, ALIKE):
+                send(link, frames.mutated(frame))
+        now = arrived(target)
+    print(f"arrived {now - begin}")
 
 
 if __name__ == "__main__":
