@@ -126,9 +126,9 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #undef LWIP_TCP_OPT_LENGTH
 #define LWIP_TCP_OPT_LENGTH(flags) net_timestamps_options_bytes(flags)
 // Once the flags are no constant, gcc makes it a call.
-static inline __attribute__((always_inline)) struct tcp_seg *
-tcp_create_segment(const struct tcp_pcb *pcb, struct pbuf *packet, u8_t header_flags,
-                   u32_t sequence, u8_t option_flags);
+static inline __attribute__((always_inline)) struct tcp_seg *tcp_create_segment(
+    const struct tcp_pcb *pcb, struct pbuf *packet, u8_t header_flags, u32_t sequence,
+    u8_t option_flags);
 #endif
 
 #ifdef NET_HOOKS_OF_TCP_INPUT // what a connection is marked with whose peer has them

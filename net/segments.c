@@ -126,7 +126,7 @@ static bool divide(struct tcp_pcb *pcb, struct tcp_seg **link, u16_t bytes)
     front->flags = seg->flags;
     front->p->sent_us = seg->p->sent_us;
     front->tcphdr = front->p->payload;
-    memcpy(front->tcphdr, seg->tcphdr, TCP_HLEN); // options are written when it is sent
+    memcpy(front->tcphdr, seg->tcphdr, TCP_HLEN);      // options are written when it is sent
     TCPH_UNSET_FLAG(front->tcphdr, TCP_PSH | TCP_FIN); // they come with the last byte
     pcb->snd_queuelen = (u16_t)(pcb->snd_queuelen + pbuf_clen(front->p));
     drop_front(pcb, seg, bytes);
@@ -169,7 +169,7 @@ static u16_t segment_bytes(const struct tcp_pcb *pcb, u8_t flags)
 {
     u32_t most = (flags & TCP_WRITE_FLAG_COPY) != 0 ? COPIED_BYTES_MAX : PAYLOAD_BYTES_MAX;
     u32_t mss = tcp_mss(pcb);
-    most = LWIP_MIN(most, pcb->snd_wnd_max / 2); // as lwIP does
+    most = LWIP_MIN(most, pcb->snd_wnd_max / 2);                // as lwIP does
     most = LWIP_MAX(most - most % mss, mss) + (pcb->mss - mss); // which takes the options off
     const struct tcp_seg *last = pcb->unsent;
     while (last != NULL && last->next != NULL)
