@@ -16,13 +16,19 @@
 
 // ---- answering ----------------------------------------------------------------------------------
 
-// Queues a response and writes what there is room for.
-static void respond(struct http_connection *connection, const struct http_response *response,
-                    bool keep_alive)
+static void queue(struct http_connection *connection, const struct http_response *response,
+                  bool keep_alive)
 {
     if (http_access_log != HTTP_LOG_OFF)
         http_connection_log(connection, response, 0);
     http_output_queue(connection, response, keep_alive);
+}
+
+// Queues a response and writes what there is room for.
+static void respond(struct http_connection *connection, const struct http_response *response,
+                    bool keep_alive)
+{
+    queue(connection, response, keep_alive);
     http_output_start(connection);
 }
 
@@ -160,8 +166,9 @@ void http_connection_refuse(struct http_connection *connection, unsigned status)
         return;
     connection->begun = false;
     struct http_response rendered;
-    respond(connection, refusal(connection, status, &rendered), false);
-    http_request_leave(connection);
+    queue(connection, refusal(connection, status, &rendered), false);
+    http_request_leave(connection); // it may have the memory that the answer is written with
+    http_output_start(connection);
 }
 
 void http_connection_finish(struct http_connection *connection)
