@@ -116,6 +116,7 @@ const ip_addr_t *net_ip6_source_address(struct netif *netif, const ip6_addr_t *d
 #define TCP_RMV_ACTIVE(pcb)              net_demux_unlink(&tcp_active_pcbs, pcb)
 #define tcp_split_unsent_seg(pcb, bytes) net_segments_split_unsent(pcb, bytes)
 #define tcp_rexmit_rto_prepare(pcb)      net_timeout_prepare(pcb)
+#define tcp_zero_window_probe(pcb)       net_timeout_probe_window(pcb)
 #undef TCP_WND_MAX
 #define TCP_WND_MAX(pcb) net_window_most(pcb)
 #endif

@@ -42,3 +42,12 @@ err_t net_timeout_prepare(struct tcp_pcb *pcb)
         pcb->rto = (s16_t)(2 * pcb->rto); // that of others lwIP doubles itself
     return error;
 }
+
+err_t net_timeout_probe_window(struct tcp_pcb *pcb)
+{
+    u8_t sent = pcb->persist_probe;
+    err_t error = tcp_zero_window_probe(pcb);
+    if (error == ERR_MEM)
+        pcb->persist_probe = sent; // it is tried again with the next tick
+    return error;
+}

@@ -13,3 +13,6 @@ void net_timeout_begin(struct tcp_pcb *pcb);
 void net_timeout_established(struct tcp_pcb *pcb);
 // In place of tcp_rexmit_rto_prepare(): the timeout has passed.
 err_t net_timeout_prepare(struct tcp_pcb *pcb);
+// In place of tcp_zero_window_probe(), for a peer whose window is closed. lwIP ends a connection
+// after so many probes that were not answered, and counts those that never left for want of room.
+err_t net_timeout_probe_window(struct tcp_pcb *pcb);

@@ -259,6 +259,44 @@ static void what_may_be_written_grows_with_the_round_trip(void **unused)
     all_together_stay_below_a_limit(NULL);
 }
 
+// ---- a closed window ----------------------------------------------------------------------------
+
+static bool is_open(const struct tcp_pcb *pcb)
+{
+    const struct tcp_pcb *at = tcp_active_pcbs;
+    while (at != NULL && at != pcb)
+        at = at->next;
+    return at != NULL;
+}
+
+// What finds no room in the card's queue says nothing of the peer.
+static void only_probes_that_left_count(void **unused)
+{
+    (void)unused;
+    struct peer peer = connect_from(40020);
+    send_at(&peer, 0, 10);
+    peer.tcp.window = 0;
+    send_at(&peer, 10, 10);
+    assert_int_equal(tcp_write(peer.pcb, stream, 1000, 0), ERR_OK);
+    tcp_output(peer.pcb);
+    world_pass_ms(200);
+    world_drop_sent();
+    uint32_t room = world_tx_room;
+    world_tx_room = 0;
+    world_pass_ms(10000);
+    assert_true(is_open(peer.pcb));
+    assert_int_equal(peer.pcb->persist_probe, 0);
+    world_tx_room = room;
+    world_pass_ms(1000);
+    assert_in_range(peer.pcb->persist_probe, 1, 3);
+    for (int second = 0; second < 200 && is_open(peer.pcb); second++) {
+        world_pass_ms(1000);
+        world_drop_sent();
+    }
+    assert_false(is_open(peer.pcb)); // none was answered
+    assert_int_equal(world_buffers_out, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +312,7 @@ int main(void)
         cmocka_unit_test(an_app_that_takes_nothing_gets_no_larger_one),
         cmocka_unit_test(all_together_stay_below_a_limit),
         cmocka_unit_test(what_may_be_written_grows_with_the_round_trip),
+        cmocka_unit_test(only_probes_that_left_count),
     };
     return cmocka_run_group_tests_name("net_window", tests, start, NULL);
 }
