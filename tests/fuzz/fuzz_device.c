@@ -32,16 +32,19 @@ void *heap_alloc_zeroed(size_t size_bytes)
     return keep(calloc(1, size_bytes));
 }
 
-// Pages: one array, for the sanitizer gets so large a block from the kernel each time.
+// Pages: one array, for the sanitizer gets so large a block from the kernel each time. Cards of
+// large frames want more than there is.
 static _Alignas(4096) uint8_t pages[16 << 20];
 static size_t pages_used;
 
 static void *take_pages(size_t size_bytes)
 {
     void *block = pages + pages_used;
+    size_t taken = ALIGN_UP(size_bytes, 4096) + 4096; // an absent one behind
+    if (taken > sizeof(pages) - pages_used)
+        return NULL;
     ASAN_UNPOISON_MEMORY_REGION(block, size_bytes);
-    pages_used += ALIGN_UP(size_bytes, 4096) + 4096; // an absent one behind
-    require(pages_used <= sizeof(pages));
+    pages_used += taken;
     return block;
 }
 void *heap_alloc_aligned(size_t size_bytes, size_t alignment_bytes)

@@ -75,7 +75,8 @@ void *page_alloc_aligned(size_t count, size_t alignment_bytes)
     if (pages_left-- <= 0)
         return NULL;
     void *pages = heap_alloc_aligned(count * PAGE_BYTES, alignment_bytes);
-    memset(pages, 0xcc, count * PAGE_BYTES);
+    if (pages != NULL)
+        memset(pages, 0xcc, count * PAGE_BYTES);
     return pages;
 }
 void *page_alloc(size_t count)
