@@ -186,8 +186,8 @@ layer-objects: $(if $(LTO),build/http/lto.o $(call object,$(KERNEL_ASSEMBLY) $(S
 # ---- one app -------------------------------------------------------------------------------------
 
 # An app is apps/NAME.c, or the files apps/NAME/*.c; those in apps/NAME/www/ are packed into it for its server, those in
-# apps/NAME/files/ for fopen(). An app.mk in its folder may set APP_SOURCES_NAME instead, and add APP_OBJECTS_NAME and APP_CFLAGS_NAME; APP_FOLDER is where
-# somebody else's lies.
+# apps/NAME/files/ for fopen(). An app.mk in its folder may set APP_SOURCES_NAME instead, and add APP_OBJECTS_NAME and
+# APP_CFLAGS_NAME; APP_FOLDER is where somebody else's lies.
 APP_FOLDER := $(OUTSIDE:%=build/apps/%)
 -include $(wildcard apps/*/app.mk $(APP_FOLDER)/app.mk)
 app_place = $(if $(filter $(1),$(OUTSIDE)),build/apps,apps)

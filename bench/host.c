@@ -28,8 +28,7 @@
 #define ARENA_BYTES  (64ull << 20)
 #define CALIBRATE_NS (20 * NS_PER_MS)
 
-// ---- the clock: the host's time stamp counter, in nanoseconds
-// -------------------------------------
+// ---- the clock: the host's time stamp counter, in nanoseconds -----------------------------------
 
 static uint64_t ns_per_count_32; // with 32 bits of fraction
 
@@ -66,8 +65,7 @@ uint64_t time_tsc_hz(void)
     return NS_PER_S;
 }
 
-// ---- stacks, without guard pages
-// ------------------------------------------------------------------
+// ---- stacks, without guard pages ----------------------------------------------------------------
 
 static struct stack free_stacks[64];
 static unsigned free_count;
@@ -92,8 +90,7 @@ size_t stack_use_bytes(struct stack stack)
     return 0;
 }
 
-// ---- a core that never halts, and whom nobody looks after
-// -----------------------------------------
+// ---- a core that never halts, and whom nobody looks after ---------------------------------------
 
 PERCORE unsigned core_this_index;
 PERCORE struct counters counters;
@@ -163,8 +160,7 @@ void panic(const char *format, ...)
     exit(1);
 }
 
-// ---- what is measured
-// -----------------------------------------------------------------------------
+// ---- what is measured ---------------------------------------------------------------------------
 
 static void allocate_and_free(size_t size_bytes)
 {

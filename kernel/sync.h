@@ -13,8 +13,7 @@
 
 struct thread;
 
-// ---- wait queue: what the others are made of
-// ------------------------------------------------------
+// ---- wait queue: what the others are made of ----------------------------------------------------
 
 struct wait_queue {
     struct thread *first, *last;
@@ -27,8 +26,7 @@ int wait_queue_wait_until(struct wait_queue *queue, uint64_t deadline_ns) MUST_C
 bool wait_queue_wake_one(struct wait_queue *queue);
 void wait_queue_wake_all(struct wait_queue *queue);
 
-// ---- event: a fact that comes true, for all that wait
-// --------------------------------------------
+// ---- event: a fact that comes true, for all that wait -------------------------------------------
 
 struct event {
     bool is_set;
@@ -42,8 +40,7 @@ void event_clear(struct event *event);
 void event_wait(struct event *event);
 int event_wait_until(struct event *event, uint64_t deadline_ns) MUST_CHECK;
 
-// ---- mutex: for what must stay whole over a wait
-// --------------------------------------------------
+// ---- mutex: for what must stay whole over a wait ------------------------------------------------
 
 struct mutex {
     struct thread *owner;
@@ -56,8 +53,7 @@ int mutex_lock_until(struct mutex *mutex, uint64_t deadline_ns) MUST_CHECK;
 bool mutex_try_lock(struct mutex *mutex) MUST_CHECK;
 void mutex_unlock(struct mutex *mutex);
 
-// ---- condition: waiting with a mutex let go
-// ------------------------------------------------------
+// ---- condition: waiting with a mutex let go -----------------------------------------------------
 
 struct condition {
     struct wait_queue waiters;

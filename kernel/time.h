@@ -10,8 +10,7 @@
 #define NS_PER_MS  1000000ull
 #define NS_PER_S   1000000000ull
 
-// ---- the clock (time.c)
-// ---------------------------------------------------------------------------
+// ---- the clock (time.c) -------------------------------------------------------------------------
 
 // Nanoseconds since the image was entered; 0 until the clock is calibrated. Context: any.
 uint64_t time_now_ns(void);
@@ -44,8 +43,7 @@ void time_arm_sample(uint64_t deadline_ns);
 // It came. Context: its handler.
 void time_interrupt_came(void);
 
-// ---- timers of this core (timer.c)
-// ----------------------------------------------------------------
+// ---- timers of this core (timer.c) --------------------------------------------------------------
 
 // A timer that the core's loop expires, in a thread's context with interrupts on. The owner keeps
 // the struct alive while it is pending. Set `expired`; the other fields belong to timer.c.

@@ -77,8 +77,7 @@ void cross_channel_destroy(struct cross_channel *channel)
     heap_free(channel);
 }
 
-// ---- on the way; each runs in the loop of the core that it comes to
-// -------------------------------
+// ---- on the way; each runs in the loop of the core that it comes to -----------------------------
 
 static void come_home(struct exchange_message *message)
 {

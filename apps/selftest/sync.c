@@ -323,8 +323,7 @@ void case_cross_channel_limits(void)
     cross_channel_destroy(channel);
 }
 
-// ---- closed while a receiver in the background has timed out but not run yet
-// ---------------------
+// ---- closed while a receiver in the background has timed out but not run yet --------------------
 
 struct late {
     struct cross_channel *channel;

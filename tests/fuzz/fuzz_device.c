@@ -11,8 +11,7 @@
 
 #define STEPS_MAX 600
 
-// ---- the kernel's
-// ---------------------------------------------------------------------------------
+// ---- the kernel's -------------------------------------------------------------------------------
 
 // What a card that is shut off still has is nobody's any more, but for the next input's sake.
 static void *blocks[4096];
